@@ -1,0 +1,88 @@
+"""Geometry of boxes (N, 4): xyxy, pixels, continuous, half-open (README.md, "Conventions")."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.regions import FloatArray, Size
+
+Floats = NDArray[np.floating]
+
+
+def areas(boxes: Floats) -> NDArray[np.float64]:
+    """`boxes` (N, 4) -> areas (N,), px²; zero for a box turned inside out."""
+    sides = np.maximum(boxes[:, 2:].astype(np.float64) - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
+
+
+def iou_matrix(boxes: Floats, others: Floats) -> NDArray[np.float64]:
+    """`boxes` (N, 4), `others` (M, 4) -> intersection over union (N, M); 0 where both are empty."""
+    intersection = _intersections(boxes, others)
+    union = areas(boxes)[:, None] + areas(others)[None, :] - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def coverage_matrix(boxes: Floats, others: Floats) -> NDArray[np.float64]:
+    """`boxes` (N, 4), `others` (M, 4) -> share of each box that lies in each other box (N, M).
+
+    COCO's IoU with a crowd region (pycocotools, maskUtils.iou with iscrowd).
+    """
+    intersection = _intersections(boxes, others)
+    own = np.broadcast_to(areas(boxes)[:, None], intersection.shape)
+    return np.divide(intersection, own, out=np.zeros_like(intersection), where=own > 0)
+
+
+def clip(boxes: FloatArray, size: Size) -> FloatArray:
+    """`boxes` (N, 4) -> boxes (N, 4) cut to an image of `size` (H, W)."""
+    height, width = size
+    limits = np.array([width, height, width, height], np.float32)
+    return np.clip(boxes, np.float32(0), limits)
+
+
+def mirror(boxes: FloatArray, width: float) -> FloatArray:
+    """`boxes` (N, 4) -> boxes (N, 4) in the image flipped left to right; its own inverse."""
+    flipped = boxes.copy()
+    flipped[:, 0], flipped[:, 2] = width - boxes[:, 2], width - boxes[:, 0]
+    return flipped
+
+
+def xywh_to_xyxy(boxes_xywh: Floats) -> Floats:
+    """`boxes_xywh` (N, 4) x, y, width, height -> boxes (N, 4)."""
+    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+
+
+def xyxy_to_xywh(boxes: Floats) -> Floats:
+    """`boxes` (N, 4) -> boxes_xywh (N, 4) x, y, width, height."""
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def canonical_order(boxes: Floats) -> NDArray[np.intp]:
+    """`boxes` (N, 4) -> indices (N,) that sort them by x1, y1, x2, y2."""
+    return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0]))
+
+
+def nms(boxes: Floats, scores: Floats, threshold: float) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: `boxes` (N, 4), `scores` (N,) -> kept indices, best first.
+
+    A box goes when its IoU with a better kept one is above `threshold`; ties keep input order.
+    R-CNN uses 0.3 (arXiv 1311.2524, section 2.2 and its code, nms.m).
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes = boxes[order]
+    kept: list[int] = []
+    alive = np.ones(len(boxes), bool)
+    for place in range(len(boxes)):
+        if not alive[place]:
+            continue
+        kept.append(place)
+        rest = place + 1 + np.flatnonzero(alive[place + 1 :])
+        alive[rest] = iou_matrix(boxes[place : place + 1], boxes[rest])[0] <= threshold
+    return order[np.array(kept, np.intp)]
+
+
+def _intersections(boxes: Floats, others: Floats) -> NDArray[np.float64]:
+    """`boxes` (N, 4), `others` (M, 4) -> areas of their intersections (N, M), px²."""
+    boxes, others = boxes.astype(np.float64), others.astype(np.float64)
+    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    sides = np.maximum(bottom_right - top_left, 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)

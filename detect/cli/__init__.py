@@ -1,0 +1,89 @@
+"""The command `detect`: one file a command, imported when it is called.
+
+`--help` never imports torch. Errors are one or two lines on stderr; exit codes: errors.py.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from detect.errors import DetectError
+
+# name -> (module with the click command `command`, its one-line help)
+COMMANDS = {
+    "doctor": ("detect.cli.doctor", "Check that this environment can do the job."),
+    "demo": ("detect.cli.demo", "Run the whole pipeline offline on composed scenes."),
+    "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),
+    "import": ("detect.cli.import_", "Import proposals or detections from other formats."),
+    "export": ("detect.cli.export", "Export proposals or detections to other formats."),
+    "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),
+    "run": ("detect.cli.run", "Detect objects in a data set or in images."),
+    "eval": ("detect.cli.eval_", "Score detections (--map) or proposals (--recall)."),
+    "visualize": ("detect.cli.visualize", "Draw ground truth, proposals or detections."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of `name` and return its `command`."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="detect")
+def group() -> None:
+    """R-CNN as in GoogLeNet's ILSVRC14 entry: propose, train-classifier, run, eval, visualize."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with 0, 1, 2, 3 or 4 (errors.py)."""
+    # albumentations asks the network for a newer version when imported, unless told not to.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        result: Any = group.main(arguments, prog_name="detect", standalone_mode=False)
+    except BaseException as error:
+        if "--debug" in arguments and not isinstance(error, SystemExit):
+            raise
+        result = _explain(error)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _explain(error: BaseException) -> int:
+    """Print `error` for a person on stderr and return its exit code; re-raise SystemExit."""
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return _fail("stopped. What was finished is kept: the same command with --resume goes on.")
+    if isinstance(error, click.ClickException):
+        where = error.ctx.command_path + ": " if getattr(error, "ctx", None) else ""  # type: ignore[attr-defined]
+        help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"
+        return _fail(f"{where}{error.format_message().rstrip('.')}{help_hint}", 2)
+    if isinstance(error, DetectError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        return _fail("out of memory. Use smaller --workers or batch sizes.", 3)
+    return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")
+
+
+def _fail(message: str, code: int = 1) -> int:
+    click.echo(f"Error: {message}", err=True)
+    return code

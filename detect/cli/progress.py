@@ -1,0 +1,43 @@
+"""Progress of a long loop: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import click
+
+Item = TypeVar("Item")
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """Yield from `items`, showing "`what` 12/72, 0.4 a second, 2 min left" on stderr."""
+    if sys.stderr.isatty():
+        yield from _bar(items, total, what)
+    else:
+        yield from _lines(items, total, what)
+
+
+def _bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=Console(stderr=True)) as progress:
+        yield from progress.track(items, total=total, description=what)
+
+
+def _lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    start = shown = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if done == total or now - shown >= _SECONDS_BETWEEN_LINES:
+            shown, rate = now, done / max(now - start, 1e-9)
+            left = (total - done) / rate
+            click.echo(f"{what} {done}/{total}, {rate:.3g} a second, {left:.0f} s left", err=True)

@@ -1,0 +1,1 @@
+"""Crops of regions as the network sees them."""

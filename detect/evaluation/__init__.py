@@ -1,0 +1,1 @@
+"""What the official tools compute."""
