@@ -60,25 +60,6 @@ def canonical_order(boxes: Floats) -> NDArray[np.intp]:
     return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0]))
 
 
-def nms(boxes: Floats, scores: Floats, threshold: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression: `boxes` (N, 4), `scores` (N,) -> kept indices, best first.
-
-    A box goes when its IoU with a better kept one is above `threshold`; ties keep input order.
-    R-CNN uses 0.3 (arXiv 1311.2524, section 2.2 and its code, nms.m).
-    """
-    order = np.argsort(-scores, kind="stable")
-    boxes = boxes[order]
-    kept: list[int] = []
-    alive = np.ones(len(boxes), bool)
-    for place in range(len(boxes)):
-        if not alive[place]:
-            continue
-        kept.append(place)
-        rest = place + 1 + np.flatnonzero(alive[place + 1 :])
-        alive[rest] = iou_matrix(boxes[place : place + 1], boxes[rest])[0] <= threshold
-    return order[np.array(kept, np.intp)]
-
-
 def _intersections(boxes: Floats, others: Floats) -> NDArray[np.float64]:
     """`boxes` (N, 4), `others` (M, 4) -> areas of their intersections (N, M), px²."""
     boxes, others = boxes.astype(np.float64), others.astype(np.float64)

@@ -21,8 +21,14 @@ def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 def _bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
@@ -32,10 +38,8 @@ def _bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 def _lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     start = shown = time.monotonic()
-    done = 0
-    for item in items:
+    for done, item in enumerate(items, start=1):
         yield item
-        done += 1
         now = time.monotonic()
         if done == total or now - shown >= _SECONDS_BETWEEN_LINES:
             shown, rate = now, done / max(now - start, 1e-9)
