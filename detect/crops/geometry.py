@@ -1,0 +1,143 @@
+"""Which pixels of the image a crop shows, and where in the crop: R-CNN's warp, defined once.
+
+Source: Caffe's `window_data_layer.cpp` (training) and R-CNN's `rcnn_im_crop.m` (testing), which
+share one formula; R-CNN, arXiv 1311.2524v5, appendix A, for its meaning. Caffe counts pixels as
+inclusive integers; our boxes are half-open (README.md, "Conventions"). The box's centre and
+half sides are the same numbers in both, so the inclusive convention enters at one place only:
+the enlarged window, whose rounded ends Caffe takes as its first and last pixel.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.regions import FloatArray, IntArray, Size
+
+CropMode = Literal["warp", "square"]
+CONTEXT = 16.0  # px of context on each side of a box in its crop: R-CNN, appendix A
+CONTEXT_CROP_SIZE = 224  # the crop size at which `context` is counted
+
+# Far beyond any image, and within it every sum of coordinates is an exact 64-bit integer.
+_LIMIT = np.float32(2**31)
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """What N crops show.
+
+    `sources` (N, 4) x1, y1, x2, y2, half-open px, always inside the image; `targets` (N, 4)
+    x, y, width, height px, always inside the crop: where the source is warped to, the mean
+    colour being everywhere else. A crop that shows nothing of the image has zeros in both.
+    """
+
+    sources: IntArray
+    targets: IntArray
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        self.sources.setflags(write=False)
+        self.targets.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def take(self, index: slice | IntArray | NDArray[np.bool_]) -> "Windows":
+        """Return the chosen windows, in the order of `index`."""
+        return Windows(self.sources[index], self.targets[index])
+
+
+def windows(
+    boxes: FloatArray,
+    size: Size,
+    crop_size: int,
+    context: float = CONTEXT,
+    mode: CropMode = "warp",
+) -> Windows:
+    """`boxes` (N, 4), image `size` (H, W) px -> Windows of N crops `crop_size` px square.
+
+    `context` is px around the box in a crop of 224 px and scales with `crop_size`, so that the
+    window shows the same pixels at every crop size (7/6 of the box for 16 px). `warp` stretches
+    the box to a square, `square` first widens it to one. Source: Caffe `window_data_layer.cpp`.
+
+    A box may leave the image: what lies outside is mean colour, all of it for a box (with its
+    context) wholly outside. A box narrower than a pixel shows the pixel it is in. Where less
+    than half a pixel of the crop would show image, none does (Caffe stops there).
+    Raises ValueError for boxes of another shape, not finite or turned inside out, an empty
+    image, and a context that leaves no room for the box.
+    """
+    scale = _context_scale(crop_size, context)
+    height, width = size
+    if min(size) < 1:
+        raise ValueError(f"windows: expected an image of at least 1x1 px, got size {size}")
+    first, last = _enlarged(_checked(boxes), scale, mode)
+    columns = _axis(first[:, 0], last[:, 0], width, crop_size)
+    rows = _axis(first[:, 1], last[:, 1], height, crop_size)
+    return _joined(columns, rows)
+
+
+def _context_scale(crop_size: int, context: float) -> np.float32:
+    """Return crop / (crop - 2 context), in float32 as in Caffe: ties round as they do there."""
+    if crop_size < 1:
+        raise ValueError(f"windows: expected a crop of at least 1 px, got {crop_size}")
+    if not 0 <= context < CONTEXT_CROP_SIZE / 2:
+        raise ValueError(
+            f"windows: expected 0 <= context < {CONTEXT_CROP_SIZE // 2} px at a crop of "
+            f"{CONTEXT_CROP_SIZE}, got {context}"
+        )
+    # The ratio is the same at every crop size, which is what "scaled" means.
+    return np.float32(CONTEXT_CROP_SIZE) / np.float32(CONTEXT_CROP_SIZE - 2 * context)
+
+
+def _checked(boxes: FloatArray) -> FloatArray:
+    """Return `boxes` (N, 4) as float32; raise ValueError with the first bad row."""
+    boxes = np.asarray(boxes, np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"windows: expected boxes of shape (N, 4), got {boxes.shape}")
+    good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] >= boxes[:, :2]).all(axis=1)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise ValueError(
+            f"windows: expected finite boxes with x1 <= x2 and y1 <= y2, "
+            f"got {boxes[row].tolist()} in row {row}"
+        )
+    return np.clip(boxes, -_LIMIT, _LIMIT)
+
+
+def _enlarged(boxes: FloatArray, scale: np.float32, mode: CropMode) -> tuple[IntArray, IntArray]:
+    """`boxes` (N, 4) -> first and last pixel (N, 2) xy, inclusive, of the box with its context."""
+    half = (boxes[:, 2:] - boxes[:, :2]) / np.float32(2)
+    centre = boxes[:, :2] + half
+    if mode == "square":
+        half = np.broadcast_to(half.max(axis=1, keepdims=True), half.shape)
+    elif mode != "warp":
+        raise ValueError(f"windows: expected mode 'warp' or 'square', got {mode!r}")
+    return _round(centre - half * scale), _round(centre + half * scale)
+
+
+def _axis(first: IntArray, last: IntArray, length: int, crop_size: int) -> IntArray:
+    """`first`, `last` (N,) inclusive px, image side `length` -> (N, 4): source from, to,
+    target offset, length.
+    """  # noqa: D205
+    scale = np.float32(crop_size) / (last - first + 1).astype(np.float32)
+    before = np.maximum(0, -first)
+    start, end = first + before, np.minimum(last, length - 1) + 1  # from here on half-open
+    offset = np.minimum(_round(before * scale), crop_size)
+    shown = np.minimum(_round(np.maximum(end - start, 0) * scale), crop_size - offset)
+    return np.stack([start, end, offset, shown], axis=1)
+
+
+def _joined(columns: IntArray, rows: IntArray) -> Windows:
+    """Columns and rows (N, 4) as `_axis` returns them -> Windows; zeros where one shows nothing."""
+    sources = np.stack([columns[:, 0], rows[:, 0], columns[:, 1], rows[:, 1]], axis=1)
+    targets = np.stack([columns[:, 2], rows[:, 2], columns[:, 3], rows[:, 3]], axis=1)
+    empty = (targets[:, 2:] < 1).any(axis=1)
+    sources[empty], targets[empty] = 0, 0
+    return Windows(sources, targets)
+
+
+def _round(values: NDArray[np.floating]) -> IntArray:
+    """Round half away from zero as C's `round` and MATLAB's do (numpy rounds half to even)."""
+    rounded = np.copysign(np.floor(np.abs(values) + np.float32(0.5)), values)
+    return np.asarray(rounded, np.int64)
