@@ -1,0 +1,12 @@
+"""Pictures for people: boxes drawn on copies. The only place that rounds boxes to pixels."""
+
+from detect.visualize.files import file_name, write_picture
+from detect.visualize.pictures import draw_detections, draw_ground_truth, draw_proposals
+
+__all__ = [
+    "draw_detections",
+    "draw_ground_truth",
+    "draw_proposals",
+    "file_name",
+    "write_picture",
+]

@@ -1,0 +1,31 @@
+"""Drawn pictures on disk."""
+
+import re
+from pathlib import Path
+
+from PIL import Image as PILImage
+
+from detect.files import digest, replacing
+from detect.regions import Image
+
+_LONGEST_NAME = 100  # letters; file systems allow 255 bytes, a letter has up to four in UTF-8 minus
+# what a temporary name and a suffix need
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    """Write `picture` (H, W, 3) atomically, as JPEG or PNG by the suffix of `path`."""
+    kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
+    # Full colour resolution: with the usual halved one, thin coloured lines smear.
+    options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
+    with replacing(path) as temporary:
+        PILImage.fromarray(picture).save(temporary, format=kind, **options)
+
+
+def file_name(image_id: str) -> str:
+    """Return a file name without suffix for `image_id`; two ids never share one.
+
+    An id that is no safe name (slashes, leading dots, too long) is made one and gets six digits
+    of its hash.
+    """
+    safe = re.sub(r"[^\w.-]+", "_", image_id).lstrip(".")[:_LONGEST_NAME]
+    return safe if safe == image_id else f"{safe}-{digest(image_id)[:6]}"
