@@ -1,0 +1,123 @@
+"""Run folders: what a run was told, where it ran, what it measured, its weights.
+
+Layout: config.toml, environment.json, results.csv, log.txt, weights/{best,last}, state.pt.
+"""
+
+import csv
+import io
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError
+from detect.files import readable, write_json, write_text
+
+_PACKAGES = (
+    "detect",
+    "torch",
+    "torchvision",
+    "opencv-contrib-python-headless",
+    "numpy",
+    "albumentations",
+    "pycocotools",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """Everything needed to go on: weights, optimizer, step."""
+        return self.path / "state.pt"
+
+    def weights(self, name: str) -> Path:
+        """Return the weight file of "best" or "last"."""
+        return self.path / "weights" / f"{name}.safetensors"
+
+    def start(self, config: str, environment: Mapping[str, Any]) -> None:
+        """Write config.toml and environment.json and forget an earlier run's progress."""
+        for stale in (self.state, self.path / "log.txt", self.path / "results.csv"):
+            stale.unlink(missing_ok=True)
+        write_text(self.path / "config.toml", config)
+        write_json(self.path / "environment.json", dict(environment))
+
+    def check_same(self, config: str) -> None:
+        """Raise DataError unless the interrupted run in this folder was told the same."""
+        path = self.path / "config.toml"
+        earlier = path.read_text(encoding="utf-8") if path.exists() else ""
+        if earlier == config:
+            return
+        pairs = zip(earlier.splitlines(), config.splitlines(), strict=False)
+        changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "no recipe")
+        raise DataError(
+            f"{path}: --resume needs the recipe the run began with; it has {changed}. "
+            "Leave --config and --set as they were, or begin anew in another --out."
+        )
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt."""
+        path = self.path / "log.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise readable(error, path) from error
+
+    def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write results.csv, a column for every key of any row."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / "results.csv", text.getvalue())
+
+
+def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:
+    """Return runs/<command>/<name>, or <name>-2, -3… where that is taken."""
+    first = root / command / name
+    folder, number = first, 2
+    while folder.exists():
+        folder, number = first.with_name(f"{name}-{number}"), number + 1
+    return folder
+
+
+def describe_environment(*, device: str, seed: int, data_hash: str) -> dict[str, Any]:
+    """Return what environment.json holds; no host name, no path."""
+    return {
+        "git": _git_commit(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "device": device,
+        "seed": seed,
+        "data": data_hash,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git_commit() -> str:
+    """Return the commit of the checkout this package runs from, "" outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

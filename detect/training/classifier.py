@@ -1,0 +1,181 @@
+"""Train GoogLeNet to classify regions: R-CNN's fine-tuning with GoogLeNet's recipe."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from detect.config import ClassifierRecipe
+from detect.detector import Detector
+from detect.evaluation.average_precision import evaluate
+from detect.models.checkpoint import ModelCard, load_model, save_model
+from detect.models.pretrained import initialise
+from detect.models.region_classifier import RegionClassifier
+from detect.regions import Dataset, Detections, Sample
+from detect.runs import RunFolder
+from detect.storage.proposals import ProposalFile
+from detect.training.loop import Batch, Settings, Trainer
+from detect.training.region_data import CropBatches, RegionData, check_same_image, load
+
+Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What a run is validated on: the images of a split and their proposals."""
+
+    dataset: Dataset
+    proposals: ProposalFile
+
+    def sample(self, images: int) -> "Validation":
+        """Return `images` of the split, evenly spread over its list: the same in every run."""
+        places = np.linspace(0, len(self.dataset) - 1, min(images, len(self.dataset)))
+        chosen = tuple(
+            self.dataset.samples[place] for place in np.unique(places.round().astype(int))
+        )
+        return replace(self, dataset=replace(self.dataset, samples=chosen))
+
+
+class RegionTask:
+    """What the loop needs to know to train a RegionClassifier (loop.Task)."""
+
+    def __init__(
+        self,
+        recipe: ClassifierRecipe,
+        data: RegionData,
+        classes: tuple[str, ...],
+        folder: RunFolder,
+        device: torch.device,
+        validation: Validation | None,
+    ) -> None:
+        self.recipe, self.classes, self.folder = recipe, classes, folder
+        self.device, self.validation = device, validation
+        self._batches = CropBatches(data, recipe, len(classes))
+
+    def batch(self, step: int) -> Batch:
+        """Return crops (N, 3, S, S) uint8, channels last, and labels (N,)."""
+        crops, labels = self._batches.make(step)
+        return torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(labels)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
+        crops, labels = batch
+        logits = model(crops)
+        if isinstance(logits, Tensor):
+            return {"loss": cross_entropy(logits.float(), labels)}
+        main, *sides = (cross_entropy(output.float(), labels) for output in logits)
+        total = main + self.recipe.optimizer.auxiliary_weight * torch.stack(sides).sum()
+        return {"loss": total, "main_loss": main}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""
+        if self.validation is None:
+            return {}
+        sample = self.validation.sample(self.recipe.run.validation_images)
+        return {"val_map": self.score(model, sample)["map"]}
+
+    def score(
+        self, model: nn.Module, validation: Validation, track: Track | None = None
+    ) -> dict[str, Any]:
+        """Return voc2012's result of `model` on `validation`, shaped as `detect eval --map`'s."""
+        training = model.training
+        card = self.card({})
+        detector = Detector(
+            [(model, card)],
+            self.device,
+            precision=self.recipe.run.precision,  # type: ignore[list-item]
+        )
+        found: dict[str, Detections] = {}
+        samples: Iterable[Sample] = validation.dataset.samples
+        if track:
+            samples = track(samples, len(validation.dataset), "validating")
+        for sample in samples:
+            proposals = validation.proposals.read(sample.image_id)
+            check_same_image(sample, proposals)
+            image, _ = load(sample, 0)
+            found[sample.image_id] = detector.detect(image, proposals)
+        model.train(training)
+        return evaluate(validation.dataset, found, "voc2012")
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        """Write weights/`name` and its card."""
+        save_model(self.folder.weights(name), model, self.card(figures))  # type: ignore[arg-type]
+
+    def card(self, metrics: dict[str, Any]) -> ModelCard:
+        """Return the card of a network trained by this recipe."""
+        model, crops = self.recipe.model, self.recipe.crops
+        return ModelCard(
+            variant=model.variant,
+            width=model.width,
+            classes=self.classes,
+            input_size=model.input_size,
+            mean=model.mean,
+            std=model.std,
+            context=crops.context,
+            crop_mode=crops.mode,
+            image_side=crops.image_side,
+            recipe=self.recipe.model_dump(mode="json"),
+            metrics=metrics,
+        )
+
+
+def build_model(recipe: ClassifierRecipe, num_classes: int) -> RegionClassifier:
+    """Return a network with the recipe's initial weights: drawn from its seed, or `init`'s."""
+    torch.manual_seed(recipe.seed)
+    model = recipe.model
+    network = RegionClassifier(
+        num_classes,
+        variant=model.variant,
+        width=model.width,
+        mean=model.mean,
+        std=model.std,
+        dropout=model.dropout,
+    )
+    if recipe.init:
+        initialise(network, recipe.init)
+    return network
+
+
+def train_classifier(
+    recipe: ClassifierRecipe,
+    data: RegionData,
+    classes: tuple[str, ...],
+    folder: RunFolder,
+    device: torch.device,
+    *,
+    validation: Validation | None = None,
+    resume: bool = False,
+    workers: int = 1,
+    show: Callable[[str], None] = lambda line: None,
+    track: Track | None = None,
+) -> dict[str, Any]:
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+
+    Returns the figures of `best` on the whole validation split, empty without one. Raises
+    DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
+    """
+    task = RegionTask(recipe, data, classes, folder, device, validation)
+    per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
+    epoch = max(len(data.foreground) / per_step, 1.0)
+    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, workers)
+    trainer = Trainer(build_model(recipe, len(classes)), task, settings, folder, device, show)
+    if resume and folder.state.exists():
+        trainer.resume()
+    trainer.run()
+    return _final(task, folder, track)
+
+
+def _final(task: RegionTask, folder: RunFolder, track: Track | None) -> dict[str, Any]:
+    """Score `best` on the whole validation split and write the figures into its card."""
+    if task.validation is None:
+        return {}
+    model, card = load_model(folder.weights("best"))
+    result = task.score(model, task.validation, track)
+    per_class = {name: figures["ap"] for name, figures in result["per_class"].items()}
+    metrics = {**card.metrics, "full_val_map": result["map"], "full_val_ap": per_class}
+    save_model(folder.weights("best"), model, replace(card, metrics=metrics))
+    return result

@@ -1,0 +1,244 @@
+"""One training loop for every network: SGD, schedule, averaging, validation, exact resume.
+
+A batch is a function of the seed and the step alone, and torch's random state is set anew at
+every step, so a run that was stopped and resumed ends with the weights of one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from detect.config import OptimizerSection, RunSection
+from detect.errors import DetectError, EnvironmentProblem
+from detect.models.checkpoint import load_state, save_state
+from detect.models.device import autocast
+from detect.runs import RunFolder
+from detect.training.interrupt import StopRequest
+
+Batch = tuple[Tensor, ...]
+
+
+class Task(Protocol):
+    """What is trained: where batches come from, what is minimised, what is validated."""
+
+    def batch(self, step: int) -> Batch:
+        """Return the tensors of `step`, the first axis of each the sample; thread-safe."""
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return named scalar losses, means over the batch; "loss" is the one minimised."""
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Return named figures, the first the one to maximise; empty without validation data."""
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        """Write the model `name` ("best" or "last") with its figures."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it is saved."""
+
+    step: int = 0
+    best: float = -math.inf
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the loop is told: the recipe's sections, the seed, threads that make batches."""
+
+    optimizer: OptimizerSection
+    run: RunSection
+    seed: int
+    steps_per_epoch: float
+    workers: int = 1
+
+
+class Trainer:
+    """Trains `model` on `task`; after `run`, `averaged.module` is the result."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        settings: Settings,
+        folder: RunFolder,
+        device: torch.device,
+        show: Callable[[str], None],
+    ) -> None:
+        self.model = model.to(device, memory_format=torch.channels_last)
+        self.task, self.settings, self.folder = task, settings, folder
+        self.device, self.show = device, show
+        self.optimizer = _sgd(self.model, settings.optimizer)
+        self.averaged = AveragedModel(
+            self.model, multi_avg_fn=_ramped(settings.optimizer.averaging), use_buffers=True
+        )
+        self.progress = Progress()
+        self.pieces = 1
+
+    def resume(self) -> None:
+        """Take up the state saved in the run folder; DataError if it cannot be read."""
+        state = load_state(self.folder.state, self.device)
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+    def run(self) -> None:
+        """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""
+        steps, every = self.settings.optimizer.steps, self.settings.run
+        start, before = time.monotonic(), self.progress.seconds
+        with StopRequest() as stop:
+            for step, batch in self._batches(self.progress.step, steps):
+                losses = self._step(step, batch)
+                self.progress.step = step + 1
+                self.progress.seconds = before + time.monotonic() - start
+                if (step + 1) % every.validate_every == 0 or step + 1 == steps:
+                    self._validate(losses)
+                if stop.asked or (step + 1) % every.save_every == 0 or step + 1 == steps:
+                    self._save()
+                if stop.asked:
+                    raise KeyboardInterrupt
+
+    def _batches(self, first: int, steps: int) -> Iterator[tuple[int, Batch]]:
+        """Yield (step, batch); batches are made ahead in threads, in order of step."""
+        ahead = 2 * self.settings.workers
+        waiting: list[Future[Batch]] = []
+        with ThreadPoolExecutor(self.settings.workers) as threads:
+            for step in range(first, steps):
+                last = min(step + ahead, steps)
+                waiting += [
+                    threads.submit(self.task.batch, later)
+                    for later in range(step + len(waiting), last)
+                ]
+                try:
+                    yield step, waiting.pop(0).result()
+                except BaseException:
+                    threads.shutdown(cancel_futures=True)
+                    raise
+
+    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+        """Do one update and return the losses; halve the pieces when memory runs out."""
+        rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        while True:
+            torch.manual_seed(self.settings.seed * 1_000_003 + step)
+            try:
+                losses = self._gradients(batch)
+                break
+            except torch.OutOfMemoryError:
+                self._halve(len(batch[0]))
+        if not math.isfinite(losses["loss"]):
+            raise DetectError(
+                f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
+                f"optimizer.learning_rate (now {self.settings.optimizer.learning_rate:g}) or "
+                "lengthen optimizer.warmup_steps."
+            )
+        self.optimizer.step()
+        self.averaged.update_parameters(self.model)
+        return {"learning_rate": rate, **losses}
+
+    def _gradients(self, batch: Batch) -> dict[str, float]:
+        """Accumulate the gradient of `batch`, a piece at a time; return the mean losses."""
+        self.model.train()
+        self.optimizer.zero_grad()
+        total, sums = len(batch[0]), dict[str, float]()
+        for piece in zip(*(tensor.chunk(self.pieces) for tensor in batch), strict=True):
+            share = len(piece[0]) / total
+            moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
+            with autocast(self.device, self.settings.run.precision):
+                losses = self.task.losses(self.model, moved)
+            (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+        return sums
+
+    def _halve(self, batch_size: int) -> None:
+        """Compute batches in twice as many pieces; EnvironmentProblem below one sample each."""
+        self.pieces *= 2
+        if self.pieces > batch_size // 2:
+            raise EnvironmentProblem(
+                f"out of memory on {self.device} with {batch_size // self.pieces + 1} samples at "
+                "a time. Lower model.input_size or sampling.batch_size."
+            )
+        torch.cuda.empty_cache()
+        self.show(f"out of memory: going on with batches in {self.pieces} pieces")
+
+    def _validate(self, losses: dict[str, float]) -> None:
+        """Measure the averaged model, write a row of results.csv, keep the best."""
+        progress = self.progress
+        figures = self.task.validate(self.averaged.module)
+        row = {"step": progress.step, "minutes": round(progress.seconds / 60, 2)}
+        progress.rows.append({**row, **losses, **figures})
+        self.folder.write_results(progress.rows)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.rows[-1].items())
+        self.folder.log(shown)
+        self.show(shown)
+        score = next(iter(figures.values()), math.inf)
+        if score > progress.best or not figures:
+            progress.best = score
+            self.task.save(self.averaged.module, "best", figures)
+
+    def _save(self) -> None:
+        """Write weights/last and then state.pt, the file that --resume reads."""
+        self.task.save(self.averaged.module, "last", {})
+        state = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": vars(self.progress),
+        }
+        save_state(self.folder.state, state)
+
+
+def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float) -> float:
+    """Return the rate of `step`: linear warm-up, then `paper` or `cosine`.
+
+    `paper`: 4 % down every 8 epochs (arXiv 1409.4842, section 6). `cosine`: to zero at the last
+    step (Loshchilov and Hutter, arXiv 1608.03983, equation 5 without restarts).
+    """
+    warm = min(1.0, (step + 1) / max(optimizer.warmup_steps, 1))
+    if optimizer.schedule == "cosine":
+        factor = 0.5 * (1 + math.cos(math.pi * step / optimizer.steps))
+    else:
+        factor = 0.96 ** math.floor(step / steps_per_epoch / 8)
+    return optimizer.learning_rate * warm * factor
+
+
+def _sgd(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.SGD:
+    """SGD with weight decay on kernels alone: biases and batch norm go without (our choice)."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optimizer.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    momentum = optimizer.momentum
+    return torch.optim.SGD(groups, lr=optimizer.learning_rate, momentum=momentum, foreach=True)
+
+
+def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """Polyak averaging as an exponential moving average with decay min(decay, (1+t)/(10+t)).
+
+    The ramp keeps the first weights out of short runs; from TensorFlow's
+    ExponentialMovingAverage with num_updates, the tool of the paper's authors.
+    """
+
+    @torch.no_grad()
+    def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+        weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, weight)
+            else:
+                mean.copy_(value)
+
+    return average

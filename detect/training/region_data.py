@@ -1,0 +1,218 @@
+"""Batches of crops for the region classifier: which regions there are, and how they look."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.boxes import areas
+from detect.config import ClassifierRecipe
+from detect.crops.geometry import windows
+from detect.crops.opencv import crop
+from detect.data.augment import CropAugmenter
+from detect.errors import DataError
+from detect.images import read_image, shrink
+from detect.matching import Assignment, Pool, assign, pools, sample_batch
+from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
+from detect.storage.proposals import ProposalFile
+
+# Decoded images kept between batches: 2 GiB holds 2,300 images of 640x480.
+_CACHE_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class RegionData:
+    """The regions of a data set to draw from.
+
+    `boxes` one (N, 4) an image, proposals and ground truth together; `foreground` and
+    `background` point into them.
+    """
+
+    samples: tuple[Sample, ...]
+    boxes: tuple[FloatArray, ...]
+    foreground: Pool
+    background: Pool
+
+    def positives(self, classes: Sequence[str]) -> dict[str, int]:
+        """Return the number of positive regions of each class."""
+        counts = np.bincount(self.foreground.label, minlength=len(classes))
+        return {name: int(count) for name, count in zip(classes, counts, strict=True)}
+
+
+def collect(
+    dataset: Dataset,
+    proposals: ProposalFile,
+    recipe: ClassifierRecipe,
+    track: Callable[[Iterable[Sample]], Iterator[Sample]] = iter,
+) -> RegionData:
+    """Match the proposals of every image with its objects.
+
+    The objects themselves are proposals too, as in R-CNN (arXiv 1311.2524, section 2.3 and its
+    code, which prepends them). Raises DataError for proposals made for other images, and for a
+    class of which no region is positive.
+    """
+    boxes: list[FloatArray] = []
+    assignments: list[Assignment] = []
+    sampling = recipe.sampling
+    for sample in track(dataset.samples):
+        found = proposals.read(sample.image_id)
+        check_same_image(sample, found)
+        regions = np.concatenate([found.boxes, sample.annotations.boxes])
+        regions = regions[areas(regions) > 0]
+        boxes.append(regions)
+        bounds = (sampling.foreground_iou, sampling.background_iou)
+        assignments.append(assign(regions, sample.annotations, *bounds))
+    foreground, background = pools(assignments)
+    data = RegionData(dataset.samples, tuple(boxes), foreground, background)
+    _check_pools(data, dataset)
+    return data
+
+
+def check_same_image(sample: Sample, proposals: Proposals) -> None:
+    """Raise DataError if `proposals` were made on an image of another size than `sample`'s."""
+    if sample.size != (0, 0) and proposals.size != sample.size:
+        raise DataError(
+            f"image {sample.image_id}: the proposals were made for an image of "
+            f"{proposals.size[1]}x{proposals.size[0]} px, this one has "
+            f"{sample.size[1]}x{sample.size[0]}. Propose again for this data set."
+        )
+
+
+def choose_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+    """Return `dataset` with `classes` alone, in their order; objects of others are left out.
+
+    Raises DataError for a class the data set does not have.
+    """
+    for name in classes:
+        if name not in dataset.classes:
+            known = ", ".join(dataset.classes)
+            raise DataError(f"classes: the data set has no class {name!r}; it has {known}.")
+    places = [dataset.classes.index(name) for name in classes]
+    renumber = np.full(len(dataset.classes), -1, np.int64)
+    renumber[places] = np.arange(len(places))
+    samples = tuple(
+        _with(sample, _renumbered(sample.annotations, renumber)) for sample in dataset.samples
+    )
+    ids = tuple(dataset.category_ids[place] for place in places)
+    synsets = tuple(dataset.synsets[place] for place in places) if dataset.synsets else ()
+    fields = {**vars(dataset), "classes": tuple(classes), "category_ids": ids}
+    return Dataset(**{**fields, "samples": samples, "synsets": synsets})
+
+
+def _renumbered(annotations: Annotations, renumber: NDArray[np.int64]) -> Annotations:
+    labels = renumber[annotations.labels]
+    keep = labels >= 0
+    flags = (annotations.difficult[keep], annotations.crowd[keep])
+    numbers = (annotations.areas[keep], annotations.ids[keep])
+    return Annotations(annotations.boxes[keep], labels[keep], *flags, *numbers)
+
+
+def _with(sample: Sample, annotations: Annotations) -> Sample:
+    return Sample(sample.image_id, sample.path, sample.size, annotations)
+
+
+def _check_pools(data: RegionData, dataset: Dataset) -> None:
+    """Raise DataError for a class without positive regions, or a set without background."""
+    counts = data.positives(dataset.classes)
+    missing = [name for name, count in counts.items() if not count]
+    if missing:
+        present = ", ".join(name for name, count in counts.items() if count)
+        raise DataError(
+            f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
+            f'learned. Add images of it, or leave it out: --set "classes=[{present}]".'
+        )
+    if not len(data.background):
+        raise DataError(
+            f"split {dataset.split}: no proposal is background (IoU in sampling.background_iou). "
+            "Propose more boxes or widen sampling.background_iou."
+        )
+
+
+class ImageCache:
+    """The images used last, decoded, up to a limit in bytes; safe to use from threads."""
+
+    def __init__(self, image_side: int, limit: int = _CACHE_BYTES) -> None:
+        self._image_side, self._limit = image_side, limit
+        self._images: OrderedDict[str, tuple[Image, float]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def read(self, sample: Sample) -> tuple[Image, float]:
+        """Return the image of `sample`, shrunk to `image_side`, and its factor (images.shrink)."""
+        with self._lock:
+            if sample.image_id in self._images:
+                self._images.move_to_end(sample.image_id)
+                return self._images[sample.image_id]
+        entry = load(sample, self._image_side)
+        with self._lock:
+            if sample.image_id not in self._images:
+                self._images[sample.image_id] = entry
+                self._bytes += entry[0].nbytes
+            while self._bytes > self._limit and len(self._images) > 1:
+                self._bytes -= self._images.popitem(last=False)[1][0].nbytes
+        return entry
+
+
+def load(sample: Sample, image_side: int) -> tuple[Image, float]:
+    """Read the image of `sample`; return it no longer than `image_side` px (0: as it is), factor.
+
+    A box of the original times the factor is the box in the returned image.
+    """
+    image = read_image(sample.path)
+    if sample.size not in ((0, 0), image.shape[:2]):
+        raise DataError(
+            f"{sample.path}: the annotations are for an image of {sample.size[1]}x"
+            f"{sample.size[0]} px, this one has {image.shape[1]}x{image.shape[0]} (after EXIF "
+            "rotation)."
+        )
+    return shrink(image, image_side) if image_side else (image, 1.0)
+
+
+class CropBatches:
+    """Batches of crops and labels, each a function of the seed and the step alone."""
+
+    def __init__(self, data: RegionData, recipe: ClassifierRecipe, num_classes: int) -> None:
+        self._data, self._recipe, self._num_classes = data, recipe, num_classes
+        self._cache = ImageCache(recipe.crops.image_side)
+        augment = recipe.augment
+        self._augmenter = CropAugmenter(
+            mirror=augment.mirror,
+            vertical_mirror=augment.vertical_mirror,
+            transpose=augment.transpose,
+            photometric=augment.photometric,
+            interpolation="random" if augment.random_interpolation else "bilinear",
+        )
+
+    def make(self, step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return crops (N, S, S, 3) and labels (N,), the number of classes for background."""
+        rng = np.random.default_rng((self._recipe.seed, step))
+        sampling = self._recipe.sampling
+        drawn = sample_batch(
+            rng,
+            self._data.foreground,
+            self._data.background,
+            sampling.batch_size,
+            sampling.foreground_fraction,
+            sampling.class_balance,
+        )
+        # Mixed, so that every piece of a batch split for want of memory holds both kinds.
+        drawn = drawn.take(rng.permutation(len(drawn)))
+        crops = self._crops(drawn, self._augmenter.interpolations(rng, len(drawn)))
+        labels = np.where(drawn.label < 0, self._num_classes, drawn.label)
+        return self._augmenter.apply(rng, crops), labels.astype(np.int64)
+
+    def _crops(self, drawn: Pool, interpolations: Sequence[str]) -> NDArray[np.uint8]:
+        model, crops = self._recipe.model, self._recipe.crops
+        side = model.input_size
+        batch = np.empty((len(drawn), side, side, 3), np.uint8)
+        for number in np.unique(drawn.image):
+            rows = np.flatnonzero(drawn.image == number)
+            image, factor = self._cache.read(self._data.samples[number])
+            boxes = self._data.boxes[number][drawn.box[rows]] * np.float32(factor)
+            shown = windows(boxes, image.shape[:2], side, crops.context, crops.mode)
+            chosen = [interpolations[row] for row in rows]
+            batch[rows] = crop(image, shown, side, model.mean, chosen)
+        return batch
