@@ -41,16 +41,9 @@ class Canvas:
         self.labels_left_out = 0
 
     def box(self, box: Sequence[float], style: Style) -> None:
-        """Draw the outline of `box` (4,) around its pixels, in `style`, over a dark edge."""
+        """Draw the outline of `box` (4,) around its pixels in `style`."""
         width = max(1, round(self._line * style.width))
-        strokes = list(_strokes(self._outline(box, width), width, style.dash))
-        edge = max(1, width // 3)
-        alpha = round(255 * style.opacity)
-        for x1, y1, x2, y2 in strokes:
-            around = (x1 - edge, y1 - edge, x2 + edge - 1, y2 + edge - 1)
-            self._draw.rectangle(around, fill=(*DARK, alpha // 2))
-        for x1, y1, x2, y2 in strokes:
-            self._draw.rectangle((x1, y1, x2 - 1, y2 - 1), fill=(*style.colour, alpha))
+        self._paint(list(_strokes(self._outline(box, width), width, style.dash)), width, style)
 
     def label(self, box: Sequence[float], texts: Sequence[str], style: Style) -> None:
         """Write the first of `texts` (long to short) that finds a free place at `box`."""
@@ -67,7 +60,7 @@ class Canvas:
 
     def finish(self, entries: Sequence[Entry]) -> Image:
         """Return the picture (H', W', 3) with the legend `entries` in a strip below it."""
-        gap, swatch = self._font_size, 2 * self._font_size
+        gap, swatch = self._font_size, 3 * self._font_size
         width = max(self._picture.width, _NARROWEST_STRIP * self._font_size)
         rows = list(self._rows(entries, width - gap, gap, swatch))
         row_height = round(1.7 * self._font_size)
@@ -87,6 +80,15 @@ class Canvas:
         x1, x2 = (min(max(value, 0), right) for value in (x1 - width, x2 + width))
         y1, y2 = (min(max(value, 0), bottom) for value in (y1 - width, y2 + width))
         return x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)
+
+    def _paint(self, strokes: Sequence[Rectangle], width: int, style: Style) -> None:
+        """Fill `strokes` in the colour of `style`, over a dark edge that shows on any ground."""
+        alpha, edge = round(255 * style.opacity), max(1, width // 3)
+        for x1, y1, x2, y2 in strokes if style.edged else ():
+            around = (x1 - edge, y1 - edge, x2 + edge - 1, y2 + edge - 1)
+            self._draw.rectangle(around, fill=(*DARK, alpha // 2))
+        for x1, y1, x2, y2 in strokes:
+            self._draw.rectangle((x1, y1, x2 - 1, y2 - 1), fill=(*style.colour, alpha))
 
     def _measure(self, text: str) -> tuple[int, int, int]:
         pad = max(2, self._font_size // 4)
@@ -117,10 +119,10 @@ class Canvas:
     ) -> None:
         for left, (style, text) in row:
             if style is not None:
-                line = max(3, round(self._font_size / 5))
+                line = max(2, round(self._font_size / 6))
                 top = round(middle) - line // 2
-                for x1, x2 in _pieces(left, left + swatch, tuple(line * d for d in style.dash)):
-                    self._draw.rectangle((x1, top, x2 - 1, top + line - 1), fill=style.colour)
+                pieces = _pieces(left, left + swatch, tuple(line * d for d in style.dash))
+                self._paint([(x1, top, x2, top + line) for x1, x2 in pieces], line, style)
                 left += swatch + gap // 2
             self._text(left, middle, text, DARK)
 

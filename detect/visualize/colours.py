@@ -24,13 +24,14 @@ LIGHT: Colour = (255, 255, 255)
 class Style:
     """How a box is drawn: colour, dash (drawn, blank, ... in line widths; () is solid), opacity.
 
-    `width` multiplies the picture's line width.
+    `width` multiplies the picture's line width; `edged` puts a dark edge around the line.
     """
 
     colour: Colour
     dash: tuple[float, ...] = ()
     opacity: float = 1.0
     width: float = 1.0
+    edged: bool = True
 
 
 # Told apart by line as well as by colour.

@@ -43,7 +43,7 @@ def draw_proposals(image: Image, proposals: Proposals, limit: int = 100) -> Imag
     colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
     chosen = proposals.take(_best_in_turn(proposals)[:limit])
     for box, source in zip(chosen.boxes, chosen.sources, strict=True):
-        canvas.box(box, Style(colours[str(source)], opacity=0.6, width=0.5))
+        canvas.box(box, Style(colours[str(source)], opacity=0.8, width=0.5, edged=False))
     drawn, total = Counter(chosen.sources.tolist()), Counter(proposals.sources.tolist())
     entries: list[Entry] = [
         (Style(colours[name]), f"{name}: best {drawn[name]} of {total[name]:,}") for name in names
@@ -69,7 +69,8 @@ def draw_detections(
     keep = keep[np.argsort(-detections.scores[keep], kind="stable")]
     parts = (detections.boxes[keep], detections.labels[keep], detections.scores[keep])
     shown = Detections(detections.image_id, *parts)
-    note: Entry = (None, f"score ≥ {threshold:g}, {len(detections) - len(shown)} lower not drawn")
+    lower = len(detections) - len(shown)
+    note: Entry = (None, f"score ≥ {threshold:g}" + (f", {lower} lower not drawn" if lower else ""))
     canvas = Canvas(image)
     if annotations is None:
         entries = _draw_by_class(canvas, shown, classes)
@@ -170,7 +171,7 @@ def _notes(canvas: Canvas) -> list[Entry]:
     """Return what a reader of the picture must know about how it was drawn."""
     notes: list[Entry] = []
     if canvas.labels_left_out:
-        notes.append((None, f"{canvas.labels_left_out} labels had no room"))
+        notes.append((None, f"no room for the labels of {canvas.labels_left_out}"))
     if canvas.scale > 1:
         notes.append((None, f"enlarged {canvas.scale} times"))
     return notes

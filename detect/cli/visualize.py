@@ -1,0 +1,159 @@
+"""`detect visualize`: pictures of ground truth, proposals or detections."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+
+from detect.cli import options
+from detect.cli.progress import track
+from detect.errors import DataError, UsageError
+from detect.regions import Dataset, Detections, Image, Sample
+
+Draw = Callable[[Image, Sample], Image]
+
+
+@click.command("visualize")
+@click.option("--data", type=options.PATH, required=True, metavar="DATA", help="A data set.")
+@options.split
+@click.option("--detections", type=options.PATH, metavar="F", help="Draw these (COCO results).")
+@click.option("--proposals", type=options.PATH, metavar="P", help="Draw these boxes by source.")
+@click.option("--ground-truth", is_flag=True, help="Draw the annotations.")
+@options.out("Folder for the pictures, a JPEG an image.")
+@click.option("--image", "ids", multiple=True, metavar="ID", help="Only this one; repeatable.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Lowest score of the detections drawn.",
+)
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="IoU from which a detection is right.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Proposals drawn an image, the best of each source in turn.",
+)
+@options.exist_ok
+@options.skip_bad
+@options.debug
+def command(
+    data: Path,
+    split: str | None,
+    detections: Path | None,
+    proposals: Path | None,
+    ground_truth: bool,
+    out: Path,
+    ids: Sequence[str],
+    threshold: float,
+    iou: float,
+    limit: int,
+    exist_ok: bool,
+    skip_bad: bool,
+) -> None:
+    """Draw ground truth, proposals or detections, one picture an image.
+
+    With ground truth at hand, right (solid green), wrong (dash-dotted orange), duplicate (dotted
+    purple) and missed (dashed yellow) are told apart.
+    """
+    if sum((detections is not None, proposals is not None, ground_truth)) != 1:
+        raise UsageError("give one of --detections F, --proposals P and --ground-truth.")
+    options.prepare_out(out, exist_ok=exist_ok)
+    from detect.data import open_dataset
+
+    dataset = open_dataset(data, split, skip_bad=skip_bad)
+    samples = choose(dataset, ids)
+    if detections is not None:
+        draw = _detections(dataset, detections, threshold, iou)
+    elif proposals is not None:
+        draw = _proposals(proposals, limit)
+    else:
+        draw = _ground_truth(dataset)
+    drawn = _write_all(samples, draw, out, skip_bad)
+    click.echo(f"{drawn} picture{'s' if drawn != 1 else ''} in {out}")
+
+
+def choose(dataset: Dataset, ids: Sequence[str]) -> list[Sample]:
+    """Return the samples with `ids` in their order, all without any; DataError on a stranger."""
+    if not ids:
+        return list(dataset.samples)
+    known = {sample.image_id: sample for sample in dataset.samples}
+    for image_id in ids:
+        if image_id not in known:
+            raise DataError(_unknown(dataset, image_id, list(known)))
+    return [known[image_id] for image_id in dict.fromkeys(ids)]
+
+
+def _unknown(dataset: Dataset, image_id: str, known: Sequence[str]) -> str:
+    where = f"split {dataset.split!r} of {dataset.root}" if dataset.split else str(dataset.root)
+    near = difflib.get_close_matches(image_id, known, n=1, cutoff=0)
+    hint = f" The nearest id is {near[0]!r}." if near else ""
+    return f"--image {image_id}: no such image among the {len(known)} of {where}.{hint}"
+
+
+def _ground_truth(dataset: Dataset) -> Draw:
+    from detect.visualize import draw_ground_truth
+
+    if not dataset.annotated:
+        raise DataError(f"{dataset.root}: has no annotations, so --ground-truth has none to draw.")
+    return lambda image, sample: draw_ground_truth(image, sample.annotations, dataset.classes)
+
+
+def _proposals(path: Path, limit: int) -> Draw:
+    from detect.storage.proposals import ProposalFile
+    from detect.visualize import draw_proposals
+
+    stored = ProposalFile(path)
+
+    def draw(image: Image, sample: Sample) -> Image:
+        size = (image.shape[0], image.shape[1])
+        return draw_proposals(image, stored.read(sample.image_id, size), limit)
+
+    return draw
+
+
+def _detections(dataset: Dataset, path: Path, threshold: float, iou: float) -> Draw:
+    from detect.storage.detections import read_detections
+    from detect.visualize import draw_detections
+
+    found = read_detections(path, dataset)
+
+    def draw(image: Image, sample: Sample) -> Image:
+        shown = found.get(sample.image_id) or _nothing(sample.image_id)
+        truth = sample.annotations if dataset.annotated else None
+        return draw_detections(image, shown, dataset.classes, truth, threshold, iou)
+
+    return draw
+
+
+def _nothing(image_id: str) -> Detections:
+    return Detections(image_id, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0))
+
+
+def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool) -> int:
+    """Draw every sample; return how many were drawn."""
+    from detect.images import read_image
+    from detect.visualize import file_name, write_picture
+
+    bad = 0
+    for sample in track(samples, len(samples), "Drawing"):
+        try:
+            image = read_image(sample.path)
+        except DataError as error:
+            if not skip_bad:
+                raise
+            click.echo(f"Warning: left out: {error}", err=True)
+            bad += 1
+            continue
+        write_picture(out / f"{file_name(sample.image_id)}.jpg", draw(image, sample))
+    return len(samples) - bad
