@@ -1,0 +1,188 @@
+"""Selective Search, built by hand from OpenCV's parts.
+
+Uijlings, van de Sande, Gevers, Smeulders: Selective Search for Object Recognition, IJCV 2013;
+settings from R-CNN's selective_search/selective_search_boxes.m. OpenCV's own
+`switchToSelectiveSearchFast` keeps its smallest superpixel at 100 px whatever k, so it cannot
+double superpixels as GoogLeNet's entry did (section 8 of the paper); here it is k, as in R-CNN.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.boxes import areas, canonical_order, clip
+from detect.errors import DataError, EnvironmentProblem
+from detect.images import read_image
+from detect.regions import FloatArray, Image, Proposals, Sample, Size
+
+SOURCE = "selective-search"
+LONGEST_SIDE = 1500  # px of the resized image: bounds time and memory of very long images
+
+
+def _rgi(image: Image) -> Image:
+    """Return red and green normalised by the sum of the channels, and the intensity (H, W, 3)."""
+    total = np.maximum(image.sum(axis=2, dtype=np.float32), 1)
+    shares = np.rint(image[:, :, :2] * (255 / total[:, :, None]))
+    return np.dstack([shares.astype(np.uint8), cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
+
+
+# Uijlings et al. section 3.2, "Complementary Colour Spaces", the five of R-CNN's file.
+COLOUR_SPACES: dict[str, Callable[[Image], Image]] = {
+    "hsv": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2HSV),
+    "lab": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2Lab),
+    "rgi": _rgi,
+    "hue": lambda image: np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[:, :, 0]),
+    "intensity": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+}
+
+# Uijlings et al. section 3.2, "Complementary Similarity Measures"; names as in R-CNN's file.
+STRATEGIES = {
+    "colour+texture+size+fill": ("Color", "Texture", "Size", "Fill"),
+    "texture+size+fill": ("Texture", "Size", "Fill"),
+    "fill": ("Fill",),
+    "size": ("Size",),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the boxes; defaults are the preset `rcnn` (R-CNN's fast mode).
+
+    `ks` scale of Felzenszwalb and Huttenlocher's graph segmentation and smallest superpixel,
+    px of the resized image; `sigma` its Gaussian, px; `width` px the image is resized to, its
+    longer side at most 1500; `min_side` px of the original below which a box is dropped.
+    """
+
+    colour_spaces: tuple[str, ...] = ("hsv", "lab")
+    ks: tuple[int, ...] = (50, 100)
+    strategies: tuple[str, ...] = ("colour+texture+size+fill", "texture+size+fill")
+    sigma: float = 0.8
+    width: int = 500
+    min_side: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an unknown name or a number out of its range."""
+        for chosen, known in ((self.colour_spaces, COLOUR_SPACES), (self.strategies, STRATEGIES)):
+            unknown = [name for name in chosen if name not in known]
+            if unknown or not chosen:
+                raise ValueError(f"unknown {unknown or 'empty list'}; known: {', '.join(known)}")
+        if not self.ks or min(self.ks) < 1:
+            raise ValueError(f"every k must be at least 1, got {list(self.ks)}")
+        if self.width < 16 or self.sigma < 0 or self.min_side < 0:
+            raise ValueError("width must be at least 16, sigma and min_side at least 0")
+
+
+_QUALITY = {"colour_spaces": tuple(COLOUR_SPACES), "strategies": tuple(STRATEGIES)}
+
+# R-CNN's fast mode (k 50, 100) and full mode (k 50 to 300); `googlenet` doubles the superpixels.
+PRESETS: dict[str, Settings] = {
+    "rcnn": Settings(),
+    "googlenet": Settings(ks=(100, 200)),
+    "rcnn-quality": Settings(**_QUALITY, ks=(50, 100, 150, 300)),  # type: ignore[arg-type]
+    "googlenet-quality": Settings(**_QUALITY, ks=(100, 200, 300, 600)),  # type: ignore[arg-type]
+}
+
+
+def segmentation_module() -> Any:
+    """Return cv2.ximgproc.segmentation, or raise EnvironmentProblem with the repair command.
+
+    opencv-python-headless, which albumentations pulls in, shares the folder cv2/ with the
+    contrib build; installed later it removes Selective Search but leaves cv2.ximgproc.
+    """
+    module = getattr(getattr(cv2, "ximgproc", None), "segmentation", None)
+    if not hasattr(module, "createSelectiveSearchSegmentation"):
+        raise EnvironmentProblem(
+            f"OpenCV {cv2.__version__} in {cv2.__file__} has no Selective Search: another OpenCV "
+            "package was installed over the contrib build.\n"
+            "Repair: pip install --force-reinstall --no-deps opencv-contrib-python-headless"
+        )
+    return module
+
+
+def propose(image: Image, image_id: str, settings: Settings, seed: int = 0) -> Proposals:
+    """Propose regions of `image` (H, W, 3): N boxes, best first, scores falling from 1 to 1/N.
+
+    The same image, id, settings and seed give the same bytes in any process. An image with a
+    side below `min_side` has none; one without any edge has one, the whole of it.
+    """
+    size = image.shape[:2]
+    boxes = find_boxes(image, settings)
+    boxes = boxes[_ranking(boxes, image_id, seed)]
+    scores = 1 - np.arange(len(boxes), dtype=np.float32) / max(len(boxes), 1)
+    return Proposals(image_id, size, boxes, scores, np.full(len(boxes), SOURCE))
+
+
+def propose_sample(sample: Sample, settings: Settings, seed: int = 0) -> Proposals:
+    """Read the image of `sample` and propose its regions; DataError if it has another size."""
+    image = read_image(sample.path)
+    size = image.shape[:2]
+    if sample.size not in ((0, 0), size):
+        raise DataError(
+            f"{sample.path}: decodes to {size[1]}x{size[0]} px, but the data set says "
+            f"{sample.size[1]}x{sample.size[0]}. Replace the image or correct its entry."
+        )
+    return propose(image, sample.image_id, settings, seed)
+
+
+def find_boxes(image: Image, settings: Settings) -> FloatArray:
+    """`image` (H, W, 3) -> distinct boxes (N, 4), in canonical order."""
+    size = image.shape[:2]
+    resized = _resize(image, settings.width)
+    rectangles = np.asarray(_search(resized, settings), np.float64).reshape(-1, 4)
+    boxes = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1)
+    boxes *= np.tile([size[1] / resized.shape[1], size[0] / resized.shape[0]], 2)
+    distinct = clip(np.unique(boxes.astype(np.float32), axis=0), size)
+    sides = distinct[:, 2:] - distinct[:, :2]
+    kept = distinct[(sides >= settings.min_side).all(axis=1)]
+    return kept[canonical_order(kept)]
+
+
+def _resize(image: Image, width: int) -> Image:
+    """Resize `image` to `width`, less where its longer side would pass LONGEST_SIDE."""
+    height_before, width_before = image.shape[:2]
+    factor = min(width / width_before, LONGEST_SIDE / max(height_before, width_before))
+    target = (max(1, round(width_before * factor)), max(1, round(height_before * factor)))
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, target, interpolation=method)
+
+
+def _search(image: Image, settings: Settings) -> NDArray[np.int32]:
+    """`image` (H, W, 3) -> rectangles_xywh (N, 4) px of it, in OpenCV's order (C rand())."""
+    module = segmentation_module()
+    search = module.createSelectiveSearchSegmentation()
+    search.setBaseImage(image)
+    for name in settings.colour_spaces:
+        search.addImage(COLOUR_SPACES[name](image))
+    for k in settings.ks:
+        search.addGraphSegmentation(
+            module.createGraphSegmentation(settings.sigma, float(k), min_size=k)
+        )
+    for name in settings.strategies:
+        search.addStrategy(_strategy(module, STRATEGIES[name]))
+    return search.process()
+
+
+def _strategy(module: Any, measures: tuple[str, ...]) -> Any:
+    """Return the equally weighted sum of `measures`; made anew because OpenCV's keep state."""
+    prefix = "createSelectiveSearchSegmentationStrategy"
+    return getattr(module, f"{prefix}Multiple")(
+        *(getattr(module, prefix + measure)() for measure in measures)
+    )
+
+
+def _ranking(boxes: FloatArray, image_id: str, seed: int) -> NDArray[np.intp]:
+    """`boxes` (N, 4) in canonical order -> their ranking (N,), best first.
+
+    Uijlings et al. section 3.3 sort by position in the hierarchy (1: the whole image) times a
+    random number, so that large regions come early but not always. OpenCV does not give the
+    position (and its own order puts small regions first): the place by area stands for it.
+    """
+    position = np.empty(len(boxes))
+    position[np.argsort(-areas(boxes), kind="stable")] = np.arange(1, len(boxes) + 1)
+    generator = np.random.default_rng([seed % 2**32, zlib.crc32(image_id.encode())])
+    return np.argsort(position * generator.random(len(boxes)), kind="stable")

@@ -1,0 +1,1 @@
+"""Files that travel between stages: proposals (Parquet) and detections (COCO results)."""

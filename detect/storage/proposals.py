@@ -1,0 +1,267 @@
+"""Proposals on disk: Parquet, a row an image, the recipe in the metadata.
+
+One file, or a folder that holds only `part-NNNNN.parquet` (and names beginning with _ or .).
+Columns: image_id, height, width, boxes (flat, 4 a box), scores, sources.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from detect.errors import DataError
+from detect.files import readable, replacing
+from detect.regions import Proposals, Size
+
+Recipe = dict[str, Any]
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("boxes", pa.list_(pa.float32())),
+        ("scores", pa.list_(pa.float32())),
+        ("sources", pa.list_(pa.string())),
+    ]
+)
+RECIPE_KEY = b"detect.recipe"
+ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
+PART_NAME = re.compile(r"part-\d{5,}\.parquet")
+
+
+class ProposalWriter:
+    """Writes proposals one image at a time; memory holds ROWS_PER_GROUP of them."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._rows: list[Proposals] = []
+
+    def write(self, proposals: Proposals) -> None:
+        """Append one image."""
+        self._rows.append(proposals)
+        if len(self._rows) == ROWS_PER_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the images held as one row group."""
+        if self._rows:
+            self._writer.write_table(_table(self._rows, self._writer.schema))
+            self._rows = []
+
+
+@contextmanager
+def writing(path: Path, recipe: Recipe) -> Iterator[ProposalWriter]:
+    """Yield a writer of `path`, which appears complete at the end or not at all."""
+    metadata = {RECIPE_KEY: json.dumps(recipe, sort_keys=True).encode()}
+    with replacing(path) as temporary:
+        schema = SCHEMA.with_metadata(metadata)
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as parquet:
+            writer = ProposalWriter(parquet)
+            yield writer
+            writer.flush()
+
+
+def write_part(path: Path, proposals: Sequence[Proposals], recipe: Recipe) -> None:
+    """Write `proposals` with their `recipe` to `path` atomically."""
+    with writing(path, recipe) as writer:
+        for one in proposals:
+            writer.write(one)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe of one Parquet file, or of a folder of parts."""
+    return ProposalFile(path).recipe if path.is_dir() else _recipe(_open(path), path)
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Return the parts in `folder`, in order; DataError if it holds anything else."""
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] not in "._")
+    foreign = [name for name in names if not PART_NAME.fullmatch(name)]
+    if foreign:
+        raise DataError(
+            f"{folder}: expected only part-NNNNN.parquet, found {foreign[0]}. "
+            "Move it away, or name the folder that holds the proposals."
+        )
+    return [folder / name for name in names]
+
+
+def differing(recipe: Recipe, other: Recipe) -> str:
+    """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
+    one, two = _flat(recipe), _flat(other)
+    keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
+
+
+def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other: Recipe) -> None:
+    """Raise DataError, naming both and how they differ, unless the recipes are equal."""
+    if recipe != other:
+        raise DataError(
+            f"{path} and {other_path} were made by different recipes: {differing(recipe, other)}. "
+            "They never mix: keep each recipe in its own --out."
+        )
+
+
+class ProposalFile:
+    """Proposals of many images, read one at a time; memory holds one row group.
+
+    Raises DataError for a path that is no such file or folder, for parts of mixed recipes and
+    for an image that appears twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._parts = self._find_parts(path)
+        self.recipe: Recipe = {}
+        self._places: dict[str, tuple[int, int, int]] = {}
+        for number, part in enumerate(self._parts):
+            self._add_part(number, part)
+        self._group: tuple[tuple[int, int], pa.Table] | None = None
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Return the ids in file order."""
+        return tuple(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._places
+
+    def __iter__(self) -> Iterator[Proposals]:
+        return (self.read(image_id) for image_id in self._places)
+
+    def read(self, image_id: str, size: Size | None = None) -> Proposals:
+        """Return the proposals of one image; DataError if it is missing or not of `size`."""
+        if image_id not in self._places:
+            raise DataError(
+                f"{self.path}: no proposals for image {image_id} (it has {len(self)} of "
+                f"{self.recipe.get('images', 'an unknown number of')} images). They were made "
+                "for other data or are not finished: run detect propose on this split."
+            )
+        number, group, row = self._places[image_id]
+        proposals = self._decode(number, group, row)
+        if size is not None and size not in ((0, 0), proposals.size):
+            (height, width), (seen_height, seen_width) = size, proposals.size
+            raise DataError(
+                f"{self.path}: image {image_id} was {seen_width}x{seen_height} px when proposed, "
+                f"now {width}x{height}. The proposals were made for other data: propose again."
+            )
+        return proposals
+
+    @staticmethod
+    def _find_parts(path: Path) -> list[Path]:
+        if not path.is_dir():
+            return [path]
+        parts = part_files(path)
+        if not parts:
+            raise DataError(f"{path}: no part-NNNNN.parquet in it. Run detect propose --out {path}")
+        return parts
+
+    def _add_part(self, number: int, part: Path) -> None:
+        parquet = _open(part)
+        recipe = _recipe(parquet, part)
+        if number == 0:
+            self.recipe = recipe
+        check_same_recipe(self._parts[0], self.recipe, part, recipe)
+        for group in range(parquet.num_row_groups):
+            ids = _guard(part, lambda group=group: parquet.read_row_group(group, ["image_id"]))
+            for row, image_id in enumerate(ids.column("image_id").to_pylist()):
+                if image_id in self._places:
+                    raise DataError(f"{part}: image {image_id} appears twice in {self.path}.")
+                self._places[image_id] = (number, group, row)
+
+    def _decode(self, number: int, group: int, row: int) -> Proposals:
+        part = self._parts[number]
+        if self._group is None or self._group[0] != (number, group):
+            table = _guard(part, lambda: _open(part).read_row_group(group))
+            self._group = ((number, group), table)
+        try:
+            return _proposals(self._group[1], row)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{part}: image number {row} of row group {group}: {error}.") from error
+
+
+def _table(rows: Sequence[Proposals], schema: pa.Schema) -> pa.Table:
+    columns = {
+        "image_id": [row.image_id for row in rows],
+        "height": [row.size[0] for row in rows],
+        "width": [row.size[1] for row in rows],
+        "boxes": [row.boxes.reshape(-1) for row in rows],
+        "scores": [row.scores for row in rows],
+        "sources": [row.sources.tolist() for row in rows],
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _proposals(table: pa.Table, row: int) -> Proposals:
+    """Return row `row`; ValueError or TypeError where it does not hold together."""
+    values = {name: table.column(name)[row] for name in table.column_names}
+    empty = [name for name, value in values.items() if not value.is_valid]
+    if empty:
+        raise ValueError(f"{empty[0]} is null")
+    boxes = values["boxes"].values.to_numpy(zero_copy_only=False).reshape(-1, 4)
+    scores = values["scores"].values.to_numpy(zero_copy_only=False)
+    if not np.isfinite(scores).all():
+        raise ValueError("scores must be finite")
+    sources = values["sources"].values.dictionary_encode()
+    names = np.array(sources.dictionary.to_pylist(), np.str_)
+    return Proposals(
+        image_id=values["image_id"].as_py(),
+        size=(values["height"].as_py(), values["width"].as_py()),
+        boxes=boxes,
+        scores=scores,
+        sources=names[sources.indices.to_numpy()],
+    )
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.exists():
+        raise DataError(f"{path}: no such proposals. Make them with detect propose or import.")
+    parquet = _guard(path, lambda: pq.ParquetFile(path))
+    if not parquet.schema_arrow.equals(SCHEMA):
+        raise DataError(
+            f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
+            f"got {', '.join(parquet.schema_arrow.names)}. Use detect import for other formats."
+        )
+    return parquet
+
+
+def _recipe(parquet: pq.ParquetFile, path: Path) -> Recipe:
+    text = (parquet.schema_arrow.metadata or {}).get(RECIPE_KEY)
+    try:
+        recipe: Recipe = json.loads(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: no recipe in its metadata. Use proposals of detect propose or import."
+        ) from error
+    return recipe
+
+
+def _guard(path: Path, read: Any) -> Any:
+    """Call `read`; turn pyarrow's and the system's errors into DataError naming `path`."""
+    try:
+        return read()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(readable(error, path)) if getattr(error, "errno", None) else str(error)
+        first_line = reason.splitlines()[0][:200]
+        raise DataError(
+            f"{path}: not a readable Parquet file ({first_line}). "
+            "Delete it and make it again with detect propose --resume."
+        ) from error
+
+
+def _flat(recipe: Recipe, prefix: str = "") -> Recipe:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: Recipe = {}
+    for key, value in recipe.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return flat
