@@ -135,7 +135,7 @@ class Pool:
 
 
 def pools(assignments: Iterable[Assignment]) -> tuple[Pool, Pool]:
-    """Turn the Assignments of a data set's images, in order, into a foreground and a background Pool."""
+    """Gather Assignments, one an image in order, into Pools: foreground, background."""
     rows: tuple[list[Pool], list[Pool]] = ([], [])
     for number, assignment in enumerate(assignments):
         for pool, chosen in zip(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from detect.regions import FloatArray, IntArray, Size
 
@@ -75,6 +75,18 @@ def windows(
     columns = _axis(first[:, 0], last[:, 0], width, crop_size)
     rows = _axis(first[:, 1], last[:, 1], height, crop_size)
     return _joined(columns, rows)
+
+
+def fill_colour(mean: ArrayLike) -> NDArray[np.uint8]:
+    """`mean` (3,) 0..255 -> uint8 (3,), what every back end puts outside the image.
+
+    Whole levels, so that a network meets at run time the colour it was trained with. Raises
+    ValueError for another shape or range.
+    """
+    values = np.asarray(mean, np.float64)
+    if values.shape != (3,) or not ((values >= 0) & (values <= 255)).all():
+        raise ValueError(f"fill_colour: expected three levels of 0..255, got {values.tolist()}")
+    return np.rint(values).astype(np.uint8)
 
 
 def _context_scale(crop_size: int, context: float) -> np.float32:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detect.crops.geometry import Windows
+from detect.crops.geometry import Windows, fill_colour
 from detect.regions import Image
 
 INTERPOLATIONS: dict[str, int] = {
@@ -47,10 +47,11 @@ def crop(
 def _filled(windows: Windows, crop_size: int, mean: ArrayLike) -> NDArray[np.uint8]:
     """Return (N, S, S, 3) with `mean` in each crop that its window does not cover wholly."""
     crops = np.empty((len(windows), crop_size, crop_size, 3), np.uint8)
-    colour = np.rint(np.asarray(mean, np.float64)).astype(np.uint8)
     # Whole rows at a time: numpy is slow at repeating three bytes.
     partial = (windows.targets[:, 2:] < crop_size).any(axis=1)
-    crops.reshape(len(crops), crop_size, crop_size * 3)[partial] = np.tile(colour, crop_size)
+    crops.reshape(len(crops), crop_size, crop_size * 3)[partial] = np.tile(
+        fill_colour(mean), crop_size
+    )
     return crops
 
 
