@@ -1,0 +1,206 @@
+"""Truth and detections of a whole data set as flat arrays, and the pairs of them that overlap."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.errors import DataError
+from detect.regions import Annotations, BoolArray, Dataset, Detections, IntArray
+
+Doubles = NDArray[np.float64]
+Overlap = Callable[[Doubles, Doubles], Doubles]
+
+# Pairs compared at once; bounds the memory at about 200 MB.
+_PAIRS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class FlatDetections:
+    """Detections of many images, N in all, in the order of their file.
+
+    `images` (N,) places in `Dataset.samples`; `labels` (N,); `boxes` (N, 4) float64 xyxy px;
+    `scores` (N,).
+    """
+
+    images: IntArray
+    labels: IntArray
+    boxes: Doubles
+    scores: Doubles
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, index: IntArray) -> "FlatDetections":
+        """Return the chosen detections, in the order of `index`."""
+        return FlatDetections(
+            self.images[index], self.labels[index], self.boxes[index], self.scores[index]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Ground truth of a data set, M objects, image after image in the order of its samples.
+
+    `images` (M,) places in `Dataset.samples`; the rest as in `regions.Annotations`.
+    """
+
+    images: IntArray
+    labels: IntArray
+    boxes: Doubles
+    difficult: BoolArray
+    crowd: BoolArray
+    areas: Doubles
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Overlapping pairs (P,): `detections` ascending, within one `truths` ascending, `overlaps`."""
+
+    detections: IntArray
+    truths: IntArray
+    overlaps: Doubles
+
+
+def flatten_truth(dataset: Dataset) -> Truth:
+    """Return all objects of `dataset`; DataError if it was never annotated."""
+    if not dataset.annotated:
+        raise DataError(
+            f"{dataset.root}: no annotations to score against. Expected a VOC, COCO or "
+            "ILSVRC DET data set."
+        )
+    notes = [sample.annotations for sample in dataset.samples]
+    return Truth(
+        images=np.repeat(np.arange(len(notes)), [len(one) for one in notes]),
+        labels=_join(notes, "labels", np.int64),
+        boxes=_join(notes, "boxes", np.float64),
+        difficult=_join(notes, "difficult", np.bool_),
+        crowd=_join(notes, "crowd", np.bool_),
+        areas=_join(notes, "areas", np.float64),
+    )
+
+
+def flatten_detections(dataset: Dataset, detections: Mapping[str, Detections]) -> FlatDetections:
+    """Return all `detections` (by image id) in the order of the mapping.
+
+    Raises DataError on an image that is not in `dataset` (the devkits stop there as well) and
+    ValueError on a label it has no class for.
+    """
+    places = {sample.image_id: place for place, sample in enumerate(dataset.samples)}
+    unknown = [image_id for image_id in detections if image_id not in places]
+    if unknown:
+        raise DataError(
+            f"detections of image {unknown[0]!r}, which is not in split {dataset.split!r} of "
+            f"{dataset.root} ({len(dataset)} images). Score them on the split they were made for."
+        )
+    found = list(detections.values())
+    counts = [len(one) for one in found]
+    images = np.array([places[image_id] for image_id in detections], np.int64)
+    labels = _join(found, "labels", np.int64)
+    if len(labels) and (labels.min() < 0 or labels.max() >= len(dataset.classes)):
+        raise ValueError(f"labels must be in 0..{len(dataset.classes) - 1}")
+    boxes = _join(found, "boxes", np.float64)
+    return FlatDetections(
+        np.repeat(images, counts), labels, boxes, _join(found, "scores", np.float64)
+    )
+
+
+def image_order(dataset: Dataset) -> IntArray:
+    """Return the rank (I,) of every sample's image id: the order that breaks ties of scores.
+
+    The devkit's and COCO's ids are numbers: COCO's own where the layout has them, elsewhere
+    the number of the image in the split's list (ILSVRC2014 devkit, readme, "image ids").
+    """
+    ids = [int(s.image_id) if dataset.integer_ids else i for i, s in enumerate(dataset.samples)]
+    order = np.empty(len(ids), np.int64)
+    order[np.argsort(np.array(ids, np.int64), kind="stable")] = np.arange(len(ids))
+    return order
+
+
+def iou(boxes: Doubles, others: Doubles) -> Doubles:
+    """`boxes` (P, 4), `others` (P, 4) -> intersection over union of each pair (P,)."""
+    intersection = _intersection(boxes, others)
+    union = _area(boxes) + _area(others) - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+def coverage(boxes: Doubles, others: Doubles) -> Doubles:
+    """`boxes` (P, 4), `others` (P, 4) -> share of each box that lies in its other (P,).
+
+    COCO's overlap with a crowd region (pycocotools, maskUtils.iou with iscrowd).
+    """
+    own = _area(boxes)
+    return np.divide(_intersection(boxes, others), own, out=np.zeros_like(own), where=own > 0)
+
+
+def overlapping(
+    detections: FlatDetections,
+    truth: Truth,
+    thresholds: Doubles,
+    chosen: BoolArray,
+    overlap: Overlap = iou,
+) -> Pairs:
+    """Return the pairs of one image and class that touch and reach the object's threshold.
+
+    `thresholds` (M,): `overlap` must be at least this; `chosen` (M,): objects to look at.
+    Touching is asked for as in the devkits, which compare only where iw > 0 and ih > 0.
+    """
+    first = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    parts = [first]
+    for found, objects in _same_cell(detections, truth, np.flatnonzero(chosen)):
+        values = overlap(detections.boxes[found], truth.boxes[objects])
+        enough = (values >= thresholds[objects]) & (values > 0)
+        parts.append((found[enough], objects[enough], values[enough]))
+    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _same_cell(
+    detections: FlatDetections, truth: Truth, objects: IntArray
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield pairs (detection, object) of one image and class, about a million at a time."""
+    classes = 1 + int(max(detections.labels.max(initial=0), truth.labels.max(initial=0)))
+    cells = truth.images[objects] * classes + truth.labels[objects]
+    objects = objects[np.argsort(cells, kind="stable")]
+    cells = np.sort(cells)
+    own = detections.images * classes + detections.labels
+    starts = np.searchsorted(cells, own, side="left")
+    counts = np.searchsorted(cells, own, side="right") - starts
+    for part in _parts(np.cumsum(counts)):
+        found = np.repeat(np.arange(part.start, part.stop), counts[part])
+        ends = np.cumsum(counts[part])
+        within = np.arange(len(found)) - np.repeat(ends - counts[part], counts[part])
+        yield found, objects[np.repeat(starts[part], counts[part]) + within]
+
+
+def _parts(ends: IntArray) -> Iterator[slice]:
+    """Cut detections into slices of about _PAIRS_AT_ONCE pairs; `ends` (N,) counts pairs so far."""
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        stop = int(np.searchsorted(ends, before + _PAIRS_AT_ONCE, side="right"))
+        yield slice(start, max(stop, start + 1))
+        start = max(stop, start + 1)
+
+
+def _area(boxes: Doubles) -> Doubles:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
+
+
+def _intersection(boxes: Doubles, others: Doubles) -> Doubles:
+    """`boxes` (P, 4), `others` (P, 4) -> area of each pair's intersection (P,), px²."""
+    top_left = np.maximum(boxes[:, :2], others[:, :2])
+    sides = np.maximum(np.minimum(boxes[:, 2:], others[:, 2:]) - top_left, 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
+
+
+def _join(parts: Sequence[Annotations | Detections], name: str, dtype: Any) -> NDArray[Any]:
+    """Concatenate the arrays called `name` of all `parts`."""
+    arrays = [np.asarray(getattr(part, name), dtype) for part in parts if len(part)]
+    empty = np.zeros((0, 4) if name == "boxes" else 0, dtype)
+    return np.concatenate([empty, *arrays])

@@ -1,0 +1,206 @@
+"""Detections as a COCO results file: [{"image_id", "category_id", "bbox" xywh, "score"}, ...].
+
+Written image by image, so that memory does not grow with their number, and without rounding:
+what is read is what was written. Any finite box with width and height >= 0 is valid.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.errors import DataError
+from detect.files import replacing
+from detect.regions import Dataset, Detections, IntArray
+
+Doubles = NDArray[np.float64]
+# places in Dataset.samples (N,), labels (N,), boxes (N, 4) xyxy px, scores (N,)
+Columns = tuple[IntArray, IntArray, Doubles, Doubles]
+
+_EXPECTED = (
+    'Expected COCO results: [{"image_id": ..., "category_id": ..., '
+    '"bbox": [x, y, width, height], "score": ...}, ...].'
+)
+_NUMBERS = {int, float}
+
+
+class DetectionWriter:
+    """Appends the detections of one image after another to an open file."""
+
+    def __init__(self, stream: TextIO, dataset: Dataset) -> None:
+        self._stream, self._dataset = stream, dataset
+        self._separator = "\n"
+
+    def write(self, detections: Detections) -> None:
+        """Append `detections`; ValueError on a label the data set has no class for."""
+        if len(detections) and not 0 <= detections.labels.min() <= detections.labels.max() < len(
+            self._dataset.category_ids
+        ):
+            raise ValueError(f"labels must be in 0..{len(self._dataset.category_ids) - 1}")
+        for line in self._lines(detections):
+            self._stream.write(self._separator + line)
+            self._separator = ",\n"
+
+    def _lines(self, detections: Detections) -> Iterator[str]:
+        """Yield one JSON object a detection; json writes floats so that they read back equal."""
+        name = detections.image_id
+        image_id = int(name) if self._dataset.integer_ids else name
+        boxes_xywh = detections.boxes.astype(np.float64)
+        boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
+        columns = (detections.labels.tolist(), boxes_xywh.tolist(), detections.scores.tolist())
+        for label, bbox, score in zip(*columns, strict=True):
+            category = self._dataset.category_ids[label]
+            entry = {"image_id": image_id, "category_id": category, "bbox": bbox, "score": score}
+            yield json.dumps(entry, ensure_ascii=False)
+
+
+@contextmanager
+def writing_detections(path: Path, dataset: Dataset) -> Iterator[DetectionWriter]:
+    """Yield a writer; the file appears at `path` only when all went well (files.replacing)."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.write("[")
+        yield DetectionWriter(stream, dataset)
+        stream.write("\n]\n")
+
+
+def write_detections(path: Path, detections: Iterable[Detections], dataset: Dataset) -> None:
+    """Write `detections`, taken one image at a time, to `path`."""
+    with writing_detections(path, dataset) as writer:
+        for one in detections:
+            writer.write(one)
+
+
+def read_detections(path: Path, dataset: Dataset) -> dict[str, Detections]:
+    """Return the detections of every image of `dataset` by id, each in the order of the file.
+
+    Raises DataError as `read_columns`.
+    """
+    images, labels, boxes, scores = read_columns(path, dataset)
+    order = np.argsort(images, kind="stable")
+    ends = np.cumsum(np.bincount(images, minlength=len(dataset)))
+    parts = np.split(order, ends[:-1]) if len(dataset) else []
+    return {
+        sample.image_id: Detections(
+            sample.image_id, boxes[part].astype(np.float32), labels[part], scores[part]
+        )
+        for sample, part in zip(dataset.samples, parts, strict=True)
+    }
+
+
+def read_columns(path: Path, dataset: Dataset) -> Columns:
+    """Return all detections of the file as flat arrays in its order, boxes in double precision.
+
+    Those of images left out by --skip-bad are left out as well. Raises DataError naming the
+    first entry that is broken, of an image or category that is not in `dataset`, or whose numbers
+    are not finite or give a negative width or height.
+    """
+    entries = _load(path)
+    images, categories = _images(dataset), _categories(dataset)
+    try:
+        places = np.array([images[entry["image_id"]] for entry in entries], np.int64)
+        labels = np.array([categories[entry["category_id"]] for entry in entries], np.int64)
+        boxes_xywh = _boxes([entry["bbox"] for entry in entries])
+        scores = _numbers([entry["score"] for entry in entries])
+    except (LookupError, TypeError, ValueError, OverflowError):
+        _explain(path, dataset, entries)
+    _check(path, boxes_xywh, scores)
+    boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+    kept = places >= 0
+    return places[kept], labels[kept], boxes[kept], scores[kept]
+
+
+def _load(path: Path) -> list[Any]:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            entries = json.load(stream)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not valid JSON: {error}. {_EXPECTED}") from error
+    if not isinstance(entries, list):
+        kind = "an object" if isinstance(entries, dict) else f"a {type(entries).__name__}"
+        raise DataError(f"{path}: got {kind} at the top of the file. {_EXPECTED}")
+    return entries
+
+
+def _images(dataset: Dataset) -> dict[int | str, int]:
+    """Return image id -> place in `dataset.samples`; -1 for a listed image that was left out."""
+    found: dict[int | str, int] = {name: -1 for name in dataset.listed}
+    found |= {sample.image_id: place for place, sample in enumerate(dataset.samples)}
+    if dataset.integer_ids:
+        found |= {int(name): place for name, place in found.items()}
+    return found
+
+
+def _categories(dataset: Dataset) -> dict[int, int]:
+    """Return category id -> label."""
+    return {category: label for label, category in enumerate(dataset.category_ids)}
+
+
+def _boxes(rows: Sequence[Any]) -> Doubles:
+    """Return boxes_xywh (N, 4); TypeError or ValueError unless each is four numbers."""
+    if set(map(type, rows)) - {list} or set(map(len, rows)) - {4}:
+        raise ValueError("bbox")
+    return _numbers(list(chain.from_iterable(rows))).reshape(-1, 4)
+
+
+def _numbers(values: list[Any]) -> Doubles:
+    """Return `values` as (N,); ValueError if one is not a JSON number."""
+    if set(map(type, values)) - _NUMBERS:
+        raise ValueError("not a number")
+    return np.array(values, np.float64)
+
+
+def _explain(path: Path, dataset: Dataset, entries: list[Any]) -> NoReturn:
+    """Raise the DataError of the first broken entry."""
+    images, categories = _images(dataset), _categories(dataset)
+    for number, entry in enumerate(entries):
+        problem = _problem(entry, dataset, images, categories)
+        if problem:
+            raise DataError(f"{path}: entry {number} (from 0) {problem}")
+    raise DataError(f"{path}: a number is too large. {_EXPECTED}")
+
+
+def _problem(
+    entry: Any, dataset: Dataset, images: dict[int | str, int], categories: dict[int, int]
+) -> str:
+    """Return what is wrong with one entry, empty if nothing is."""
+    if not isinstance(entry, dict):
+        return f"is {entry!r:.60}. {_EXPECTED}"
+    missing = [key for key in ("image_id", "category_id", "bbox", "score") if key not in entry]
+    if missing:
+        return f"has no {missing[0]!r}. {_EXPECTED}"
+    image, category = entry["image_id"], entry["category_id"]
+    if not isinstance(image, (int, str)) or image not in images:
+        return (
+            f"is of image {image!r}, which is not in split {dataset.split!r} of {dataset.root} "
+            f"({len(dataset)} images). Use the split the detections were made for."
+        )
+    if not isinstance(category, int) or category not in categories:
+        known = ", ".join(map(str, dataset.category_ids[:10]))
+        more = ", ..." if len(dataset.category_ids) > 10 else ""
+        return f"has the unknown category_id {category!r}. {dataset.root} has {known}{more}."
+    try:
+        _boxes([entry["bbox"]])
+        _numbers([entry["score"]])
+    except (ValueError, TypeError, OverflowError):
+        return f"has bbox {entry['bbox']!r:.80} and score {entry['score']!r:.40}. {_EXPECTED}"
+    return ""
+
+
+def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
+    """Raise DataError on a number that is not finite or a negative width or height."""
+    ends = boxes_xywh[:, :2] + boxes_xywh[:, 2:]
+    finite = np.isfinite(boxes_xywh).all(axis=1) & np.isfinite(ends).all(axis=1)
+    bad = ~finite | ~np.isfinite(scores) | (boxes_xywh[:, 2:] < 0).any(axis=1)
+    for number in np.flatnonzero(bad)[:1].tolist():
+        bbox, score = boxes_xywh[number].tolist(), scores[number].item()
+        raise DataError(
+            f"{path}: entry {number} (from 0) has bbox {bbox} and score {score}. Expected finite "
+            "numbers, width and height not negative."
+        )
