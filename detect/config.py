@@ -170,7 +170,8 @@ def _parse_value(text: str) -> Any:
 
 def _first_problem(kind: type[Section], error: ValidationError) -> str:
     """Say the first problem of `error`: where, what was expected, what was got."""
-    problem = error.errors()[0]
+    # An unknown key first: it is why a required one of nearly the same name is missing.
+    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in problem["loc"]) or "the recipe"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where, list(_names(kind)), 1, 0.4)

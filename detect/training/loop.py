@@ -86,7 +86,7 @@ class Trainer:
 
     def resume(self) -> None:
         """Take up the state saved in the run folder; DataError if it cannot be read."""
-        state = load_state(self.folder.state, self.device)
+        state = load_state(self.folder.state)
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,104 @@
+"""Recipes: what is read, what is refused and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from detect.config import ClassifierRecipe, load_recipe, to_toml
+from detect.errors import DataError, UsageError
+
+MINIMAL = "[optimizer]\nsteps = 10\n"
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(MINIMAL)
+    return path
+
+
+def load(path: Path, *changes: str) -> ClassifierRecipe:
+    return load_recipe(ClassifierRecipe, path, changes)
+
+
+def test_defaults_are_the_papers(recipe_file: Path) -> None:
+    recipe = load(recipe_file)
+    assert recipe.model.input_size == 224
+    assert recipe.optimizer.momentum == 0.9
+    assert recipe.optimizer.auxiliary_weight == 0.3
+    assert recipe.optimizer.schedule == "paper"
+    assert (recipe.sampling.batch_size, recipe.sampling.foreground_fraction) == (128, 0.25)
+
+
+def test_changes_reach_nested_keys_in_every_type(recipe_file: Path) -> None:
+    recipe = load(
+        recipe_file,
+        "model.input_size=64",
+        "optimizer.schedule=cosine",
+        "classes=[apple,banana]",
+        "sampling.background_iou=[0.1, 0.5]",
+        "augment.mirror=false",
+        'init="some file.safetensors"',
+    )
+    assert recipe.model.input_size == 64
+    assert recipe.optimizer.schedule == "cosine"
+    assert recipe.classes == ("apple", "banana")
+    assert recipe.sampling.background_iou == (0.1, 0.5)
+    assert recipe.augment.mirror is False
+    assert recipe.init == "some file.safetensors"
+
+
+def test_toml_round_trip(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = load(recipe_file, 'classes=["red \\"cell\\"", "é"]', "optimizer.learning_rate=1e-5")
+    again = tmp_path / "again.toml"
+    again.write_text(to_toml(recipe), encoding="utf-8")
+    assert load(again) == recipe
+
+
+def test_every_config_of_the_project_is_valid() -> None:
+    paths = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+    assert paths
+    for path in paths:
+        assert path.read_text(encoding="utf-8").startswith("#"), f"{path}: no lab note"
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[optimizer]\nstep = 3\n", "unknown key optimizer.step. Did you mean optimizer.steps?"),
+        ("[optimzer]\nsteps = 3\n", "unknown key optimzer"),
+        ("", "optimizer: Field required."),
+        ("[optimizer]\nsteps = 0\n", "optimizer.steps: Input should be greater than or equal to 1"),
+        ("[optimizer\n", "not valid TOML"),
+        (MINIMAL + "[sampling]\nbackground_iou = [0.6, 0.2]\n", "0 <= low < high"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(DataError) as error:
+        load(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.toml: cannot read this recipe: No such file"):
+        load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optimizer.steps", "expected NAME=VALUE"),
+        ("optimizer.stpes=4", "unknown key optimizer.stpes. Did you mean optimizer.steps?"),
+        ("optimizer.steps=many", "optimizer.steps: Input should be a valid integer"),
+        ("seed.deeper=1", "seed"),
+    ],
+)
+def test_a_wrong_change_is_a_usage_error(recipe_file: Path, change: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        load(recipe_file, change)
+    assert message in str(error.value)

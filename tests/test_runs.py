@@ -1,0 +1,44 @@
+"""Run folders: names, resuming only the same recipe, results."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from detect.errors import DataError
+from detect.runs import RunFolder, describe_environment, next_run_folder
+
+
+def test_names_count_up(tmp_path: Path) -> None:
+    first = next_run_folder("run", "demo", tmp_path)
+    assert first == tmp_path / "run/demo"
+    first.mkdir(parents=True)
+    second = next_run_folder("run", "demo", tmp_path)
+    assert second == tmp_path / "run/demo-2"
+    second.mkdir()
+    assert next_run_folder("run", "demo", tmp_path) == tmp_path / "run/demo-3"
+
+
+def test_resuming_another_recipe_is_refused_with_both_lines(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start("seed = 0\n", {})
+    folder.check_same("seed = 0\n")
+    with pytest.raises(DataError, match=r"it has 'seed = 0', now 'seed = 1'"):
+        folder.check_same("seed = 1\n")
+
+
+def test_results_hold_every_column(tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_results([{"step": 1, "loss": 2.0}, {"step": 2, "val_map": 0.5}])
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [
+        {"step": "1", "loss": "2.0", "val_map": ""},
+        {"step": "2", "loss": "", "val_map": "0.5"},
+    ]
+
+
+def test_the_environment_names_no_machine() -> None:
+    found = describe_environment(device="cpu", seed=3, data_hash="abc")
+    assert found["packages"]["torch"] != "not installed"
+    assert (found["device"], found["seed"], found["data"]) == ("cpu", 3, "abc")
+    assert "host" not in str(found).lower()

@@ -1,0 +1,163 @@
+"""The training loop on a small problem: schedules, averaging, exact resume, failures."""
+
+import math
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detect.config import OptimizerSection, RunSection
+from detect.errors import DetectError, EnvironmentProblem
+from detect.runs import RunFolder
+from detect.training.loop import Settings, Trainer, learning_rate
+
+
+class Line:
+    """Fit y = Wx with a network that has dropout, so that random state matters."""
+
+    def __init__(self) -> None:
+        self.saved: list[str] = []
+        self.largest: int | None = None
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(step)
+        x = torch.randn(8, 3, 1, 1, generator=generator)
+        return x, x.sum(dim=1).flatten()
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        x, y = batch
+        if self.largest is not None and len(x) > self.largest:
+            raise torch.OutOfMemoryError("out of memory")
+        loss = ((model(x).flatten() - y) ** 2).mean()
+        return {"loss": loss}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        x, y = self.batch(10_000)
+        with torch.no_grad():
+            return {"score": -float(((model.eval()(x).flatten() - y) ** 2).mean())}
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        self.saved.append(name)
+
+
+def make(folder: Path, task: Line, steps: int = 12, **changes: float) -> Trainer:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+    optimizer = OptimizerSection(steps=steps, **{"learning_rate": 0.01, **changes})  # type: ignore[arg-type]
+    run = RunSection(validate_every=4, save_every=5, precision="float32")
+    settings = Settings(optimizer, run, 0, 10.0)
+    device = torch.device("cpu")
+    return Trainer(model, task, settings, RunFolder(folder), device, lambda line: None)
+
+
+def weights(trainer: Trainer) -> Tensor:
+    return torch.cat([p.flatten() for p in trainer.averaged.module.parameters()])
+
+
+class Interrupted(Line):
+    """Ask to stop, as Ctrl-C does, while step 6 is computed."""
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        if torch.equal(batch[0], self.batch(6)[0]):
+            signal.raise_signal(signal.SIGINT)
+        return super().losses(model, batch)
+
+
+class Killed(Line):
+    """Die in step 8, after the state of step 5 was saved."""
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        if torch.equal(batch[0], self.batch(8)[0]):
+            raise SystemExit
+        return super().losses(model, batch)
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "kept"), [(Interrupted(), KeyboardInterrupt, 7), (Killed(), SystemExit, 5)]
+)
+def test_a_stopped_and_resumed_run_ends_with_the_same_weights(
+    tmp_path: Path, task: Line, error: type[BaseException], kept: int
+) -> None:
+    whole = make(tmp_path / "whole", Line())
+    whole.run()
+    stopped = make(tmp_path / "stopped", task)
+    with pytest.raises(error):
+        stopped.run()
+    resumed = make(tmp_path / "stopped", Line())
+    resumed.resume()
+    assert resumed.progress.step == kept
+    resumed.run()
+    assert torch.equal(weights(resumed), weights(whole))
+    figures = [{k: v for k, v in row.items() if k != "minutes"} for row in resumed.progress.rows]
+    assert figures == [
+        {k: v for k, v in row.items() if k != "minutes"} for row in whole.progress.rows
+    ]
+    assert [row["step"] for row in resumed.progress.rows] == [4, 8, 12]
+
+
+def test_best_is_written_at_every_better_validation_and_last_at_the_end(tmp_path: Path) -> None:
+    task = Line()
+    make(tmp_path, task).run()
+    assert task.saved[-1] == "last"
+    assert "best" in task.saved
+    assert (tmp_path / "results.csv").read_text().startswith("step,minutes,learning_rate,loss")
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
+    trainer = make(tmp_path, Line(), learning_rate=1e30, steps=20)
+    with pytest.raises(DetectError, match=r"training diverged. Lower optimizer.learning_rate"):
+        trainer.run()
+
+
+def test_out_of_memory_halves_the_pieces_and_leaves_the_gradient(tmp_path: Path) -> None:
+    task, small = Line(), Line()
+    small.largest = 2
+    whole, pieces = make(tmp_path / "a", task, steps=1), make(tmp_path / "b", small, steps=1)
+    for trainer in (whole, pieces):
+        # Dropout draws other masks for other pieces.
+        trainer.model[2].p = 0.0  # type: ignore[index, union-attr]
+        trainer.run()
+    assert pieces.pieces == 4
+    torch.testing.assert_close(weights(pieces), weights(whole))
+
+
+def test_out_of_memory_with_one_sample_is_an_error(tmp_path: Path) -> None:
+    task = Line()
+    task.largest = 0
+    with pytest.raises(EnvironmentProblem, match="Lower model.input_size or sampling.batch_size"):
+        make(tmp_path, task).run()
+
+
+def test_averaging_follows_the_ramp(tmp_path: Path) -> None:
+    trainer = make(tmp_path, Line(), steps=1)
+    before = weights(trainer).clone()
+    trainer.run()
+    # The first update of AveragedModel copies; a second one would move by 1 - 2/11.
+    torch.testing.assert_close(weights(trainer), _flat(trainer.model))
+    assert not torch.equal(weights(trainer), before)
+    moved = [torch.full_like(p, 11.0) for p in trainer.model.parameters()]
+    kept = [torch.zeros_like(p) for p in trainer.model.parameters()]
+    trainer.averaged.multi_avg_fn(kept, moved, torch.tensor(1))  # type: ignore[misc, operator]
+    torch.testing.assert_close(kept[0], torch.full_like(kept[0], 9.0))
+
+
+def _flat(model: nn.Module) -> Tensor:
+    return torch.cat([p.flatten() for p in model.parameters()])
+
+
+def test_paper_schedule_falls_4_percent_every_8_epochs() -> None:
+    section = OptimizerSection(steps=1000, learning_rate=1.0)
+    assert learning_rate(section, 79, 10.0) == 1.0
+    assert learning_rate(section, 80, 10.0) == pytest.approx(0.96)
+    assert learning_rate(section, 240, 10.0) == pytest.approx(0.96**3)
+
+
+def test_cosine_schedule_warms_up_and_ends_near_zero() -> None:
+    section = OptimizerSection(steps=100, learning_rate=1.0, schedule="cosine", warmup_steps=10)
+    assert learning_rate(section, 0, 1.0) == pytest.approx(0.1)
+    assert learning_rate(section, 50, 1.0) == pytest.approx(0.5)
+    assert learning_rate(section, 99, 1.0) == pytest.approx(
+        0.5 * (1 + math.cos(math.pi * 0.99)), rel=1e-6
+    )
