@@ -1,1 +1,99 @@
-"""Readers of data sets."""
+"""Data sets: VOC, COCO, ILSVRC DET, plain folders of images; the layout is recognised by itself.
+
+Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad)`, and a line
+in `LAYOUTS`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from detect.data import coco, folder, imagenet_det, voc
+from detect.errors import DataError
+from detect.files import digest
+from detect.images import read_image
+from detect.regions import Dataset, Image, Sample
+
+Matches = Callable[[Path], bool]
+Read = Callable[[Path, str | None, bool], Dataset]
+
+LAYOUTS: dict[str, tuple[Matches, Read]] = {
+    "VOC (Annotations/, JPEGImages/, ImageSets/Main/SPLIT.txt)": (voc.matches, voc.read),
+    "COCO (images/, annotations/instances_SPLIT.json)": (coco.matches, coco.read),
+    "ILSVRC DET (Annotations/DET/, Data/DET/, ImageSets/DET/SPLIT.txt)": (
+        imagenet_det.matches,
+        imagenet_det.read,
+    ),
+}
+
+
+def open_dataset(root: Path, split: str | None, *, skip_bad: bool = False) -> Dataset:
+    """Read one split of the data set in the folder `root`, in whichever layout it has.
+
+    `split` is a name, or the path of a text file of image ids; None only for a plain folder of
+    images. Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
+    DataError for what is wrong with the user's data, UsageError for a split that is not given.
+    """
+    if not root.is_dir():
+        kind = "not a folder" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {kind}; expected a data set.")
+    found = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
+    if len(found) > 1:
+        raise DataError(f"{root}: two layouts in one folder, {found[0]} and {found[1]}. Part them.")
+    if not found and not folder.matches(root):
+        raise DataError(_no_data_set(root))
+    read = LAYOUTS[found[0]][1] if found else folder.read
+    dataset = read(root, split, skip_bad)
+    if not dataset.samples:
+        raise DataError(f"{root}: no usable image in split {dataset.split}: {dataset.skipped[0]}")
+    return dataset
+
+
+def open_images(paths: Sequence[Path]) -> Dataset:
+    """Return the images `paths`, and those directly in folders among them, without annotations.
+
+    DataError for a path that is not there, a folder without images, two images of one id.
+    """
+    return folder.of_images(paths)
+
+
+def open_annotations(json_path: Path) -> Dataset:
+    """Read the ground truth of a COCO JSON alone; needs no images. DataError as `open_dataset`."""
+    return coco.read_annotations(json_path)
+
+
+def read_pixels(sample: Sample) -> Image:
+    """Read a sample's image (H, W, 3); DataError where its size is not the annotation's.
+
+    They differ when the boxes were drawn on another copy of the image, or by a tool that
+    ignores the EXIF rotation: such boxes would lie wrong.
+    """
+    image = read_image(sample.path)
+    height, width = image.shape[:2]
+    if sample.size not in ((0, 0), (height, width)):
+        raise DataError(
+            f"{sample.path}: the image has {width}x{height} px (width x height, after EXIF "
+            f"rotation), its annotation says {sample.size[1]}x{sample.size[0]}. Correct the "
+            "annotation, or remove the rotation tag if the boxes ignore it."
+        )
+    return image
+
+
+def data_hash(dataset: Dataset) -> str:
+    """Return a digest of the image ids, sizes and file sizes in bytes, in the split's order."""
+    return digest("".join(map(_line, dataset.samples)))
+
+
+def _line(sample: Sample) -> str:
+    bytes_ = sample.path.stat().st_size if sample.path.is_file() else -1
+    return f"{sample.image_id}\t{sample.size[0]}\t{sample.size[1]}\t{bytes_}\n"
+
+
+def _no_data_set(root: Path) -> str:
+    """Return the text for a folder that is none, with the folder below it that is one."""
+    inside = [
+        path
+        for path in sorted(root.iterdir())
+        if path.is_dir() and any(matches(path) for matches, _ in LAYOUTS.values())
+    ]
+    hint = f" Did you mean {inside[0]}?" if inside else ""
+    return f"{root}: no data set. Looked for {'; '.join(LAYOUTS)}; and for images in it.{hint}"

@@ -1,0 +1,193 @@
+"""COCO: `images/FILE_NAME`, `annotations/instances_SPLIT.json`.
+
+Crowd regions keep their flag and areas are the masks'. An extra field `difficult` of an
+annotation counts as VOC's. Boxes are 0-based xywh, real-valued.
+"""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from detect.data.coco_json import CocoJson, Record, is_number, number, parse
+from detect.data.split import Skipping, find_list, nearest, read_ids
+from detect.data.truth import check_boxes
+from detect.errors import DataError
+from detect.images import read_size
+from detect.regions import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
+
+LAYOUT = "coco"
+_PREFIX = "instances_"
+
+
+def matches(root: Path) -> bool:
+    """Tell whether `root` is laid out as COCO."""
+    return any((root / "annotations").glob(f"{_PREFIX}*.json"))
+
+
+def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+    """Read one split; DataError for anything wrong with the JSON, a file or an annotation.
+
+    A text file of ids chooses among the images of the first JSON (by name) that holds them all.
+    With `skip_bad` an image with a bad annotation, or without file, is left out and recorded.
+    """
+    lists = {
+        path.stem.removeprefix(_PREFIX): path
+        for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
+    }
+    name, list_path, own = find_list(root, split, lists)
+    skipping = Skipping(skip_bad)
+    if own:
+        content = parse(list_path, skipping)
+        listed = tuple(content.images)
+    else:
+        listed = read_ids(list_path)
+        content = _holding(listed, list_path, list(lists.values()), skipping)
+    own_name = content.path.stem.removeprefix(_PREFIX)
+    folders = (root / "images", root / "images" / own_name, root)
+
+    def locate(record: Record) -> tuple[Path, Size]:
+        image = _existing(record, folders, content.path)
+        return image, _stated_size(record, content.path) or read_size(image)
+
+    return _dataset(content, listed, locate, skipping, root, name)
+
+
+def read_annotations(path: Path) -> Dataset:
+    """Read a COCO JSON alone; the images need not be there, sizes it lacks are (0, 0).
+
+    DataError as `read`, the missing images apart.
+    """
+    root = path.parent.parent if path.parent.name == "annotations" else path.parent
+    skipping = Skipping(False)
+    content = parse(path, skipping)
+
+    def locate(record: Record) -> tuple[Path, Size]:
+        file_name = str(record.get("file_name", record["id"]))
+        return root / "images" / file_name, _stated_size(record, path) or (0, 0)
+
+    name = path.stem.removeprefix(_PREFIX)
+    return _dataset(content, tuple(content.images), locate, skipping, root, name)
+
+
+def _holding(
+    ids: tuple[str, ...], list_path: Path, files: list[Path], skipping: Skipping
+) -> CocoJson:
+    """Return the first of `files` that holds all `ids`; DataError naming an id otherwise."""
+    lacking = "; there is none"
+    for path in files:
+        content = parse(path, skipping)
+        missing = [image_id for image_id in ids if image_id not in content.images]
+        if not missing:
+            return content
+        lacking = f"; {path.name} has no image {missing[0]}{nearest(missing[0], content.images)}"
+    raise DataError(
+        f"{list_path}: expected COCO image ids, all of one annotations/{_PREFIX}*.json{lacking}."
+    )
+
+
+def _dataset(
+    content: CocoJson,
+    listed: tuple[str, ...],
+    locate: Callable[[Record], tuple[Path, Size]],
+    skipping: Skipping,
+    root: Path,
+    name: str,
+) -> Dataset:
+    """Build the samples of `listed`, the place and size of their images by `locate`."""
+    labels = {category: label for label, category in enumerate(content.category_ids)}
+    samples = []
+    for image_id in listed:
+        with skipping.guard():
+            image, size = locate(content.images[image_id])
+            truth = _annotations(content, image_id, size, labels)
+            samples.append(Sample(image_id, image, size, truth))
+    return Dataset(
+        root=root,
+        layout=LAYOUT,
+        split=name,
+        classes=content.classes,
+        category_ids=content.category_ids,
+        samples=tuple(samples),
+        integer_ids=content.integer_ids,
+        listed=listed,
+        skipped=tuple(skipping.lines),
+    )
+
+
+def _existing(record: Record, folders: tuple[Path, ...], path: Path) -> Path:
+    """Return the image file of `record`, looked for in `folders`; DataError if there is none."""
+    file_name = record.get("file_name")
+    if not isinstance(file_name, str) or not file_name:
+        raise DataError(f"{path}: image {record['id']} has no file_name.")
+    relative = PurePosixPath(file_name)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise DataError(
+            f"{path}: image {record['id']}: file_name must lie below images/, got {file_name}."
+        )
+    for folder in folders:
+        if (folder / file_name).is_file():
+            return folder / file_name
+    raise DataError(f"{folders[0] / file_name}: the split lists this image, but it is missing.")
+
+
+def _stated_size(record: Record, path: Path) -> Size | None:
+    """Return (H, W) of an image record; None where it states none."""
+    what = f"image {record['id']}"
+    height, width = (int(number(record, key, what, path, 0)) for key in ("height", "width"))
+    return (height, width) if height > 0 and width > 0 else None
+
+
+def _annotations(
+    content: CocoJson, image_id: str, size: Size, labels: dict[int, int]
+) -> Annotations:
+    """Convert and check the annotations of one image."""
+    records, path = content.annotations.get(image_id, []), content.path
+    if not records:
+        return NO_ANNOTATIONS
+    boxes_xywh = np.array([_bbox(record, path) for record in records], np.float64)
+    boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+    check_boxes(path, boxes, size, lambda index: _describe(records[index]))
+    return Annotations(
+        boxes.astype(np.float32),
+        np.array([_label(record, labels, path) for record in records], np.int64),
+        difficult=np.array([_flag(record, "difficult", path) for record in records]),
+        crowd=np.array([_flag(record, "iscrowd", path) for record in records]),
+        areas=np.array([_area(record, path) for record in records], np.float64),
+        ids=np.array([record["id"] for record in records], np.int64),
+    )
+
+
+def _bbox(record: Record, path: Path) -> list[float]:
+    bbox = record.get("bbox")
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
+        raise DataError(
+            f"{path}: annotation {record['id']}: bbox must be [x, y, width, height], got {bbox!r}."
+        )
+    return bbox
+
+
+def _describe(record: Record) -> str:
+    return f"annotation {record['id']} of image {record['image_id']}, bbox {record['bbox']},"
+
+
+def _label(record: Record, labels: dict[int, int], path: Path) -> int:
+    category = record.get("category_id")
+    if not isinstance(category, int) or category not in labels:
+        raise DataError(
+            f"{path}: annotation {record['id']}: category_id {category!r} is not in 'categories'."
+        )
+    return labels[category]
+
+
+def _area(record: Record, path: Path) -> float:
+    """Return the stated area, px²; the box's where none is stated."""
+    box = float(record["bbox"][2]) * float(record["bbox"][3])
+    return number(record, "area", f"annotation {record['id']}", path, box)
+
+
+def _flag(record: Record, key: str, path: Path) -> bool:
+    value = record.get(key, 0)
+    if value not in (0, 1):
+        raise DataError(f"{path}: annotation {record['id']}: {key} must be 0 or 1, got {value!r}.")
+    return bool(value)

@@ -1,0 +1,135 @@
+"""The text of a COCO instances file, checked: https://cocodataset.org/#format-data."""
+
+import json
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.data.split import Skipping, read_text, unique_names
+from detect.errors import DataError
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CocoJson:
+    """One file: image records by id (as str, in file order), their annotations, the categories."""
+
+    path: Path
+    images: dict[str, Record]
+    annotations: dict[str, list[Record]]
+    classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    integer_ids: bool
+
+
+def parse(path: Path, skipping: Skipping) -> CocoJson:
+    """Read `path`; DataError for text, records or ids that are wrong, whatever --skip-bad says.
+
+    Refused: two images or two annotations of one id, a category twice. An annotation of an
+    image the file does not hold goes to `skipping`.
+    """
+    content = _load(path)
+    records = {key: _records(content, key, path) for key in ("images", "annotations", "categories")}
+    category_ids = tuple(_category_id(record, path) for record in records["categories"])
+    if len(set(category_ids)) < len(category_ids):
+        raise DataError(f"{path}: two categories share an id; category ids must differ.")
+    names = unique_names((str(record.get("name", "")) for record in records["categories"]), path)
+    images = _images(records["images"], path)
+    integer_ids = all(isinstance(record["id"], int) for record in records["images"])
+    grouped = _grouped(records["annotations"], images, path, skipping)
+    return CocoJson(path, images, grouped, names, category_ids, integer_ids)
+
+
+def number(record: Record, key: str, what: str, path: Path, default: float | None = None) -> float:
+    """Return the finite number under `key` of `what`, or `default`; DataError otherwise."""
+    value: Any = record.get(key, default)
+    if not is_number(value):
+        raise DataError(f"{path}: {what}: {key} must be a finite number, got {value!r}.")
+    return float(value)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether `value` is a finite JSON number (true and false are none)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _load(path: Path) -> Record:
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: the JSON does not parse ({error}). Get the file again."
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError(
+            f"{path}: expected a COCO object with images, annotations and categories, "
+            f"got a {type(content).__name__}."
+        )
+    return content
+
+
+def _records(content: Record, key: str, path: Path) -> list[Record]:
+    records = content.get(key)
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise DataError(f"{path}: expected a list of objects under {key!r} (COCO instances).")
+    return records
+
+
+def _category_id(record: Record, path: Path) -> int:
+    value = record.get("id")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(f"{path}: a category's id must be a whole number, got {value!r}.")
+    return value
+
+
+def _images(records: list[Record], path: Path) -> dict[str, Record]:
+    """Return the image records by id as str; all ids whole numbers, or all strings."""
+    if not records:
+        raise DataError(f"{path}: the split is empty; expected records under 'images'.")
+    kinds = {type(record.get("id")) for record in records}
+    if kinds != {int} and kinds != {str}:
+        got = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"{path}: image ids must be whole numbers or all strings, got {got}.")
+    images: dict[str, Record] = {}
+    for record in records:
+        image_id = str(record["id"])
+        if image_id in images:
+            files = (images[image_id].get("file_name"), record.get("file_name"))
+            raise DataError(
+                f"{path}: two images have the id {image_id}, {files[0]} and {files[1]}. "
+                "Give every image its own."
+            )
+        images[image_id] = record
+    return images
+
+
+def _grouped(
+    records: list[Record], images: dict[str, Record], path: Path, skipping: Skipping
+) -> dict[str, list[Record]]:
+    """Return the annotations by image id, in file order; ids must be whole numbers and differ."""
+    grouped: dict[str, list[Record]] = defaultdict(list)
+    seen: set[int] = set()
+    for record in records:
+        annotation_id = record.get("id")
+        if not isinstance(annotation_id, int) or isinstance(annotation_id, bool):
+            raise DataError(
+                f"{path}: an annotation's id must be a whole number, got {annotation_id!r}."
+            )
+        if annotation_id in seen:
+            raise DataError(
+                f"{path}: two annotations have the id {annotation_id}. Give every one its own "
+                "(two equal boxes with different ids are two objects)."
+            )
+        seen.add(annotation_id)
+        image_id = str(record.get("image_id"))
+        with skipping.guard():
+            if image_id not in images:
+                raise DataError(
+                    f"{path}: annotation {annotation_id} is of image {image_id}, "
+                    "which is not among the file's images."
+                )
+            grouped[image_id].append(record)
+    return grouped

@@ -1,0 +1,87 @@
+"""Plain folders of images and images by name: a data set without annotations.
+
+An image's id is its file's name without extension; its size stays (0, 0) until it is read.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from detect.data.image_files import ImageFiles, images_by_stem
+from detect.data.split import Skipping, find_list, read_ids
+from detect.errors import DataError
+from detect.regions import Dataset, Sample
+
+LAYOUT = "folder"
+
+
+def matches(root: Path) -> bool:
+    """Tell whether there are images directly in `root`."""
+    return bool(images_by_stem(root))
+
+
+def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+    """Read the images directly in `root` by name, or those a text file of ids lists."""
+    if split is None:
+        return of_images([root])
+    name, list_path, _ = find_list(root, split, {})
+    files, skipping, found = ImageFiles(root), Skipping(skip_bad), []
+    listed = read_ids(list_path)
+    for image_id in listed:
+        with skipping.guard():
+            found.append((image_id, files.find(image_id)))
+    return _dataset(root, name, found, listed, skipping)
+
+
+def of_images(paths: Sequence[Path]) -> Dataset:
+    """Return the images `paths`, and those directly in the folders among them, in that order.
+
+    DataError for a path that is not there, a folder without images, two images of one id.
+    """
+    found: list[tuple[str, Path]] = []
+    for path in paths:
+        found += _in_folder(path) if path.is_dir() else [_single(path)]
+    by_id: dict[str, Path] = {}
+    for image_id, path in found:
+        if image_id in by_id:
+            raise DataError(
+                f"image id {image_id} (a file's name without extension) stands for two files, "
+                f"{by_id[image_id]} and {path}. Rename one or leave one out."
+            )
+        by_id[image_id] = path
+    root = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
+    return _dataset(root, "", by_id.items(), tuple(by_id), Skipping(False))
+
+
+def _in_folder(folder: Path) -> list[tuple[str, Path]]:
+    found = images_by_stem(folder)
+    if not found:
+        raise DataError(
+            f"{folder}: no image directly in this folder (by extension: .jpg, .png, ...)."
+        )
+    return [(stem, path) for stem, paths in found.items() for path in paths]
+
+
+def _single(path: Path) -> tuple[str, Path]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such image file or folder.")
+    return path.stem, path
+
+
+def _dataset(
+    root: Path,
+    name: str,
+    found: Iterable[tuple[str, Path]],
+    listed: tuple[str, ...],
+    skipping: Skipping,
+) -> Dataset:
+    return Dataset(
+        root=root,
+        layout=LAYOUT,
+        split=name,
+        classes=(),
+        category_ids=(),
+        samples=tuple(Sample(image_id, path, (0, 0)) for image_id, path in found),
+        annotated=False,
+        listed=listed,
+        skipped=tuple(skipping.lines),
+    )

@@ -1,0 +1,52 @@
+"""Finding the file of an image id, whatever its extension."""
+
+from pathlib import Path
+
+from detect.data.split import nearest
+from detect.errors import DataError
+from detect.images import EXTENSIONS
+
+
+class ImageFiles:
+    """The images below `folder` by id: the path without extension; each directory listed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
+
+    def candidates(self, image_id: str) -> list[Path]:
+        """Return the image files of `image_id`; none where there is no such file or folder."""
+        wanted = self.folder / image_id
+        if wanted.parent not in self._listed:
+            self._listed[wanted.parent] = images_by_stem(wanted.parent)
+        return self._listed[wanted.parent].get(wanted.name, [])
+
+    def find(self, image_id: str) -> Path:
+        """Return the one file of `image_id`; DataError for none or several."""
+        found = self.candidates(image_id)
+        if not found:
+            known = self._listed[(self.folder / image_id).parent]
+            raise DataError(
+                f"{self.folder / image_id}: the split lists this image, but there is no such file "
+                f"with an image's extension{nearest(Path(image_id).name, known)}."
+            )
+        return only(found, image_id)
+
+
+def only(found: list[Path], image_id: str) -> Path:
+    """Return the one path of `found` (at least one); DataError for several."""
+    if len(found) > 1:
+        raise DataError(
+            f"image id {image_id} has two files, {found[0]} and {found[1]}. Remove or rename one."
+        )
+    return found[0]
+
+
+def images_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """Return stem -> image files (by extension, sorted) directly in `folder`; {} without one."""
+    found: dict[str, list[Path]] = {}
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
+                found.setdefault(path.stem, []).append(path)
+    return found

@@ -1,0 +1,112 @@
+"""Which images a split lists: by its name, or by a text file of ids, one a line."""
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detect.errors import DataError, UsageError
+
+
+@dataclass
+class Skipping:
+    """What --skip-bad does: `guard` turns a DataError into a line of `lines` instead of an end."""
+
+    enabled: bool
+    lines: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Go on after a DataError of the body if enabled; the body's sample is left out."""
+        try:
+            yield
+        except DataError as error:
+            if not self.enabled:
+                raise
+            self.lines.append(str(error))
+
+
+def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple[str, Path, bool]:
+    """Return the split's name, its file, and whether the file is one of the set's own `lists`.
+
+    A name among `lists` (name -> file) comes first, then the path of a text file of ids, whose
+    stem is the name. UsageError without `split`, DataError for one that is neither.
+    """
+    if split is None:
+        raise UsageError(f"{root}: say which split with --split; there: {_shown(lists)}.")
+    if split in lists:
+        return split, lists[split], True
+    path = Path(split)
+    if path.is_file():
+        return path.stem, path, False
+    raise DataError(
+        f"--split {split}: neither a split of {root} nor a text file of ids. "
+        f"Splits there: {_shown(lists)}{nearest(split, lists)}."
+    )
+
+
+def read_ids(path: Path, *, numbered: bool = False) -> tuple[str, ...]:
+    """Read the ids of a list, one a line, blank lines left out, in the list's order.
+
+    With `numbered` a line may go on with a whole number, as in ILSVRC's lists ("id 17"), which
+    is dropped. DataError for an empty list and for an id that stands there twice.
+    """
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    ids = [_without_number(line) if numbered else line for line in lines if line]
+    if not ids:
+        raise DataError(f"{path}: the split is empty; expected one image id a line.")
+    repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"{path}: image id {repeated[0]} is listed more than once"
+            f"{f' (and {len(repeated) - 1} other ids)' if len(repeated) > 1 else ''}. "
+            "List every image once."
+        )
+    return tuple(ids)
+
+
+def read_text(path: Path) -> str:
+    """Read UTF-8 text, with or without a byte order mark; DataError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at {error.start}).") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Read class names, one a line; DataError for none or one twice."""
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    return unique_names(names, path)
+
+
+def unique_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
+    """Return `names`; DataError naming `path` for none or one twice."""
+    names = tuple(names)
+    if not names:
+        raise DataError(f"{path}: no class names; expected at least one.")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{path}: class {repeated[0]} stands there twice; names must differ.")
+    return names
+
+
+def nearest(word: str, words: Collection[str]) -> str:
+    """Return "; nearest: NAME" for the most similar of `words`, or ""."""
+    found = difflib.get_close_matches(word, words, n=1)
+    return f"; nearest: {found[0]}" if found else ""
+
+
+def _without_number(line: str) -> str:
+    head, _, last = line.rpartition(" ")
+    is_number = last.lstrip("-").isdecimal()
+    return head.strip() if head and is_number else line
+
+
+def _shown(lists: Collection[str], most: int = 20) -> str:
+    """Return the names, short ones first (VOC has 60 lists of single classes beside its splits)."""
+    names = sorted(lists, key=lambda name: (len(name), name))
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "") or "none"

@@ -1,0 +1,44 @@
+"""Checks of annotated boxes, the same in every layout. Nothing is clipped or repaired."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.errors import DataError
+from detect.regions import Size
+
+# Tools that count pixels from 0 write VOC corners one pixel off, and COCO's x + width rounds;
+# a box that leaves its image by more than this, px, was drawn on another image or scale.
+TOLERANCE = 1.0
+SKIP_HINT = "Correct it, or leave the image out with --skip-bad."
+
+
+def check_boxes(
+    path: Path, boxes: NDArray[np.float64], size: Size, describe: Callable[[int], str]
+) -> None:
+    """Raise DataError for the first of `boxes` (N, 4) xyxy without area or outside the image.
+
+    `describe` names object i as the file has it. A `size` of (0, 0) is unknown: not checked.
+    """
+    if not np.isfinite(boxes).all():
+        first = int(np.argmin(np.isfinite(boxes).all(axis=1)))
+        raise DataError(f"{path}: {describe(first)} has a coordinate that is no finite number.")
+    flat = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    if flat.any():
+        where = describe(int(np.argmax(flat)))
+        raise DataError(
+            f"{path}: {where} has no area (width or height is not above 0). {SKIP_HINT}"
+        )
+    height, width = size
+    if size == (0, 0):
+        return
+    excess = np.concatenate([-boxes[:, :2], boxes[:, 2:] - [width, height]], axis=1)
+    farthest = excess.max(axis=1, initial=0.0)
+    if (farthest > TOLERANCE).any():
+        first = int(np.argmax(farthest > TOLERANCE))
+        raise DataError(
+            f"{path}: {describe(first)} leaves the image of {width}x{height} px (width x height) "
+            f"by {farthest[first]:g} px. {SKIP_HINT}"
+        )

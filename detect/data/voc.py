@@ -1,0 +1,79 @@
+"""PASCAL VOC: `Annotations/ID.xml`, `JPEGImages/ID.*`, `ImageSets/Main/SPLIT.txt`.
+
+Boxes there are 1-based and inclusive (VOC devkit, 2007-2012). The class list is `classes.txt`
+at the root, else the sorted names over all annotations of every split.
+"""
+
+from pathlib import Path
+
+from detect.data.annotation_xml import AnnotationXml, parse, size_of, to_annotations
+from detect.data.image_files import ImageFiles
+from detect.data.split import Skipping, find_list, read_ids, read_names
+from detect.errors import DataError
+from detect.regions import Dataset, Sample
+
+LAYOUT = "voc"
+_SHIFT = (-1, -1, 0, 0)
+
+
+def matches(root: Path) -> bool:
+    """Tell whether `root` is laid out as VOC."""
+    return (root / "Annotations").is_dir() and (root / "JPEGImages").is_dir()
+
+
+def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+    """Read one split; DataError for anything wrong with the list, a file or an annotation.
+
+    The image may have any usual extension and any content. Sizes come from the XML, from the
+    image's header where that says 0x0. With `skip_bad` a bad sample is left out and recorded; an
+    XML that does not parse outside the split then only adds no class names.
+    """
+    lists = {path.stem: path for path in (root / "ImageSets/Main").glob("*.txt")}
+    name, list_path, _ = find_list(root, split, lists)
+    listed = read_ids(list_path)
+    files = _Annotations(root)
+    classes = files.classes(skip_bad)
+    labels = {name: label for label, name in enumerate(classes)}
+    images, skipping, samples = ImageFiles(root / "JPEGImages"), Skipping(skip_bad), []
+    for image_id in listed:
+        with skipping.guard():
+            image, xml = images.find(image_id), files.read(image_id)
+            size = size_of(xml, image)
+            truth = to_annotations(xml, size, labels, _SHIFT)
+            samples.append(Sample(image_id, image, size, truth))
+    return Dataset(
+        root=root,
+        layout=LAYOUT,
+        split=name,
+        classes=classes,
+        category_ids=tuple(range(1, len(classes) + 1)),
+        samples=tuple(samples),
+        listed=listed,
+        skipped=tuple(skipping.lines),
+    )
+
+
+class _Annotations:
+    """The XML files of a set, each parsed at most once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._parsed: dict[str, AnnotationXml] = {}
+
+    def read(self, image_id: str) -> AnnotationXml:
+        """Return the annotation of `image_id`; DataError as `parse`."""
+        if image_id not in self._parsed:
+            self._parsed[image_id] = parse(self.root / "Annotations" / f"{image_id}.xml")
+        return self._parsed[image_id]
+
+    def classes(self, skip_bad: bool) -> tuple[str, ...]:
+        """Return the class list (module docstring)."""
+        if (self.root / "classes.txt").is_file():
+            return read_names(self.root / "classes.txt")
+        skipping, names = Skipping(skip_bad), set[str]()
+        for path in sorted((self.root / "Annotations").glob("*.xml")):
+            with skipping.guard():
+                names.update(self.read(path.stem).names)
+        if not names:
+            raise DataError(f"{self.root / 'Annotations'}: no object in any annotation.")
+        return tuple(sorted(names))

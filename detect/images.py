@@ -1,0 +1,144 @@
+"""Reading and shrinking images: RGB uint8 (H, W, 3) after EXIF rotation, whatever the file holds.
+
+Decided here, once (the content decides the format, the extension nothing):
+
+- grey, palette, CMYK, YCbCr: converted to RGB (Pillow); the first frame of an animation;
+- transparency: laid over white, as viewers show it (the colours below it are arbitrary);
+- 16 bits a channel: the whole range scaled to 8 bits; floats and 32 bits: DataError;
+- truncated, empty, not an image, more than `MAX_PIXELS` pixels: DataError naming the file.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+
+from detect.errors import DataError
+from detect.regions import Image, Size
+
+# Which files of a folder count as images; their content decides how they are read.
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+    | {".ppm", ".pgm"}
+)
+
+# Pillow's own guard against decompression bombs: 2^30 bytes / 4 / 3, about 9459 x 9459.
+# It warns above and raises above twice that; here the warning is an error too, in every thread.
+MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+warnings.filterwarnings("error", category=Pillow.DecompressionBombWarning)
+_BOMBS = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
+
+# Readers written in C or plain Python only; not EPS, which would start Ghostscript.
+_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
+
+# EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: Path) -> Image:
+    """Read `path` -> RGB uint8 (H, W, 3), EXIF rotation applied; DataError (module docstring)."""
+    with _opened(path) as picture:
+        turn = _orientation(picture)
+        picture.load()
+        upright = picture if turn is None else picture.transpose(turn)
+        return np.array(_to_rgb(upright, path))
+
+
+def read_size(path: Path) -> Size:
+    """Read the header of `path` -> (H, W) px after EXIF rotation; DataError as `read_image`."""
+    with _opened(path) as picture:
+        turned = _orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
+        return picture.size if turned else picture.size[::-1]
+
+
+def shrink(image: Image, longest: int) -> tuple[Image, float]:
+    """`image` (H, W, 3) -> image whose longer side is at most `longest` px, and the factor.
+
+    The factor is shrunk / original, so that boxes go back by dividing: original = shrunk /
+    factor. Area interpolation, which averages all pixels (no aliasing). Never enlarges: a small
+    image comes back as it is, with 1.0. No side gets below 1 px.
+    """
+    if longest < 1:
+        raise ValueError(f"longest: expected at least 1 px, got {longest}")
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1.0:
+        return image, 1.0
+    sides = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8), factor
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Pillow.Image]:
+    """Open `path` with Pillow; anything its readers raise until the end becomes a DataError."""
+    try:
+        with Pillow.open(path, formats=_FORMATS) as picture:
+            yield picture
+    except (DataError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such image file.") from error
+    except _BOMBS as error:
+        raise DataError(
+            f"{path}: more than {MAX_PIXELS // 10**6} million pixels, which could be a "
+            "decompression bomb. Scale the image down."
+        ) from error
+    except Exception as error:  # Pillow's plugins raise nearly every kind on broken files
+        raise DataError(_what_is_wrong(path, error)) from error
+
+
+def _what_is_wrong(path: Path, error: Exception) -> str:
+    """Return the text for a file that Pillow does not read."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{path}: the image cannot be read: {error.strerror}."
+    if path.stat().st_size == 0:
+        return f"{path}: an empty file (0 bytes), not an image. Get the file again."
+    if isinstance(error, UnidentifiedImageError):
+        return f"{path}: not an image (expected JPEG, PNG, BMP, TIFF, WebP, GIF, PPM or JPEG 2000)."
+    return f"{path}: the image is damaged or truncated ({error}). Get the file again."
+
+
+def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
+    """Return what turns `picture` upright; None if it is, or if its EXIF cannot be read.
+
+    Pillow's TIFF reader turns its images itself, header size included.
+    """
+    if picture.format == "TIFF":
+        return None
+    try:
+        return _UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # broken EXIF of a sound image: viewers ignore it as well
+        return None
+
+
+def _to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
+    """Convert any mode to RGB as the module docstring says."""
+    if picture.mode == "F":
+        raise DataError(f"{path}: floating-point pixels; expected 8 or 16 bits. Convert the file.")
+    if picture.mode.startswith("I"):
+        return _from_16_bits(np.array(picture), path).convert("RGB")
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _from_16_bits(grey: np.ndarray, path: Path) -> Pillow.Image:
+    """Scale `grey` (H, W), 0..65535, to 8 bits: 65535 / 257 = 255."""
+    if grey.min() < 0 or grey.max() > 65535:
+        raise DataError(f"{path}: 32-bit pixels; expected 8 or 16 bits. Convert the file.")
+    return Pillow.fromarray(np.round(grey / 257.0).astype(np.uint8))
