@@ -1,0 +1,151 @@
+"""`detect eval`: score detections (--map) or proposals (--recall) against annotations."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from detect.cli import options
+from detect.errors import UsageError
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+
+_PROTOCOLS = ("voc2007", "voc2012", "ilsvrc", "coco", "all")
+_MAP_ONLY = ("detections", "protocol", "iou", "blacklist")
+_RECALL_ONLY = ("proposals",)
+
+
+@click.command("eval")
+@click.option("--map", "want_map", is_flag=True, help="Score detections: average precision.")
+@click.option("--recall", "want_recall", is_flag=True, help="Score proposals: recall, coverage.")
+@click.option("--data", type=options.PATH, metavar="DATA", help="A data set with annotations.")
+@options.split
+@click.option(
+    "--annotations",
+    type=options.PATH,
+    metavar="FILE",
+    help="A COCO JSON in place of --data and --split; needs no images.",
+)
+@click.option("--detections", type=options.PATH, metavar="F", help="COCO results JSON (--map).")
+@click.option(
+    "--proposals",
+    type=options.PATH,
+    metavar="P",
+    multiple=True,
+    help="From detect propose; may be given several times (--recall).",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(_PROTOCOLS),
+    default="voc2012",
+    show_default=True,
+    help="Whose rules (--map).",
+)
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="That makes a match (--map).",
+)
+@click.option(
+    "--blacklist",
+    type=options.PATH,
+    metavar="B",
+    help="Lines IMAGE CLASS that ilsvrc leaves out (--map).",
+)
+@click.option("--json", "json_out", type=options.PATH, metavar="OUT", help="Write all figures.")
+@click.option("--per-class", is_flag=True, help="Print every class as well.")
+@options.skip_bad
+@options.debug
+@click.pass_context
+def command(context: click.Context, **given: Any) -> None:
+    """Score detections (--map) or proposals (--recall) against annotations.
+
+    Figures are printed in percent. --json writes all of them in [0, 1]: for --map an object
+    with a key a protocol; for --recall one object, or with several --proposals a list of them
+    in that order, each with its "proposals".
+    """
+    _check(context, given)
+    dataset = _open(given)
+    score = _map if given["want_map"] else _recall
+    figures = score(dataset, given)
+    if given["json_out"]:
+        from detect.files import write_json
+
+        write_json(given["json_out"], figures)
+
+
+def _check(context: click.Context, given: dict[str, Any]) -> None:
+    """Raise UsageError on options that do not go together."""
+    if given["want_map"] == given["want_recall"]:
+        raise UsageError("detect eval: give either --map or --recall (see detect eval --help).")
+    mode, needed, other = (
+        ("--map", "detections", _RECALL_ONLY)
+        if given["want_map"]
+        else ("--recall", "proposals", _MAP_ONLY)
+    )
+    if not given[needed]:
+        raise UsageError(f"detect eval {mode} needs --{needed}.")
+    for name in other:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"detect eval {mode} takes no --{name}.")
+    if given["blacklist"] and given["protocol"] not in ("ilsvrc", "all"):
+        raise UsageError("--blacklist belongs to --protocol ilsvrc (or all).")
+    if bool(given["data"]) == bool(given["annotations"]):
+        raise UsageError("detect eval: give either --data (with --split) or --annotations.")
+    if given["annotations"] and given["split"]:
+        raise UsageError("--split goes with --data; an --annotations file is one split.")
+
+
+def _open(given: dict[str, Any]) -> "Dataset":
+    """Return the annotated data set; lines of --skip-bad go to stderr."""
+    from detect import data
+
+    if given["annotations"]:
+        return data.open_annotations(given["annotations"])
+    dataset = data.open_dataset(given["data"], given["split"], skip_bad=given["skip_bad"])
+    if dataset.skipped:
+        for line in dataset.skipped:
+            click.echo(f"Skipped: {line}", err=True)
+        click.echo(f"Warning: {len(dataset.skipped)} images skipped (--skip-bad).", err=True)
+    return dataset
+
+
+def _map(dataset: "Dataset", given: dict[str, Any]) -> dict[str, Any]:
+    """Print the scores of --detections and return them."""
+    from detect.evaluation.average_precision import evaluate
+    from detect.evaluation.blacklist import read_blacklist
+    from detect.evaluation.flat import FlatDetections
+    from detect.evaluation.tables import score_lines
+    from detect.storage.detections import read_columns
+
+    blacklist = read_blacklist(given["blacklist"], dataset) if given["blacklist"] else ()
+    detections = FlatDetections(*read_columns(given["detections"], dataset))
+    scores = evaluate(dataset, detections, given["protocol"], given["iou"], blacklist)
+    click.echo("\n".join(score_lines(scores, per_class=given["per_class"])))
+    return scores
+
+
+def _recall(dataset: "Dataset", given: dict[str, Any]) -> Any:
+    """Print the scores of every --proposals and return them."""
+    reports = [
+        _recall_of(dataset, path, per_class=given["per_class"]) for path in given["proposals"]
+    ]
+    return reports[0] if len(reports) == 1 else reports
+
+
+def _recall_of(dataset: "Dataset", path: Path, *, per_class: bool) -> dict[str, Any]:
+    """Print the scores of one proposals file, read image by image, and return them."""
+    from detect.cli.progress import track
+    from detect.evaluation.recall import recall_report
+    from detect.evaluation.tables import recall_lines
+    from detect.storage.proposals import ProposalFile
+
+    stored = ProposalFile(path)
+    images = track(dataset.samples, len(dataset), "scoring")
+    report = recall_report(dataset, (stored.read(sample.image_id) for sample in images))
+    click.echo("\n".join([f"{path}", *recall_lines(report, per_class=per_class)]))
+    return {"proposals": str(path), **report}
