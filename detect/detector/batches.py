@@ -1,0 +1,113 @@
+"""The crops of an image's regions, in batches, cut once for all networks that share them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detect.crops import batched, opencv
+from detect.crops.geometry import CropMode, Windows, windows
+from detect.images import shrink
+from detect.models.card import ModelCard
+from detect.regions import FloatArray, Image, IntArray
+
+# Crop pixels of a batch where none is asked for: 32 crops of 224 px on a CPU, where more gain
+# nothing (benchmarks/classify.py), 256 on a GPU.
+_AUTO_PIXELS = {"cpu": 32 * 224**2, "cuda": 256 * 224**2}
+
+Cut = Callable[[slice], Tensor]
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """What makes two networks' crops the same; fields as in ModelCard."""
+
+    input_size: int
+    context: float
+    mode: CropMode
+    image_side: int
+    mean: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, card: ModelCard) -> "CropSettings":
+        """Return the settings of the network with `card`."""
+        mode = cast(CropMode, card.crop_mode)
+        return cls(card.input_size, card.context, mode, card.image_side, card.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops on their way to the `networks` (their indices) that share them.
+
+    `cut` returns those of a slice as (n, 3, S, S), 0..255; `places` (R,) says which of the
+    `count` crops each of the boxes `rows` (R,) shows.
+    """
+
+    networks: tuple[int, ...]
+    count: int
+    rows: IntArray
+    places: IntArray
+    cut: Cut
+
+
+def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, tuple[int, ...]]:
+    """Return the indices of the networks that share each of the `settings`."""
+    return {
+        one: tuple(index for index, other in enumerate(settings) if other == one)
+        for one in dict.fromkeys(settings)
+    }
+
+
+def automatic_size(settings: CropSettings, device: torch.device) -> int:
+    """Return the crops of a batch that keep `device` busy."""
+    return max(1, _AUTO_PIXELS[device.type] // settings.input_size**2)
+
+
+def batches(
+    image: Image,
+    boxes: FloatArray,
+    settings: CropSettings,
+    networks: tuple[int, ...],
+    size: int,
+    device: torch.device,
+) -> Iterator[Batch]:
+    """Yield the distinct crops of `boxes` (N, 4) of `image` (H, W, 3), `size` at a time."""
+    shown, factor = image, 1.0
+    if settings.image_side:
+        shown, factor = shrink(image, settings.image_side)
+    scaled = np.asarray(boxes * np.float32(factor), np.float32)
+    shape = (settings.input_size, settings.context, settings.mode)
+    distinct, places = _distinct(windows(scaled, (shown.shape[0], shown.shape[1]), *shape))
+    cutter = _cutter(shown, settings, device)
+    for start in range(0, len(distinct), size):
+        part = distinct.take(slice(start, start + size))
+        rows = np.flatnonzero((places >= start) & (places < start + len(part)))
+        yield Batch(networks, len(part), rows, places[rows] - start, cutter(part))
+
+
+def _distinct(every: Windows) -> tuple[Windows, IntArray]:
+    """Return the windows without repetition, and the place (N,) of each of `every` among them.
+
+    Boxes that differ by less than a pixel of a small or shrunk image show the same crop.
+    """
+    rows = np.concatenate([every.sources, every.targets], axis=1)
+    _, first, places = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return every.take(first), np.asarray(places.reshape(-1), np.int64)
+
+
+def _cutter(image: Image, settings: CropSettings, device: torch.device) -> Callable[[Windows], Cut]:
+    """Return what turns windows into crops: at once on a CPU, when they are used on a GPU."""
+    side, mean = settings.input_size, settings.mean
+    if device.type == "cpu":
+        return lambda part: _ready(opencv.crop(image, part, side, mean))
+    uploaded = torch.tensor(image).to(device).permute(2, 0, 1)
+    return lambda part: lambda piece: batched.crop(uploaded, part.take(piece), side, mean)
+
+
+def _ready(crops: Image) -> Cut:
+    """`crops` (N, S, S, 3) -> slices of them as (n, 3, S, S), channels last without a copy."""
+    tensor = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    return lambda piece: tensor[piece]

@@ -1,0 +1,227 @@
+"""Image + Proposals -> Detections, with one network or several that share their crops.
+
+The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the classifier (arXiv
+1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
+threshold, NMS within each class. A crop is cut once for all networks that want it the same.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TypedDict
+
+import numpy as np
+import torch
+
+from detect.detector.ahead import run_ahead
+from detect.detector.batches import Batch, CropSettings, automatic_size, batches, grouped
+from detect.ensemble import average, select
+from detect.errors import DataError, DetectError, EnvironmentProblem
+from detect.models.card import ModelCard
+from detect.models.device import autocast
+from detect.models.inference import prepare_for_inference
+from detect.models.region_classifier import RegionClassifier
+from detect.regions import Detections, FloatArray, Image, IntArray, Proposals
+
+_BATCHES_AHEAD = 4
+
+
+class _Limits(TypedDict):
+    """Keywords of ensemble.select."""
+
+    threshold: float
+    nms: float
+    per_class: int
+
+
+class Detector:
+    """Classifies regions with `models` on `device` and selects the detections.
+
+    `classes` gives the order of the labels returned, by default the first model's; it may hold
+    classes the models do not know. `batch_size` None chooses one; it is halved whenever memory
+    runs out. `precision` as in `models.device.autocast`, the rest as in `ensemble.select`.
+    Raises DataError for models that know different classes, or classes not in `classes`;
+    ValueError without a model.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[tuple[RegionClassifier, ModelCard]],
+        device: torch.device | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        batch_size: int | None = None,
+        precision: str = "auto",
+        threshold: float = 0.01,
+        nms: float = 0.3,
+        per_class: int = 100,
+    ) -> None:
+        cards = [card for _, card in models]
+        self.model_classes = shared_classes(cards)
+        self.classes = self.model_classes if classes is None else tuple(classes)
+        self._labels = _places(self.model_classes, self.classes)
+        self._columns = [
+            np.append(_places(self.model_classes, card.classes), len(card.classes))
+            for card in cards
+        ]
+        self.device = torch.device("cpu") if device is None else device
+        self._networks = [prepare_for_inference(model).to(self.device) for model, _ in models]
+        self._groups = grouped([CropSettings.of(card) for card in cards])
+        self._batch_size, self._largest = batch_size, batch_size
+        self._precision = precision
+        self._limits = _Limits(threshold=threshold, nms=nms, per_class=per_class)
+
+    def probabilities(self, image: Image, boxes: FloatArray) -> FloatArray:
+        """`image` (H, W, 3), `boxes` (N, 4) -> softmax (M, N, C+1) of the M networks.
+
+        Columns are `model_classes`, then background.
+        """
+        return self._probabilities(len(boxes), self._batches(image, boxes))
+
+    def detect(self, image: Image, proposals: Proposals) -> Detections:
+        """`image` (H, W, 3) and its `proposals` -> the selected detections, best first.
+
+        Raises DataError for proposals made on an image of another size.
+        """
+        _check_size(image, proposals)
+        return self._selected(proposals, self.probabilities(image, proposals.boxes))
+
+    def stream(
+        self, pairs: Iterable[tuple[Image, Proposals]]
+    ) -> Iterator[tuple[Image, Detections]]:
+        """Yield each image of `pairs` with its detections, in order, a few batches in memory.
+
+        `pairs` is read, and crops are cut, in a thread ahead of the networks.
+        """
+        with closing(run_ahead(self._parts(pairs), _BATCHES_AHEAD)) as parts:
+            for image, proposals, _ in parts:
+                batches = iter(lambda: next(parts)[2], None)
+                found = self._probabilities(len(proposals), batches)
+                yield image, self._selected(proposals, found)
+
+    def _parts(
+        self, pairs: Iterable[tuple[Image, Proposals]]
+    ) -> Iterator[tuple[Image, Proposals, Batch | None]]:
+        """Yield every pair with None, with each of its batches, and again with None."""
+        for image, proposals in pairs:
+            _check_size(image, proposals)
+            yield image, proposals, None
+            for batch in self._batches(image, proposals.boxes):
+                yield image, proposals, batch
+            yield image, proposals, None
+
+    def _batches(self, image: Image, boxes: FloatArray) -> Iterator[Batch]:
+        """Yield the batches of every crop settings."""
+        for settings, networks in self._groups.items():
+            size = self._batch_size or automatic_size(settings, self.device)
+            size = min(size, self._largest or size)
+            yield from batches(image, boxes, settings, networks, size, self.device)
+
+    def _probabilities(self, count: int, batches: Iterator[Batch]) -> FloatArray:
+        """Classify the `batches` of an image with `count` boxes -> (M, count, C+1)."""
+        shape = (len(self._networks), count, len(self.model_classes) + 1)
+        found = np.empty(shape, np.float32)
+        for batch in batches:
+            crops = self._classify(batch)
+            for network, values in zip(batch.networks, crops, strict=True):
+                found[network, batch.rows] = values[batch.places][:, self._columns[network]]
+        if not np.isfinite(found).all():
+            raise DetectError(
+                "a network gives scores that are not finite. Its weights are broken; if training "
+                "ended well, try --precision float32."
+            )
+        return found
+
+    def _classify(self, batch: Batch) -> FloatArray:
+        """Return softmax (networks, crops, C+1); halve the batch whenever memory runs out."""
+        parts, start, size = [], 0, batch.count
+        while start < batch.count:
+            size = min(size, self._largest or size)
+            piece = slice(start, min(start + size, batch.count))
+            found = self._forward(batch, piece)
+            if found is None:
+                size = self._halve(piece.stop - start)
+            else:
+                parts.append(found)
+                start = piece.stop
+        return np.concatenate(parts, axis=1)
+
+    @torch.inference_mode()
+    def _forward(self, batch: Batch, piece: slice) -> FloatArray | None:
+        """Return softmax (networks, crops of `piece`, C+1), None if they do not fit in memory."""
+        try:
+            crops = batch.cut(piece).to(self.device)
+            with autocast(self.device, self._precision):
+                logits = [self._networks[network](crops) for network in batch.networks]
+            softmax = torch.stack(logits).float().softmax(dim=2)
+            return np.asarray(softmax.cpu().numpy())
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            return None
+
+    def _halve(self, tried: int) -> int:
+        """Return half of the `tried` crops, from now on the most; EnvironmentProblem at one."""
+        if tried == 1:
+            raise EnvironmentProblem(
+                f"out of memory on {self.device} with one crop at a time. Close other programs, "
+                "use fewer --model, or another --device."
+            )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._largest = tried // 2
+        return self._largest
+
+    def _selected(self, proposals: Proposals, probabilities: FloatArray) -> Detections:
+        """`probabilities` (M, N, C+1) -> the detections, labels in the order of `classes`."""
+        boxes, labels, scores = select(proposals.boxes, average(probabilities), **self._limits)
+        return Detections(proposals.image_id, boxes, self._labels[labels], scores)
+
+
+def shared_classes(cards: Sequence[ModelCard]) -> tuple[str, ...]:
+    """Return the class names all of `cards` know, in the first one's order.
+
+    Raises DataError where they differ, ValueError without a card.
+    """
+    if not cards:
+        raise ValueError("models: expected at least one")
+    first = set(cards[0].classes)
+    for number, card in enumerate(cards[1:], start=2):
+        if different := sorted(first ^ set(card.classes)):
+            raise DataError(
+                f"the models do not know the same classes: only one of model 1 and model "
+                f"{number} knows {_listed(different)}. Networks can be averaged over the same "
+                "classes alone."
+            )
+    return tuple(cards[0].classes)
+
+
+def _places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
+    """Return the place in `classes` of each of `names` (N,); DataError for one not there."""
+    if unknown := [name for name in names if name not in classes]:
+        raise DataError(
+            f"the model has classes that the data set does not have: {_listed(unknown)}. The data "
+            f"set has {_listed(classes)}. Train a model on these classes, or name them alike."
+        )
+    return np.array([classes.index(name) for name in names], np.int64)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return up to five of `names` for an error."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _check_size(image: Image, proposals: Proposals) -> None:
+    """Raise DataError for proposals made on an image of another size."""
+    if proposals.size != image.shape[:2]:
+        raise DataError(
+            f"{proposals.image_id}: the image has (height, width) {image.shape[:2]}, its proposals "
+            f"were made on {proposals.size}. They belong to other images: run detect propose."
+        )
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Tell whether `error` is torch's or Python's way to say that memory ran out."""
+    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text

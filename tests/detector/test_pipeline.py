@@ -1,0 +1,269 @@
+"""The detector against the same steps written out one crop at a time."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from builders import CLASSES, scene
+
+from detect.crops import opencv
+from detect.crops.geometry import windows
+from detect.detector import Detector, pipeline, shared_classes
+from detect.ensemble import average, select
+from detect.errors import DataError, DetectError, EnvironmentProblem
+from detect.images import shrink
+from detect.models.card import ModelCard
+from detect.models.region_classifier import RegionClassifier
+from detect.regions import Proposals
+
+CARD = ModelCard(
+    variant="bn",
+    width=0.25,
+    classes=CLASSES,
+    input_size=32,
+    mean=(120.0, 115.0, 100.0),
+    std=(60.0, 60.0, 60.0),
+    context=16.0,
+    crop_mode="warp",
+    image_side=0,
+)
+
+
+def _network(seed, **changes):
+    """Return a tiny network whose scores differ from crop to crop, and its card."""
+    card = dataclasses.replace(CARD, **changes)
+    torch.manual_seed(seed)
+    model = RegionClassifier(len(card.classes), card.variant, card.width, card.mean, card.std)
+    model.train()
+    with torch.no_grad():  # Running means of batch norm that make untrained scores spread.
+        model.network.fc.weight.mul_(30)
+        for _ in range(20):
+            model(torch.rand(16, 3, 32, 32) * 255)
+    return model.eval(), card
+
+
+def _image_with_proposals(seed=0, count=30, image_id="one"):
+    generator = np.random.default_rng(seed)
+    image, _, _ = scene(generator)
+    height, width = image.shape[:2]
+    corner = generator.uniform(0, [width - 8, height - 8], (count, 2))
+    far = corner + generator.uniform(4, 60, (count, 2))
+    boxes = np.concatenate([corner, np.minimum(far, [width, height])], axis=1)
+    scores = np.linspace(1, 0, count)
+    proposals = Proposals(image_id, (height, width), boxes, scores, np.full(count, "test"))
+    return image, proposals
+
+
+def _one_crop_at_a_time(model, card, image, boxes):
+    """Softmax (N, C+1) as naive code computes it."""
+    shown, factor = shrink(image, card.image_side) if card.image_side else (image, 1.0)
+    rows = []
+    for box in boxes:
+        window = windows(
+            box[None] * np.float32(factor), shown.shape[:2], card.input_size, card.context,
+            card.crop_mode,
+        )  # fmt: skip
+        crop = opencv.crop(shown, window, card.input_size, card.mean)
+        tensor = torch.from_numpy(crop.transpose(0, 3, 1, 2).astype(np.float32))
+        with torch.no_grad():
+            rows.append(model(tensor).softmax(dim=1).numpy()[0])
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"crop_mode": "square"}, {"image_side": 50}, {"context": 0.0}]
+)
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
+    model, card = _network(0, **changes)
+    image, proposals = _image_with_proposals()
+    detector = Detector([(model, card)], batch_size=batch_size, precision="float32")
+    found = detector.probabilities(image, proposals.boxes)
+    expected = _one_crop_at_a_time(model, card, image, proposals.boxes)
+    assert expected.std(axis=0).min() > 0.01
+    np.testing.assert_allclose(found, expected[None], atol=2e-4)
+
+
+def test_networks_with_the_same_and_with_other_crops_keep_their_places():
+    networks = [_network(0), _network(1, input_size=40), _network(2)]
+    image, proposals = _image_with_proposals()
+    found = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
+    for values, network in zip(found, networks, strict=True):
+        expected = _one_crop_at_a_time(*network, image, proposals.boxes)
+        np.testing.assert_allclose(values, expected, atol=2e-4)
+
+
+def test_detections_are_the_average_thresholded_and_suppressed():
+    networks = [_network(0), _network(1)]
+    image, proposals = _image_with_proposals()
+    detector = Detector(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
+    found = detector.detect(image, proposals)
+    probabilities = detector.probabilities(image, proposals.boxes)
+    boxes, labels, scores = select(proposals.boxes, average(probabilities), 0.2, 0.4, 3)
+    assert len(boxes) > 0
+    assert found.image_id == "one"
+    np.testing.assert_array_equal(found.boxes, boxes)
+    np.testing.assert_array_equal(found.labels, labels)
+    np.testing.assert_array_equal(found.scores, scores)
+
+
+def test_models_are_matched_by_name_and_not_by_position():
+    model, card = _network(0)
+    turned = dataclasses.replace(card, classes=card.classes[::-1])
+    image, proposals = _image_with_proposals()
+    plain = Detector([(model, card)], precision="float32")
+    both = Detector([(model, card), (model, turned)], precision="float32")
+    assert both.model_classes == card.classes
+    first, second = both.probabilities(image, proposals.boxes)
+    np.testing.assert_array_equal(first, plain.probabilities(image, proposals.boxes)[0])
+    np.testing.assert_array_equal(second, first[:, [2, 1, 0, 3]])
+
+
+def test_labels_follow_the_classes_asked_for():
+    network = _network(0)
+    image, proposals = _image_with_proposals()
+    plain = Detector([network]).detect(image, proposals)
+    order = ("triangle", "unheard of", "circle", "square")
+    other = Detector([network], classes=order).detect(image, proposals)
+    assert len(set(plain.labels)) > 1
+    assert [order[label] for label in other.labels] == [CLASSES[label] for label in plain.labels]
+
+
+def test_equal_crops_are_computed_once():
+    image, proposals = _image_with_proposals(count=12)
+    twice = np.concatenate([proposals.boxes, proposals.boxes + np.float32(0.001)])
+    detector = Detector([_network(0)], precision="float32")
+    batches = list(detector._batches(image, twice))
+    assert sum(batch.count for batch in batches) < 15
+    found = detector.probabilities(image, twice)[0]
+    np.testing.assert_allclose(
+        found[:12], detector.probabilities(image, proposals.boxes)[0], atol=1e-5
+    )
+
+
+def test_stream_gives_what_detect_gives_in_order():
+    detector = Detector([_network(0), _network(1, input_size=40)], batch_size=11)
+    pairs = [_image_with_proposals(seed, 5 * seed, f"image {seed}") for seed in range(5)]
+    streamed = list(detector.stream(iter(pairs)))
+    assert [found.image_id for _, found in streamed] == [f"image {seed}" for seed in range(5)]
+    for (image, proposals), (returned, found) in zip(pairs, streamed, strict=True):
+        assert returned is image
+        expected = detector.detect(image, proposals)
+        np.testing.assert_array_equal(found.boxes, expected.boxes)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_an_image_without_proposals_has_no_detections():
+    image, proposals = _image_with_proposals()
+    detector = Detector([_network(0)])
+    assert len(detector.detect(image, proposals.take(slice(0, 0)))) == 0
+    assert detector.probabilities(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
+
+
+def test_errors_of_the_images_reach_the_reader_after_the_images_before():
+    def pairs():
+        yield _image_with_proposals()
+        raise DataError("the second image is broken")
+
+    stream = Detector([_network(0)]).stream(pairs())
+    assert next(stream)[1].image_id == "one"
+    with pytest.raises(DataError, match="the second image is broken"):
+        next(stream)
+
+
+def test_proposals_of_another_size_are_refused():
+    image, proposals = _image_with_proposals()
+    with pytest.raises(DataError, match=r"one: the image has .*\(90, 128\).* made on \(96, 128\)"):
+        Detector([_network(0)]).detect(image[:90], proposals)
+
+
+def test_the_models_given_are_left_as_they_were():
+    model, card = _network(0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    image, proposals = _image_with_proposals()
+    Detector([(model, card)]).detect(image, proposals)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_bfloat16_is_close_to_float32():
+    network = _network(0)
+    image, proposals = _image_with_proposals()
+    found = Detector([network], precision="bfloat16").probabilities(image, proposals.boxes)
+    expected = Detector([network], precision="float32").probabilities(image, proposals.boxes)
+    assert not np.array_equal(found, expected)
+    assert np.abs(found - expected).mean() < 0.05
+
+
+class _Greedy(RegionClassifier):
+    """A network that fits `most` crops into memory."""
+
+    most = 4
+
+    def forward(self, crops):
+        if len(crops) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return super().forward(crops)
+
+
+def test_batches_are_halved_until_they_fit_and_stay_so():
+    model, card = _network(0)
+    image, proposals = _image_with_proposals()
+    expected = Detector([(model, card)], precision="float32").detect(image, proposals)
+    model.__class__ = _Greedy
+    detector = Detector([(model, card)], precision="float32", batch_size=24)
+    found = detector.detect(image, proposals)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=2e-4)
+    assert {batch.count for batch in detector._batches(image, proposals.boxes[:9])} == {3}
+
+
+def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):
+    model, card = _network(0)
+    model.__class__ = _Greedy
+    monkeypatch.setattr(_Greedy, "most", 0)
+    with pytest.raises(EnvironmentProblem, match=r"on cpu with one crop at a time\. Close"):
+        Detector([(model, card)]).detect(*_image_with_proposals())
+
+
+def test_a_full_cpu_is_recognised_and_another_error_is_not():
+    # The text of c10/core/impl/alloc_cpu.cpp.
+    text = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."
+    assert pipeline._out_of_memory(RuntimeError(text))
+    assert pipeline._out_of_memory(MemoryError())
+    assert not pipeline._out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_scores_that_are_not_finite_are_an_error():
+    model, card = _network(0)
+    with torch.no_grad():
+        model.network.fc.bias[0] = float("nan")
+    with pytest.raises(DetectError, match="scores that are not finite"):
+        Detector([(model, card)]).detect(*_image_with_proposals())
+
+
+def test_models_of_other_classes_are_not_averaged():
+    other = dataclasses.replace(CARD, classes=("circle", "square", "hexagon"))
+    with pytest.raises(DataError, match="only one of model 1 and model 3 knows hexagon, triangle"):
+        shared_classes([CARD, CARD, other])
+
+
+def test_a_class_the_data_set_lacks_is_an_error_with_both_named():
+    with pytest.raises(DataError, match=r"does not have: circle, triangle\..* has square, disc\."):
+        Detector([_network(0)], classes=("square", "disc"))
+
+
+def test_no_model_is_a_callers_mistake():
+    with pytest.raises(ValueError, match="expected at least one"):
+        Detector([])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives():
+    networks = [_network(0), _network(1)]
+    image, proposals = _image_with_proposals()
+    expected = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
+    gpu = Detector(networks, torch.device("cuda:0"), precision="float32")
+    found = gpu.probabilities(image, proposals.boxes)
+    np.testing.assert_allclose(found, expected, atol=0.02)

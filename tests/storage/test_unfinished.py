@@ -1,0 +1,83 @@
+"""Detections appended an image at a time survive a kill at any byte."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detect.errors import DataError, EnvironmentProblem
+from detect.regions import Detections
+from detect.storage.unfinished import UnfinishedDetections
+
+
+def _detections(image_id, count, seed=0):
+    generator = np.random.default_rng(seed)
+    boxes = generator.uniform(-5, 90, (count, 4)).astype(np.float32)
+    labels = generator.integers(0, 3, count)
+    return Detections(image_id, boxes, labels, generator.uniform(0, 1, count))
+
+
+def _assert_same(first, second):
+    assert first.image_id == second.image_id
+    for name in ("boxes", "labels", "scores"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_what_was_added_comes_back_exactly(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    added = [_detections("one", 3), _detections("zwei/ö", 0), _detections("three", 1, seed=1)]
+    for detections in added:
+        file.add(detections)
+    assert file.finished() == {"one", "zwei/ö", "three"}
+    for first, second in zip(file, added, strict=True):
+        _assert_same(first, second)
+
+
+def test_a_file_that_is_not_there_has_nothing(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    assert file.finished() == set()
+    assert list(file) == []
+
+
+def test_a_kill_at_any_byte_loses_at_most_the_last_image(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    first, second = _detections("first", 2), _detections("second", 2, seed=1)
+    file.add(first)
+    length = len(file.path.read_bytes())
+    file.add(second)
+    content = file.path.read_bytes()
+    for end in range(len(content) + 1):
+        file.path.write_bytes(content[:end])
+        whole = (end >= length) + (end == len(content))
+        assert file.finished() == set(["first", "second"][:whole])
+        file.add(_detections("third", 1))
+        assert [one.image_id for one in file][whole:] == ["third"]
+
+
+def test_a_cut_line_longer_than_a_block_is_cut_off(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    file.add(_detections("first", 1))
+    length = len(file.path.read_bytes())
+    with file.path.open("ab") as stream:
+        stream.write(b"x" * (2**20 * 2 + 17))
+    assert file.finished() == {"first"}
+    assert len(file.path.read_bytes()) == length
+
+
+@pytest.mark.parametrize("line", ["{}", "[1]", "no JSON", '{"image_id": "a", "boxes": [[1]]}'])
+def test_another_files_line_is_refused(tmp_path, line):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    file.path.write_text(line + "\n")
+    with pytest.raises(DataError, match=r"a\.jsonl, line 1: not the detections of an image"):
+        file.finished()
+
+
+def test_a_folder_that_is_not_there_is_an_error_to_read(tmp_path):
+    with pytest.raises(DataError, match="cannot be written: No such file or directory"):
+        UnfinishedDetections(tmp_path / "missing/a.jsonl").add(_detections("one", 1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_the_environments_problem():
+    with pytest.raises(EnvironmentProblem, match="no space left on this disk"):
+        UnfinishedDetections(Path("/dev/full")).add(_detections("one", 1))
