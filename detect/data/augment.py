@@ -1,0 +1,114 @@
+"""Random changes of training crops: mirror, Howard's photometric distortions, interpolation.
+
+The only place that uses albumentations, by its functions for one image: its transforms keep a
+random state of their own and cost 0.3 ms a call before any pixel is touched. Here every choice
+comes from the Generator passed in, so a batch is a pure function of it.
+"""
+
+import os
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+# With equal chance: GoogLeNet, arXiv 1409.4842v1, section 6.
+RANDOM_INTERPOLATIONS = ("bilinear", "area", "nearest", "cubic")
+
+_DISTORTIONS = (
+    "adjust_brightness_torchvision",
+    "adjust_contrast_torchvision",
+    "adjust_saturation_torchvision",
+)
+
+
+@dataclass(frozen=True)
+class CropAugmenter:
+    """How to change training crops.
+
+    `mirror`, `vertical_mirror`: each crop with chance 1/2 (R-CNN mirrors left to right; top to
+    bottom suits pictures without an up, such as microscopy). `transpose`: rows for columns with
+    chance 1/2, with both mirrors all eight symmetries of the square. `photometric`: brightness, contrast
+    and colour, in random order, each blended with black, its mean grey or its grey picture by a
+    factor uniform in [1 - `strength`, 1 + `strength`]; order, the three and the strength 0.5 are
+    Howard's (arXiv 1312.5402, section 2.2, after PIL's ImageEnhance). We leave out his lighting
+    noise (Krizhevsky's PCA), which needs colour statistics of the data set. The mean colour
+    around a crop is distorted with it. `interpolation`: "random" is GoogLeNet's (section 6),
+    "bilinear" R-CNN's. Raises ValueError for a strength outside [0, 1] or another interpolation.
+    """
+
+    mirror: bool = True
+    vertical_mirror: bool = False
+    transpose: bool = False
+    photometric: bool = True
+    strength: float = 0.5
+    interpolation: Literal["random", "bilinear"] = "random"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"CropAugmenter: expected a strength in [0, 1], got {self.strength}")
+        if self.interpolation not in ("random", "bilinear"):
+            raise ValueError(
+                "CropAugmenter: expected interpolation 'random' or 'bilinear', "
+                f"got {self.interpolation!r}"
+            )
+
+    def interpolations(self, rng: np.random.Generator, count: int) -> list[str]:
+        """Draw the interpolation of each of `count` crops, for `detect.crops.opencv.crop`."""
+        if self.interpolation == "bilinear":
+            return ["bilinear"] * count
+        drawn = rng.integers(len(RANDOM_INTERPOLATIONS), size=count)
+        return [RANDOM_INTERPOLATIONS[number] for number in drawn]
+
+    def apply(self, rng: np.random.Generator, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`crops` (N, S, S, 3) uint8 -> changed copies (N, S, S, 3) uint8.
+
+        A pure function of `crops` and `rng`'s state; draws the same numbers whatever is switched
+        on, so that recipes compare on equal batches. Raises ValueError for other arrays.
+        """
+        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
+            raise ValueError(f"apply: expected uint8 (N, S, S, 3), got {crops.dtype} {crops.shape}")
+        count = len(crops)
+        flips = rng.random((count, 3)) < 0.5
+        orders = rng.random((count, 3)).argsort(axis=1)
+        factors = rng.uniform(1 - self.strength, 1 + self.strength, (count, 3))
+        changed = _flipped(crops, flips & (self.mirror, self.vertical_mirror, self.transpose))
+        return _distorted(changed, orders, factors) if self.photometric else changed
+
+
+def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """`crops` (N, S, S, 3), `flips` (N, 3) left-right, top-bottom, transposed -> copies."""
+    flipped = crops.copy()
+    flipped[flips[:, 0]] = flipped[flips[:, 0], :, ::-1]
+    flipped[flips[:, 1]] = flipped[flips[:, 1], ::-1]
+    flipped[flips[:, 2]] = flipped[flips[:, 2]].swapaxes(1, 2)
+    return flipped
+
+
+def _distorted(
+    crops: NDArray[np.uint8], orders: NDArray[np.intp], factors: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Write brightness, contrast and colour changes into `crops` (N, S, S, 3) and return it.
+
+    `orders` (N, 3) which of _DISTORTIONS comes first, second, third; `factors` (N, 3) by how
+    much, in that order too.
+    """
+    functional = _albumentations()
+    steps = [getattr(functional, name) for name in _DISTORTIONS]
+    rows = zip(crops, orders.tolist(), factors.tolist(), strict=True)
+    for crop, order, amounts in rows:
+        image = crop
+        for number, amount in zip(order, amounts, strict=True):
+            image = steps[number](image, amount)
+        crop[...] = image
+    return crops
+
+
+def _albumentations() -> ModuleType:
+    """Import albumentations' functions of pixels, without its question to the network."""
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    from albumentations.augmentations.pixel import functional
+
+    return functional  # type: ignore[no-any-return]
