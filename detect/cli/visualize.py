@@ -44,6 +44,7 @@ Draw = Callable[[Image, Sample], Image]
     show_default=True,
     help="Proposals drawn an image, the best of each source in turn.",
 )
+@options.resume
 @options.exist_ok
 @options.skip_bad
 @options.debug
@@ -58,6 +59,7 @@ def command(
     threshold: float,
     iou: float,
     limit: int,
+    resume: bool,
     exist_ok: bool,
     skip_bad: bool,
 ) -> None:
@@ -68,7 +70,7 @@ def command(
     """
     if sum((detections is not None, proposals is not None, ground_truth)) != 1:
         raise UsageError("give one of --detections F, --proposals P and --ground-truth.")
-    options.prepare_out(out, exist_ok=exist_ok)
+    options.prepare_out(out, exist_ok=exist_ok, resume=resume)
     from detect.data import open_dataset
 
     dataset = open_dataset(data, split, skip_bad=skip_bad)
@@ -79,7 +81,8 @@ def command(
         draw = _proposals(proposals, limit)
     else:
         draw = _ground_truth(dataset)
-    drawn = _write_all(samples, draw, out, skip_bad)
+    left = [sample for sample in samples if not (resume and picture_path(out, sample).exists())]
+    drawn = len(samples) - len(left) + _write_all(left, draw, out, skip_bad)
     click.echo(f"{drawn} picture{'s' if drawn != 1 else ''} in {out}")
 
 
@@ -140,10 +143,17 @@ def _nothing(image_id: str) -> Detections:
     return Detections(image_id, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0))
 
 
+def picture_path(out: Path, sample: Sample) -> Path:
+    """Return where the picture of `sample` goes."""
+    from detect.visualize import file_name
+
+    return out / f"{file_name(sample.image_id)}.jpg"
+
+
 def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool) -> int:
     """Draw every sample; return how many were drawn."""
     from detect.images import read_image
-    from detect.visualize import file_name, write_picture
+    from detect.visualize import write_picture
 
     bad = 0
     for sample in track(samples, len(samples), "Drawing"):
@@ -155,5 +165,5 @@ def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool)
             click.echo(f"Warning: left out: {error}", err=True)
             bad += 1
             continue
-        write_picture(out / f"{file_name(sample.image_id)}.jpg", draw(image, sample))
+        write_picture(picture_path(out, sample), draw(image, sample))
     return len(samples) - bad

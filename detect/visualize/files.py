@@ -8,8 +8,8 @@ from PIL import Image as PILImage
 from detect.files import digest, replacing
 from detect.regions import Image
 
-_LONGEST_NAME = 100  # letters; file systems allow 255 bytes, a letter has up to four in UTF-8 minus
-# what a temporary name and a suffix need
+# Bytes in UTF-8: file systems allow 255, a suffix and a temporary name need some.
+_LONGEST_NAME = 180
 
 
 def write_picture(path: Path, picture: Image) -> None:
@@ -27,5 +27,6 @@ def file_name(image_id: str) -> str:
     An id that is no safe name (slashes, leading dots, too long) is made one and gets six digits
     of its hash.
     """
-    safe = re.sub(r"[^\w.-]+", "_", image_id).lstrip(".")[:_LONGEST_NAME]
+    safe = re.sub(r"[^\w.-]+", "_", image_id).lstrip(".")
+    safe = safe.encode()[:_LONGEST_NAME].decode(errors="ignore")
     return safe if safe == image_id else f"{safe}-{digest(image_id)[:6]}"
