@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from detect.config import ClassifierRecipe
+from detect.data import read_pixels
 from detect.detector import Detector
 from detect.evaluation.average_precision import evaluate
-from detect.models.checkpoint import ModelCard, load_model, save_model
+from detect.models.card import ModelCard
+from detect.models.checkpoint import load_model, save_model
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
-from detect.regions import Dataset, Detections, Sample
+from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
 from detect.training.loop import Batch, Settings, Trainer
-from detect.training.region_data import CropBatches, RegionData, check_same_image, load
+from detect.training.region_data import CropBatches, RegionData
 
 Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
 
@@ -83,27 +85,20 @@ class RegionTask:
     ) -> dict[str, Any]:
         """Return voc2012's result of `model` on `validation`, shaped as `detect eval --map`'s."""
         training = model.training
-        card = self.card({})
-        detector = Detector(
-            [(model, card)],
-            self.device,
-            precision=self.recipe.run.precision,  # type: ignore[list-item]
-        )
-        found: dict[str, Detections] = {}
+        network = cast(RegionClassifier, model)
+        precision = self.recipe.run.precision
+        detector = Detector([(network, self.card({}))], self.device, precision=precision)
         samples: Iterable[Sample] = validation.dataset.samples
         if track:
             samples = track(samples, len(validation.dataset), "validating")
-        for sample in samples:
-            proposals = validation.proposals.read(sample.image_id)
-            check_same_image(sample, proposals)
-            image, _ = load(sample, 0)
-            found[sample.image_id] = detector.detect(image, proposals)
+        pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
+        found = {one.image_id: one for _, one in detector.stream(pairs)}
         model.train(training)
         return evaluate(validation.dataset, found, "voc2012")
 
     def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
         """Write weights/`name` and its card."""
-        save_model(self.folder.weights(name), model, self.card(figures))  # type: ignore[arg-type]
+        save_model(self.folder.weights(name), cast(RegionClassifier, model), self.card(figures))
 
     def card(self, metrics: dict[str, Any]) -> ModelCard:
         """Return the card of a network trained by this recipe."""

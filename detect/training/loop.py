@@ -6,7 +6,7 @@ every step, so a run that was stopped and resumed ends with the weights of one t
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -74,7 +74,7 @@ class Trainer:
         device: torch.device,
         show: Callable[[str], None],
     ) -> None:
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
         self.task, self.settings, self.folder = task, settings, folder
         self.device, self.show = device, show
         self.optimizer = _sgd(self.model, settings.optimizer)
@@ -225,7 +225,9 @@ def _sgd(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=optimizer.learning_rate, momentum=momentum, foreach=True)
 
 
-def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+def _ramped(
+    decay: float,
+) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     """Polyak averaging as an exponential moving average with decay min(decay, (1+t)/(10+t)).
 
     The ramp keeps the first weights out of short runs; from TensorFlow's
@@ -233,7 +235,9 @@ def _ramped(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int]
     """
 
     @torch.no_grad()
-    def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+    def average(
+        averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
+    ) -> None:
         weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
         for mean, value in zip(averaged, current, strict=True):
             if mean.is_floating_point():

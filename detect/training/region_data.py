@@ -12,9 +12,10 @@ from detect.boxes import areas
 from detect.config import ClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
+from detect.data import read_pixels
 from detect.data.augment import CropAugmenter
 from detect.errors import DataError
-from detect.images import read_image, shrink
+from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
 from detect.storage.proposals import ProposalFile
@@ -146,7 +147,8 @@ class ImageCache:
             if sample.image_id in self._images:
                 self._images.move_to_end(sample.image_id)
                 return self._images[sample.image_id]
-        entry = load(sample, self._image_side)
+        image = read_pixels(sample)
+        entry = shrink(image, self._image_side) if self._image_side else (image, 1.0)
         with self._lock:
             if sample.image_id not in self._images:
                 self._images[sample.image_id] = entry
@@ -154,21 +156,6 @@ class ImageCache:
             while self._bytes > self._limit and len(self._images) > 1:
                 self._bytes -= self._images.popitem(last=False)[1][0].nbytes
         return entry
-
-
-def load(sample: Sample, image_side: int) -> tuple[Image, float]:
-    """Read the image of `sample`; return it no longer than `image_side` px (0: as it is), factor.
-
-    A box of the original times the factor is the box in the returned image.
-    """
-    image = read_image(sample.path)
-    if sample.size not in ((0, 0), image.shape[:2]):
-        raise DataError(
-            f"{sample.path}: the annotations are for an image of {sample.size[1]}x"
-            f"{sample.size[0]} px, this one has {image.shape[1]}x{image.shape[0]} (after EXIF "
-            "rotation)."
-        )
-    return shrink(image, image_side) if image_side else (image, 1.0)
 
 
 class CropBatches:
@@ -208,11 +195,11 @@ class CropBatches:
         model, crops = self._recipe.model, self._recipe.crops
         side = model.input_size
         batch = np.empty((len(drawn), side, side, 3), np.uint8)
-        for number in np.unique(drawn.image):
+        for number in np.unique(drawn.image).tolist():
             rows = np.flatnonzero(drawn.image == number)
             image, factor = self._cache.read(self._data.samples[number])
             boxes = self._data.boxes[number][drawn.box[rows]] * np.float32(factor)
             shown = windows(boxes, image.shape[:2], side, crops.context, crops.mode)
-            chosen = [interpolations[row] for row in rows]
+            chosen = [interpolations[row] for row in rows.tolist()]
             batch[rows] = crop(image, shown, side, model.mean, chosen)
         return batch
