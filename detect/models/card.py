@@ -78,8 +78,9 @@ def _is_triple(value: object) -> bool:
 
 
 def _are_names(value: object) -> bool:
-    is_list = isinstance(value, tuple) and all(isinstance(name, str) and name for name in value)
-    return is_list and len(value) == len(set(value)) > 0  # type: ignore[arg-type]
+    if not isinstance(value, tuple) or not all(isinstance(name, str) and name for name in value):
+        return False
+    return len(value) == len(set(value)) > 0
 
 
 _CHECKS: dict[str, tuple[Any, str]] = {

@@ -140,6 +140,12 @@ def _read_bytes(path: Path) -> bytes:
 
 def _check_fits(state: dict[str, Tensor], model: RegionClassifier, weights: Path) -> None:
     """Raise DataError for the first tensor that `model` lacks, has more, or has otherwise."""
+    outputs = len(state.get("network.fc.bias", ()))
+    if outputs and outputs != model.num_classes + 1:
+        raise DataError(
+            f"{weights}: its card names {model.num_classes} classes, the weights are of "
+            f"{outputs - 1}. The card was changed, or is another model's."
+        )
     expected = {name: (value.shape, value.dtype) for name, value in model.state_dict().items()}
     actual = {name: (value.shape, value.dtype) for name, value in state.items()}
     for name in sorted(expected.keys() | actual.keys()):

@@ -1,0 +1,30 @@
+"""A network made ready to only evaluate."""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from detect.models.googlenet import GoogLeNet
+from detect.models.layers import ConvBlock
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def prepare_for_inference(model: Network) -> Network:
+    """Return a copy of `model` that computes the same logits faster, and can no longer train.
+
+    No auxiliary classifiers, batch normalisation folded into the convolutions before it,
+    weights in channels_last, no gradients. The copy is where `model` is; feed it channels_last
+    crops. `model` is left as it was.
+    """
+    prepared = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in prepared.modules():
+        if isinstance(module, GoogLeNet):
+            module.drop_auxiliary()
+        if isinstance(module, ConvBlock) and isinstance(module.bn, nn.BatchNorm2d):
+            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+            module.bn = nn.Identity()
+    return prepared.to(memory_format=torch.channels_last)

@@ -1,0 +1,162 @@
+"""Starting a network from weights trained elsewhere."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from detect.errors import DataError, EnvironmentProblem, UsageError
+from detect.models.checkpoint import find_weights, read_model
+from detect.models.googlenet import AUXILIARY
+from detect.models.region_classifier import RegionClassifier
+
+IMAGENET = "imagenet"
+IMAGENET_VARIANT = "torchvision"
+
+# torchvision's weights see (x/255 - 0.5) / 0.5: its `transform_input` undoes ImageNet's mean and
+# std and applies these (torchvision.models.googlenet, GoogLeNet._transform_input).
+TORCHVISION_MEAN = TORCHVISION_STD = (127.5, 127.5, 127.5)
+
+# Never copied: they are of other classes, and torchvision's auxiliary ones were not trained.
+_CLASSIFIERS = ("fc", *AUXILIARY.values())
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What `initialise` did: the layers it copied and those it left as drawn, by name."""
+
+    source: str
+    loaded: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return one line for a log."""
+        count, total = len(self.loaded), len(self.loaded) + len(self.skipped)
+        left = f"; new: {_some(self.skipped)}" if self.skipped else ""
+        return f"started from {self.source}: {count} of {total} layers copied{left}"
+
+
+def initialise(model: RegionClassifier, init: str) -> Initialised:
+    """Copy into `model` every layer of `init` with the same name and shape, classifiers aside.
+
+    `init` is a torchvision GoogLeNet state dict (.pth), a model of this program (run folder or
+    .safetensors), or "imagenet", which fetches torchvision's. The model takes over the mean and
+    std that the weights were trained with. Raises DataError for a file that is no model or fits
+    nowhere, UsageError for imagenet with another variant, EnvironmentProblem without network.
+    """
+    if init == IMAGENET:
+        _require_torchvision(model)
+        return _copy(model, fetch_imagenet(), "torchvision's ImageNet weights")
+    path = Path(init)
+    if path.suffix in (".pth", ".pt"):
+        return _copy(model, _read_state_dict(path), init)
+    weights, card, tensors = read_model(find_weights(path))
+    prefix = "network."
+    state = {name.removeprefix(prefix): tensors[name] for name in tensors if prefix in name}
+    return _copy(model, state, str(weights), card.mean, card.std)
+
+
+def fetch_imagenet() -> dict[str, Tensor]:
+    """Return torchvision's GoogLeNet weights, from its cache or the network.
+
+    Raises EnvironmentProblem when they cannot be fetched.
+    """
+    from torchvision.models import GoogLeNet_Weights
+
+    weights = GoogLeNet_Weights.IMAGENET1K_V1
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise EnvironmentProblem(
+            f"torchvision's ImageNet weights cannot be fetched ({error}). On a machine with a "
+            f"network download {weights.url} and give that file: --init FILE."
+        ) from error
+    return dict(state)
+
+
+def _require_torchvision(model: RegionClassifier) -> None:
+    network = model.network
+    if network.variant != IMAGENET_VARIANT or network.width != 1:
+        raise UsageError(
+            f"--init {IMAGENET}: these weights are of the variant {IMAGENET_VARIANT} at width 1, "
+            f"got {network.variant} at width {network.width:g}. Change the model's variant and "
+            "width in the configuration."
+        )
+
+
+def _read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a state dict of tensors at `path`; DataError if it is none."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. --init takes {_ACCEPTED}.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise DataError(
+            f"{path}: not a complete PyTorch state dict ({type(error).__name__}). Copy or "
+            f"download it again; --init takes {_ACCEPTED}."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DataError(f"{path}: not a state dict of tensors. --init takes {_ACCEPTED}.")
+    return state
+
+
+_ACCEPTED = (
+    "a state dict of torchvision's GoogLeNet (.pth), a run's folder, a .safetensors file with its "
+    "card, or the word imagenet"
+)
+
+
+@torch.no_grad()
+def _copy(
+    model: RegionClassifier,
+    state: dict[str, Tensor],
+    source: str,
+    mean: Sequence[float] = TORCHVISION_MEAN,
+    std: Sequence[float] = TORCHVISION_STD,
+) -> Initialised:
+    """Copy layer by layer from `state` (names of GoogLeNet) with its mean and std."""
+    own, theirs = _layers(model.network.state_dict()), _layers(state)
+    loaded = tuple(name for name in own if _fits(name, own[name], theirs.get(name, {})))
+    if not loaded:
+        raise DataError(
+            f"{source}: no layer of it fits the variant {model.network.variant} at width "
+            f"{model.network.width:g}. Choose the variant and width it was trained with; --init "
+            f"takes {_ACCEPTED}."
+        )
+    for name in loaded:
+        for key, value in own[name].items():
+            value.copy_(theirs[name][key])
+    model.mean.copy_(torch.tensor(list(mean)))
+    model.std.copy_(torch.tensor(list(std)))
+    return Initialised(source, loaded, tuple(name for name in own if name not in loaded))
+
+
+def _layers(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Group tensors into layers: a convolution goes with its batch normalisation.
+
+    Their values are views: copying into them changes the network.
+    """
+    layers: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        layer, _, key = name.rpartition(".")
+        block, _, part = layer.rpartition(".")
+        if part in ("conv", "bn"):
+            layer, key = block, f"{part}.{key}"
+        layers.setdefault(layer, {})[key] = value
+    return layers
+
+
+def _fits(name: str, own: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
+    """Tell whether the layer `name` may be copied: all its tensors, with the same shapes."""
+    if name.split(".")[0] in _CLASSIFIERS or own.keys() != theirs.keys():
+        return False
+    return all(own[key].shape == theirs[key].shape for key in own)
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    """Join `names`, the first `most` of them spelled out."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
