@@ -62,16 +62,18 @@ def windows(
     the box to a square, `square` first widens it to one. Source: Caffe `window_data_layer.cpp`.
 
     A box may leave the image: what lies outside is mean colour, all of it for a box (with its
-    context) wholly outside. A box narrower than a pixel shows the pixel it is in. Where less
-    than half a pixel of the crop would show image, none does (Caffe stops there).
-    Raises ValueError for boxes of another shape, not finite or turned inside out, an empty
-    image, and a context that leaves no room for the box.
+    context) wholly outside. A box under a pixel, one without area too, shows one or two pixels
+    each way. Where less than half a pixel of the crop would show image, none does (Caffe stops
+    there). Raises ValueError for boxes of another shape, not finite or turned inside out, an
+    empty image, a crop of no pixel, and a context that leaves no room for the box.
     """
-    scale = _context_scale(crop_size, context)
+    _check_options(size, crop_size, context, mode)
+    boxes = _checked(boxes)
+    if context == 0 and mode == "warp":
+        first, last = _tight(boxes)
+    else:
+        first, last = _enlarged(boxes, context, mode)
     height, width = size
-    if min(size) < 1:
-        raise ValueError(f"windows: expected an image of at least 1x1 px, got size {size}")
-    first, last = _enlarged(_checked(boxes), scale, mode)
     columns = _axis(first[:, 0], last[:, 0], width, crop_size)
     rows = _axis(first[:, 1], last[:, 1], height, crop_size)
     return _joined(columns, rows)
@@ -89,8 +91,10 @@ def fill_colour(mean: ArrayLike) -> NDArray[np.uint8]:
     return np.rint(values).astype(np.uint8)
 
 
-def _context_scale(crop_size: int, context: float) -> np.float32:
-    """Return crop / (crop - 2 context), in float32 as in Caffe: ties round as they do there."""
+def _check_options(size: Size, crop_size: int, context: float, mode: CropMode) -> None:
+    """Raise ValueError for options of `windows` that make no crop."""
+    if min(size) < 1:
+        raise ValueError(f"windows: expected an image of at least 1x1 px, got size {size}")
     if crop_size < 1:
         raise ValueError(f"windows: expected a crop of at least 1 px, got {crop_size}")
     if not 0 <= context < CONTEXT_CROP_SIZE / 2:
@@ -98,8 +102,8 @@ def _context_scale(crop_size: int, context: float) -> np.float32:
             f"windows: expected 0 <= context < {CONTEXT_CROP_SIZE // 2} px at a crop of "
             f"{CONTEXT_CROP_SIZE}, got {context}"
         )
-    # The ratio is the same at every crop size, which is what "scaled" means.
-    return np.float32(CONTEXT_CROP_SIZE) / np.float32(CONTEXT_CROP_SIZE - 2 * context)
+    if mode not in ("warp", "square"):
+        raise ValueError(f"windows: expected mode 'warp' or 'square', got {mode!r}")
 
 
 def _checked(boxes: FloatArray) -> FloatArray:
@@ -117,26 +121,40 @@ def _checked(boxes: FloatArray) -> FloatArray:
     return np.clip(boxes, -_LIMIT, _LIMIT)
 
 
-def _enlarged(boxes: FloatArray, scale: np.float32, mode: CropMode) -> tuple[IntArray, IntArray]:
-    """`boxes` (N, 4) -> first and last pixel (N, 2) xy, inclusive, of the box with its context."""
+def _tight(boxes: FloatArray) -> tuple[IntArray, IntArray]:
+    """`boxes` (N, 4) -> their own first and last pixel (N, 2) xy, inclusive.
+
+    Without context Caffe warps these, and nothing is enlarged by its inclusive rounding.
+    """
+    first = _round(boxes[:, :2])
+    return first, np.maximum(_round(boxes[:, 2:]) - 1, first)
+
+
+def _enlarged(boxes: FloatArray, context: float, mode: CropMode) -> tuple[IntArray, IntArray]:
+    """`boxes` (N, 4) -> first and last pixel (N, 2) xy, inclusive, of the box with its context.
+
+    In float32 as in Caffe, so that ties (at 7/6, a side of 12 n + 6 px) round as they do there.
+    """
+    # crop / (crop - 2 context), the same at every crop size: that is what "scaled" means.
+    scale = np.float32(CONTEXT_CROP_SIZE) / np.float32(CONTEXT_CROP_SIZE - 2 * context)
     half = (boxes[:, 2:] - boxes[:, :2]) / np.float32(2)
     centre = boxes[:, :2] + half
     if mode == "square":
         half = np.broadcast_to(half.max(axis=1, keepdims=True), half.shape)
-    elif mode != "warp":
-        raise ValueError(f"windows: expected mode 'warp' or 'square', got {mode!r}")
     return _round(centre - half * scale), _round(centre + half * scale)
 
 
 def _axis(first: IntArray, last: IntArray, length: int, crop_size: int) -> IntArray:
-    """`first`, `last` (N,) inclusive px, image side `length` -> (N, 4): source from, to,
-    target offset, length.
-    """  # noqa: D205
+    """`first`, `last` (N,) inclusive px, image side `length` px -> (N, 4), along one axis.
+
+    The columns: source from, to (half-open); target offset, length.
+    """
     scale = np.float32(crop_size) / (last - first + 1).astype(np.float32)
     before = np.maximum(0, -first)
     start, end = first + before, np.minimum(last, length - 1) + 1  # from here on half-open
-    offset = np.minimum(_round(before * scale), crop_size)
-    shown = np.minimum(_round(np.maximum(end - start, 0) * scale), crop_size - offset)
+    offset = np.minimum(_round(before.astype(np.float32) * scale), crop_size)
+    visible = np.maximum(end - start, 0).astype(np.float32)
+    shown = np.minimum(_round(visible * scale), crop_size - offset)
     return np.stack([start, end, offset, shown], axis=1)
 
 
@@ -151,5 +169,5 @@ def _joined(columns: IntArray, rows: IntArray) -> Windows:
 
 def _round(values: NDArray[np.floating]) -> IntArray:
     """Round half away from zero as C's `round` and MATLAB's do (numpy rounds half to even)."""
-    rounded = np.copysign(np.floor(np.abs(values) + np.float32(0.5)), values)
-    return np.asarray(rounded, np.int64)
+    exact = values.astype(np.float64)  # in float32 the largest number below 0.5 would round up
+    return np.asarray(np.copysign(np.floor(np.abs(exact) + 0.5), exact), np.int64)
