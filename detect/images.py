@@ -34,7 +34,7 @@ warnings.filterwarnings("error", category=Pillow.DecompressionBombWarning)
 _BOMBS = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
 
 # Readers written in C or plain Python only; not EPS, which would start Ghostscript.
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 
 # EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
 _ORIENTATION_TAG = 0x0112
