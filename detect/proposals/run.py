@@ -1,28 +1,37 @@
 """Proposing for a whole split: parts of 64 images, in parallel, resumable, identical bytes."""
 
+import importlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 from joblib import Parallel, delayed, parallel_config
 
-from detect.errors import DataError
-from detect.proposals.worker import Outcome, ProposeSample, attempt, start
+from detect.errors import DataError, EnvironmentProblem
+from detect.proposals.worker import Outcome, Propose, attempt, start
 from detect.regions import Proposals, Sample
 from detect.storage.proposals import (
+    IMAGES_PER_PART,
     ProposalFile,
     Recipe,
     check_same_recipe,
     part_files,
+    part_name,
     read_recipe,
     write_part,
-    writing,
 )
 
-IMAGES_PER_PART = 64
+# joblib's names for what runs the workers; the module one needs, and what installs it.
+BACKENDS = {
+    "loky": ("joblib", "joblib"),
+    "dask": ("distributed", '"dask[distributed]"'),
+    "ray": ("ray.util.joblib", "ray"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,24 +51,25 @@ def plan_parts(
         raise ValueError(f"shard must be i/n with 1 <= i <= n, got {index}/{count}")
     starts = range(0, len(samples), IMAGES_PER_PART)
     parts = [
-        Part(folder / f"part-{number:05d}.parquet", tuple(samples[at : at + IMAGES_PER_PART]))
+        Part(folder / part_name(number), tuple(samples[at : at + IMAGES_PER_PART]))
         for number, at in enumerate(starts)
     ]
     return parts[index - 1 :: count]
 
 
-def unfinished(parts: Sequence[Part], recipe: Recipe, skip_bad: bool = False) -> list[Part]:
-    """Return the parts still to be made; a finished one has the images it should have.
-
-    Raises DataError, naming both recipes' differences, where the folder holds another recipe.
-    """
-    for folder in {part.path.parent for part in parts}:
-        for path in part_files(folder) if folder.is_dir() else []:
-            check_same_recipe(path, read_recipe(path), "this command", recipe)
-    return [part for part in parts if not _is_finished(part, skip_bad)]
+def check_folder(folder: Path, recipe: Recipe) -> None:
+    """Raise DataError where `folder` holds other files or parts of another recipe."""
+    for path in part_files(folder) if folder.is_dir() else []:
+        check_recipe(path, recipe)
 
 
-def _is_finished(part: Part, skip_bad: bool) -> bool:
+def check_recipe(path: Path, recipe: Recipe) -> None:
+    """Raise DataError where the proposals in `path` are not of `recipe`, with the differences."""
+    check_same_recipe(path, read_recipe(path), "this command's proposals", recipe)
+
+
+def is_finished(part: Part, skip_bad: bool = False) -> bool:
+    """Tell whether the file of `part` has all its images; with `skip_bad` some may be missing."""
     if not part.path.exists():
         return False
     stored = ProposalFile(part.path).image_ids
@@ -70,19 +80,19 @@ def _is_finished(part: Part, skip_bad: bool) -> bool:
 def propose_parts(
     parts: Sequence[Part],
     recipe: Recipe,
-    propose: ProposeSample,
+    propose: Propose,
     *,
     workers: int = 1,
     backend: str = "loky",
     skip_bad: bool = False,
 ) -> Iterator[Outcome]:
-    """Propose for every image of `parts` and write each part as it is complete.
+    """Propose for every image of `parts` and write each part once it is complete.
 
     Yields an outcome an image, in order; memory holds one part and a few images under way. The
     first bad image raises DataError, unless `skip_bad` leaves it out of its part.
     """
     samples = [sample for part in parts for sample in part.samples]
-    outcomes = _attempts(propose, samples, workers, backend)
+    outcomes = attempts(propose, samples, workers, backend)
     for part in parts:
         rows: list[Proposals] = []
         for _ in part.samples:
@@ -95,25 +105,52 @@ def propose_parts(
         write_part(part.path, rows, recipe)
 
 
-def assemble(parts: Iterable[Path], out: Path, recipe: Recipe) -> None:
+def assemble(parts: Sequence[Part], out: Path, recipe: Recipe) -> None:
     """Write the images of `parts`, in order, to the one file `out`."""
-    with writing(out, recipe) as writer:
-        for path in parts:
-            for proposals in ProposalFile(path):
-                writer.write(proposals)
+    stored = (proposals for part in parts for proposals in ProposalFile(part.path))
+    write_part(out, stored, recipe)
 
 
-def _attempts(
-    propose: ProposeSample, samples: Sequence[Sample], workers: int, backend: str
+def attempts(
+    propose: Propose, samples: Sequence[Sample], workers: int, backend: str = "loky"
 ) -> Iterator[Outcome]:
-    if workers == 1:
+    """Yield the outcome of every sample, in order; one worker runs in this process.
+
+    Raises EnvironmentProblem where the backend's package is not installed.
+    """
+    workers = min(workers, len(samples))
+    if backend == "loky" and workers <= 1:
         with _one_thread():
             yield from (attempt(propose, sample) for sample in samples)
         return
-    extra = {"initializer": start, "initargs": (os.getpid(),)} if backend == "loky" else {}
-    with parallel_config(backend=backend, n_jobs=workers, **extra):
+    with parallel_config(backend=backend, n_jobs=workers, **_prepare(backend)):
         tasks = (delayed(attempt)(propose, sample) for sample in samples)
-        yield from Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(tasks)
+        pool = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
+        try:
+            yield from pool(tasks)
+        except BrokenProcessPool as error:
+            raise EnvironmentProblem(
+                "a worker process was ended from outside, most likely for want of memory. "
+                "Use fewer --workers, and --resume to go on."
+            ) from error
+
+
+def _prepare(backend: str) -> dict[str, Any]:
+    """Make `backend` known to joblib; return what its configuration takes."""
+    module, package = BACKENDS[backend]
+    try:
+        imported: Any = importlib.import_module(module)
+    except ImportError as error:
+        raise EnvironmentProblem(
+            f"--backend {backend} needs a package that is not installed: pip install {package}"
+        ) from error
+    if backend == "loky":
+        return {"initializer": start, "initargs": (os.getpid(),)}
+    if backend == "dask":
+        imported.Client(set_as_default=True)  # a cluster named by dask's own settings, or local
+    else:
+        imported.register_ray()
+    return {}
 
 
 @contextmanager

@@ -6,9 +6,10 @@ settings from R-CNN's selective_search/selective_search_boxes.m. OpenCV's own
 double superpixels as GoogLeNet's entry did (section 8 of the paper); here it is k, as in R-CNN.
 """
 
+import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -16,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import areas, canonical_order, clip
-from detect.errors import DataError, EnvironmentProblem
-from detect.images import read_image
-from detect.regions import FloatArray, Image, Proposals, Sample, Size
+from detect.errors import EnvironmentProblem
+from detect.regions import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
 LONGEST_SIDE = 1500  # px of the resized image: bounds time and memory of very long images
@@ -27,17 +27,27 @@ LONGEST_SIDE = 1500  # px of the resized image: bounds time and memory of very l
 def _rgi(image: Image) -> Image:
     """Return red and green normalised by the sum of the channels, and the intensity (H, W, 3)."""
     total = np.maximum(image.sum(axis=2, dtype=np.float32), 1)
-    shares = np.rint(image[:, :, :2] * (255 / total[:, :, None]))
-    return np.dstack([shares.astype(np.uint8), cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)])
+    shares = np.rint(image[:, :, :2] * (255 / total[:, :, None])).astype(np.uint8)
+    return np.dstack([shares, _convert(cv2.COLOR_RGB2GRAY)(image)])
+
+
+def _convert(code: int) -> Callable[[Image], Image]:
+    """Return the conversion `code` of OpenCV, 8 bits a channel."""
+    return lambda image: np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+
+def _hue(image: Image) -> Image:
+    """Return the hue alone (H, W), 0..179."""
+    return np.ascontiguousarray(_convert(cv2.COLOR_RGB2HSV)(image)[:, :, 0])
 
 
 # Uijlings et al. section 3.2, "Complementary Colour Spaces", the five of R-CNN's file.
 COLOUR_SPACES: dict[str, Callable[[Image], Image]] = {
-    "hsv": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2HSV),
-    "lab": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2Lab),
+    "hsv": _convert(cv2.COLOR_RGB2HSV),
+    "lab": _convert(cv2.COLOR_RGB2Lab),
     "rgi": _rgi,
-    "hue": lambda image: np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[:, :, 0]),
-    "intensity": lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+    "hue": _hue,
+    "intensity": _convert(cv2.COLOR_RGB2GRAY),
 }
 
 # Uijlings et al. section 3.2, "Complementary Similarity Measures"; names as in R-CNN's file.
@@ -73,18 +83,20 @@ class Settings:
                 raise ValueError(f"unknown {unknown or 'empty list'}; known: {', '.join(known)}")
         if not self.ks or min(self.ks) < 1:
             raise ValueError(f"every k must be at least 1, got {list(self.ks)}")
-        if self.width < 16 or self.sigma < 0 or self.min_side < 0:
-            raise ValueError("width must be at least 16, sigma and min_side at least 0")
+        if not 16 <= self.width <= LONGEST_SIDE:
+            raise ValueError(f"width must be 16 to {LONGEST_SIDE} px, got {self.width}")
+        if not (0 < self.sigma < math.inf and 0 <= self.min_side < math.inf):
+            raise ValueError("sigma must be above 0 px and min_side at least 0 px, both finite")
 
 
-_QUALITY = {"colour_spaces": tuple(COLOUR_SPACES), "strategies": tuple(STRATEGIES)}
-
-# R-CNN's fast mode (k 50, 100) and full mode (k 50 to 300); `googlenet` doubles the superpixels.
+# R-CNN's fast mode (k 50, 100) and full mode (five colour spaces, four strategies, k 50 to 300).
+# `googlenet` doubles the superpixels (GoogLeNet's paper, section 8): every k twice as large.
+_ALL = Settings(tuple(COLOUR_SPACES), (50, 100, 150, 300), tuple(STRATEGIES))
 PRESETS: dict[str, Settings] = {
     "rcnn": Settings(),
     "googlenet": Settings(ks=(100, 200)),
-    "rcnn-quality": Settings(**_QUALITY, ks=(50, 100, 150, 300)),  # type: ignore[arg-type]
-    "googlenet-quality": Settings(**_QUALITY, ks=(100, 200, 300, 600)),  # type: ignore[arg-type]
+    "rcnn-quality": _ALL,
+    "googlenet-quality": replace(_ALL, ks=(100, 200, 300, 600)),
 }
 
 
@@ -110,33 +122,26 @@ def propose(image: Image, image_id: str, settings: Settings, seed: int = 0) -> P
     The same image, id, settings and seed give the same bytes in any process. An image with a
     side below `min_side` has none; one without any edge has one, the whole of it.
     """
-    size = image.shape[:2]
+    size = (image.shape[0], image.shape[1])
     boxes = find_boxes(image, settings)
     boxes = boxes[_ranking(boxes, image_id, seed)]
-    scores = 1 - np.arange(len(boxes), dtype=np.float32) / max(len(boxes), 1)
-    return Proposals(image_id, size, boxes, scores, np.full(len(boxes), SOURCE))
+    names = np.full(len(boxes), SOURCE)
+    return Proposals(image_id, size, boxes, scores_by_rank(len(boxes)), names)
 
 
-def propose_sample(sample: Sample, settings: Settings, seed: int = 0) -> Proposals:
-    """Read the image of `sample` and propose its regions; DataError if it has another size."""
-    image = read_image(sample.path)
-    size = image.shape[:2]
-    if sample.size not in ((0, 0), size):
-        raise DataError(
-            f"{sample.path}: decodes to {size[1]}x{size[0]} px, but the data set says "
-            f"{sample.size[1]}x{sample.size[0]}. Replace the image or correct its entry."
-        )
-    return propose(image, sample.image_id, settings, seed)
+def scores_by_rank(count: int) -> FloatArray:
+    """Return scores (count,) that say the order and no more: 1, ... , 1 / count."""
+    return (1 - np.arange(count) / max(count, 1)).astype(np.float32)
 
 
 def find_boxes(image: Image, settings: Settings) -> FloatArray:
     """`image` (H, W, 3) -> distinct boxes (N, 4), in canonical order."""
-    size = image.shape[:2]
+    height, width = image.shape[:2]
     resized = _resize(image, settings.width)
     rectangles = np.asarray(_search(resized, settings), np.float64).reshape(-1, 4)
     boxes = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1)
-    boxes *= np.tile([size[1] / resized.shape[1], size[0] / resized.shape[0]], 2)
-    distinct = clip(np.unique(boxes.astype(np.float32), axis=0), size)
+    boxes *= np.tile([width / resized.shape[1], height / resized.shape[0]], 2)
+    distinct = clip(np.unique(boxes.astype(np.float32), axis=0), (height, width))
     sides = distinct[:, 2:] - distinct[:, :2]
     kept = distinct[(sides >= settings.min_side).all(axis=1)]
     return kept[canonical_order(kept)]
@@ -148,7 +153,7 @@ def _resize(image: Image, width: int) -> Image:
     factor = min(width / width_before, LONGEST_SIDE / max(height_before, width_before))
     target = (max(1, round(width_before * factor)), max(1, round(height_before * factor)))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image, target, interpolation=method)
+    return np.asarray(cv2.resize(image, target, interpolation=method), np.uint8)
 
 
 def _search(image: Image, settings: Settings) -> NDArray[np.int32]:
@@ -164,7 +169,7 @@ def _search(image: Image, settings: Settings) -> NDArray[np.int32]:
         )
     for name in settings.strategies:
         search.addStrategy(_strategy(module, STRATEGIES[name]))
-    return search.process()
+    return np.asarray(search.process(), np.int32)
 
 
 def _strategy(module: Any, measures: tuple[str, ...]) -> Any:

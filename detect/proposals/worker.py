@@ -1,6 +1,7 @@
 """What a worker process runs: light imports, one thread, gone when its parent is gone."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 
 import cv2
 
+from detect.data import read_pixels
 from detect.errors import DataError
-from detect.regions import Proposals, Sample
+from detect.regions import Image, Proposals, Sample
 
-ProposeSample = Callable[[Sample], Proposals]
+# (image (H, W, 3), its id) -> proposals; must be picklable.
+Propose = Callable[[Image, str], Proposals]
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -20,24 +23,27 @@ class Outcome:
     """One image proposed, or the reason why it could not be."""
 
     image_id: str
-    proposals: Proposals | None = None
+    proposals: Proposals | None
     problem: str = ""
 
 
-def attempt(propose: ProposeSample, sample: Sample) -> Outcome:
-    """Propose regions of `sample`; a DataError becomes the outcome's problem."""
+def attempt(propose: Propose, sample: Sample) -> Outcome:
+    """Read the image of `sample` and propose; a bad image becomes the outcome's problem."""
     try:
-        return Outcome(sample.image_id, propose(sample))
+        image = read_pixels(sample)
     except DataError as error:
-        return Outcome(sample.image_id, problem=str(error))
+        return Outcome(sample.image_id, None, str(error))
+    return Outcome(sample.image_id, propose(image, sample.image_id))
 
 
 def start(parent: int) -> None:
     """Prepare a worker process: one OpenCV thread, and an end to it when `parent` has gone.
 
     loky's workers outlive a parent killed by SIGKILL for as long as five minutes otherwise.
+    Ctrl-C is the parent's to handle: it reaches the whole group, and the parent ends its workers.
     """
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 

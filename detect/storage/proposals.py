@@ -6,8 +6,9 @@ Columns: image_id, height, width, boxes (flat, 4 a box), scores, sources.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detect.errors import DataError
-from detect.files import readable, replacing
+from detect.files import replacing
 from detect.regions import Proposals, Size
 
 Recipe = dict[str, Any]
 
 SCHEMA = pa.schema(
     [
-        ("image_id", pa.string()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("boxes", pa.list_(pa.float32())),
-        ("scores", pa.list_(pa.float32())),
-        ("sources", pa.list_(pa.string())),
+        pa.field("image_id", pa.string()),
+        pa.field("height", pa.int32()),
+        pa.field("width", pa.int32()),
+        pa.field("boxes", pa.list_(pa.float32())),
+        pa.field("scores", pa.list_(pa.float32())),
+        pa.field("sources", pa.list_(pa.string())),
     ]
 )
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
-PART_NAME = re.compile(r"part-\d{5,}\.parquet")
+IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
+_PART_NAME = re.compile(r"part-\d{5,}\.parquet")
 
 
 class ProposalWriter:
@@ -52,7 +54,7 @@ class ProposalWriter:
     def flush(self) -> None:
         """Write the images held as one row group."""
         if self._rows:
-            self._writer.write_table(_table(self._rows, self._writer.schema))
+            self._writer.write_table(_table(self._rows))
             self._rows = []
 
 
@@ -68,11 +70,29 @@ def writing(path: Path, recipe: Recipe) -> Iterator[ProposalWriter]:
             writer.flush()
 
 
-def write_part(path: Path, proposals: Sequence[Proposals], recipe: Recipe) -> None:
+def write_part(path: Path, proposals: Iterable[Proposals], recipe: Recipe) -> None:
     """Write `proposals` with their `recipe` to `path` atomically."""
     with writing(path, recipe) as writer:
         for one in proposals:
             writer.write(one)
+
+
+def write_proposals(out: Path, proposals: Iterable[Proposals], recipe: Recipe) -> None:
+    """Write to the file `out` if it ends in .parquet, else to the folder `out` in parts."""
+    if out.suffix == ".parquet":
+        write_part(out, proposals, recipe)
+        return
+    remaining = iter(proposals)
+    for number in count():
+        rows = list(islice(remaining, IMAGES_PER_PART))
+        if not rows:
+            return
+        write_part(out / part_name(number), rows, recipe)
+
+
+def part_name(number: int) -> str:
+    """Return the file name of part `number`, from 0."""
+    return f"part-{number:05d}.parquet"
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -83,7 +103,7 @@ def read_recipe(path: Path) -> Recipe:
 def part_files(folder: Path) -> list[Path]:
     """Return the parts in `folder`, in order; DataError if it holds anything else."""
     names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] not in "._")
-    foreign = [name for name in names if not PART_NAME.fullmatch(name)]
+    foreign = [name for name in names if not _PART_NAME.fullmatch(name)]
     if foreign:
         raise DataError(
             f"{folder}: expected only part-NNNNN.parquet, found {foreign[0]}. "
@@ -189,7 +209,7 @@ class ProposalFile:
             raise DataError(f"{part}: image number {row} of row group {group}: {error}.") from error
 
 
-def _table(rows: Sequence[Proposals], schema: pa.Schema) -> pa.Table:
+def _table(rows: Sequence[Proposals]) -> pa.Table:
     columns = {
         "image_id": [row.image_id for row in rows],
         "height": [row.size[0] for row in rows],
@@ -198,7 +218,7 @@ def _table(rows: Sequence[Proposals], schema: pa.Schema) -> pa.Table:
         "scores": [row.scores for row in rows],
         "sources": [row.sources.tolist() for row in rows],
     }
-    return pa.table(columns, schema=schema)
+    return pa.table(columns, schema=SCHEMA)
 
 
 def _proposals(table: pa.Table, row: int) -> Proposals:
@@ -225,7 +245,7 @@ def _proposals(table: pa.Table, row: int) -> Proposals:
 def _open(path: Path) -> pq.ParquetFile:
     if not path.exists():
         raise DataError(f"{path}: no such proposals. Make them with detect propose or import.")
-    parquet = _guard(path, lambda: pq.ParquetFile(path))
+    parquet: pq.ParquetFile = _guard(path, lambda: pq.ParquetFile(path))
     if not parquet.schema_arrow.equals(SCHEMA):
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
@@ -250,16 +270,15 @@ def _guard(path: Path, read: Any) -> Any:
     try:
         return read()
     except (pa.ArrowException, OSError) as error:
-        reason = str(readable(error, path)) if getattr(error, "errno", None) else str(error)
-        first_line = reason.splitlines()[0][:200]
+        first_line = str(error).partition("\n")[0][:200]
         raise DataError(
             f"{path}: not a readable Parquet file ({first_line}). "
-            "Delete it and make it again with detect propose --resume."
+            "Delete it and make it again: detect propose --resume."
         ) from error
 
 
 def _flat(recipe: Recipe, prefix: str = "") -> Recipe:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
     flat: Recipe = {}
     for key, value in recipe.items():
         nested = isinstance(value, dict)
