@@ -1,0 +1,202 @@
+"""Scenes composed by cut-and-paste, written as a VOC data set.
+
+Dwibedi, Misra and Hebert, "Cut, Paste and Learn", ICCV 2017 (arXiv 1708.01642): objects pasted
+at random places, sizes and angles, with blended edges, so that a detector learns the objects and
+not the seams. Shadows, light and noise are ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.demo.cutouts import (
+    CLASSES,
+    TEST_BACKGROUNDS,
+    TRAIN_BACKGROUNDS,
+    Cutout,
+    load_cutouts,
+    photograph,
+)
+from detect.files import replacing, write_text
+from detect.regions import Annotations, Image, Size
+
+SIZE: Size = (240, 320)
+_SIDES = (34, 165)  # px, longer side of an object: from a seventh to two thirds of the height
+_OBJECTS = (2, 6)
+_OVERLAP = 0.08  # of the smaller box: objects may touch, none hides another
+_ANGLE = 20.0  # degrees; coins lie at any
+# RGB gains that turn the grey photograph of the coins into gold, silver and copper.
+_METALS = ((1.12, 0.93, 0.55), (1.0, 1.0, 1.0), (1.08, 0.78, 0.62))
+# RGB gains that give the grey textures colours such things have.
+_TINTS = {
+    "brick": ((1.25, 0.82, 0.68), (1.15, 0.98, 0.78), (0.9, 1.02, 0.8), (1.0, 1.0, 1.0)),
+    "gravel": ((1.12, 1.0, 0.82), (0.88, 0.97, 1.1), (1.15, 0.9, 0.8), (0.9, 1.0, 0.78)),
+    "grass": ((0.72, 1.0, 0.45), (0.95, 1.05, 0.5), (1.15, 1.02, 0.68)),
+    "text": ((1.1, 1.02, 0.85), (0.95, 1.0, 1.08), (1.0, 1.0, 1.0)),
+}
+
+Tints = Sequence[tuple[float, float, float]]
+_UNTINTED: Tints = ((1.0, 1.0, 1.0),)
+Pasted = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def write_scenes(root: Path, train: int = 120, test: int = 40, seed: int = 0) -> Path:
+    """Write a VOC data set of composed scenes, 320 x 240 px, to `root` and return it.
+
+    Train and test scenes share no background photograph and no coin. Raises
+    EnvironmentProblem without scikit-image.
+    """
+    cutouts = load_cutouts()
+    splits = {"train": (train, TRAIN_BACKGROUNDS, 0), "test": (test, TEST_BACKGROUNDS, 1)}
+    for place, (split, (count, names, parity)) in enumerate(splits.items()):
+        rng = np.random.default_rng([seed, place])
+        grounds = [(photograph(name), _TINTS.get(name, _UNTINTED)) for name in names]
+        objects = {**cutouts, "coin": cutouts["coin"][parity::2]}
+        ids = [f"{split}_{number:03d}" for number in range(count)]
+        for number, image_id in enumerate(ids):
+            ground, tints = grounds[number % len(grounds)]
+            image, annotations = compose(rng, objects, ground, tints)
+            _write_scene(root, image_id, image, annotations)
+        write_text(root / f"ImageSets/Main/{split}.txt", "".join(f"{i}\n" for i in ids))
+    write_text(root / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
+    return root
+
+
+def compose(
+    rng: np.random.Generator,
+    cutouts: Mapping[str, Sequence[Cutout]],
+    ground: Image,
+    tints: Tints = _UNTINTED,
+) -> tuple[Image, Annotations]:
+    """Paste up to five objects on a piece of `ground` -> image (240, 320, 3), its annotations.
+
+    `tints` are the RGB gains to choose from for the background.
+    """
+    scene = _background(rng, ground, tints)
+    boxes: list[tuple[int, int, int, int]] = []
+    labels: list[int] = []
+    for _ in range(int(rng.integers(*_OBJECTS))):
+        label = int(rng.integers(len(CLASSES)))
+        kinds = cutouts[CLASSES[label]]
+        pasted = _varied(rng, kinds[int(rng.integers(len(kinds)))], CLASSES[label] == "coin")
+        box = _free_place(rng, pasted, boxes)
+        if box is not None:
+            _paste(scene, pasted, box)
+            boxes.append(box)
+            labels.append(label)
+    scene += rng.normal(0, rng.uniform(1, 5), scene.shape).astype(np.float32)
+    image = np.clip(scene, 0, 255).astype(np.uint8)
+    return image, Annotations(np.array(boxes, np.float32), np.array(labels, np.int64))
+
+
+def _background(rng: np.random.Generator, ground: Image, tints: Tints) -> NDArray[np.float32]:
+    """Cut a random piece of `ground`, mirror and tint it, and let light fall from one side."""
+    height, width = SIZE
+    scale = rng.uniform(0.55, min(1.0, ground.shape[0] / height, ground.shape[1] / width))
+    tall, wide = round(height * scale), round(width * scale)
+    top = int(rng.integers(ground.shape[0] - tall + 1))
+    left = int(rng.integers(ground.shape[1] - wide + 1))
+    piece = ground[top : top + tall, left : left + wide][:, :: rng.choice((-1, 1))]
+    scene = cv2.resize(np.ascontiguousarray(piece), (width, height)).astype(np.float32)
+    scene *= np.array(tints[int(rng.integers(len(tints)))], np.float32)
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25)
+    light = rng.uniform(0.85, 1.15) + strength * (np.cos(angle) * columns + np.sin(angle) * rows)
+    return np.asarray(scene * light[..., None], np.float32)
+
+
+def _varied(rng: np.random.Generator, cutout: Cutout, coin: bool) -> Pasted:
+    """Return `cutout` at a random size, angle, side and light -> image (h, w, 3), alpha (h, w)."""
+    low, high = np.log(_SIDES)
+    side = float(np.exp(rng.uniform(low, high)))
+    if coin:  # the photographs of the coins are 40 px wide
+        side = min(side, 90.0)
+    angle = rng.uniform(-180, 180) if coin else rng.uniform(-_ANGLE, _ANGLE)
+    image, alpha = _turned(cutout, side / max(cutout.alpha.shape), angle)
+    if rng.random() < 0.5:
+        image, alpha = image[:, ::-1], alpha[:, ::-1]
+    gain = rng.uniform(0.8, 1.2) * rng.uniform(0.95, 1.05, 3)
+    if coin:
+        gain *= _METALS[int(rng.integers(len(_METALS)))]
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(np.ascontiguousarray(image), (0, 0), rng.uniform(0.4, 0.9))
+    lit = np.clip(image * gain.astype(np.float32), 0, 255)
+    return _trimmed(lit.astype(np.float32), np.ascontiguousarray(alpha))
+
+
+def _turned(cutout: Cutout, scale: float, angle: float) -> Pasted:
+    """Scale by `scale` (averaging where it shrinks) and turn by `angle` degrees."""
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(cutout.image, None, fx=scale, fy=scale, interpolation=way)
+    alpha = cv2.resize(cutout.alpha, (small.shape[1], small.shape[0]), interpolation=way)
+    height, width = alpha.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    reach = np.abs(turn[:, :2]) @ (width, height)
+    turn[:, 2] += reach / 2 - (width / 2, height / 2)
+    size = (int(np.ceil(reach[0])), int(np.ceil(reach[1])))
+    turned = cv2.warpAffine(small, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    return turned.astype(np.float32), cv2.warpAffine(alpha, turn, size).astype(np.float32) / 255
+
+
+def _trimmed(image: NDArray[np.float32], alpha: NDArray[np.float32]) -> Pasted:
+    """Cut to where the object is more than half opaque: that is its box."""
+    x, y, width, height = cv2.boundingRect((alpha > 0.5).astype(np.uint8))
+    return image[y : y + height, x : x + width], alpha[y : y + height, x : x + width]
+
+
+def _free_place(
+    rng: np.random.Generator, pasted: Pasted, boxes: Sequence[tuple[int, int, int, int]]
+) -> tuple[int, int, int, int] | None:
+    """Return a box in the scene that overlaps no other by much; None after 50 tries."""
+    height, width = pasted[1].shape
+    if height > SIZE[0] or width > SIZE[1]:
+        return None
+    for _ in range(50):
+        x = int(rng.integers(SIZE[1] - width + 1))
+        y = int(rng.integers(SIZE[0] - height + 1))
+        box = (x, y, x + width, y + height)
+        if all(_overlap(box, other) <= _OVERLAP for other in boxes):
+            return box
+    return None
+
+
+def _overlap(box: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """Return the share of the smaller of two boxes that lies in the other."""
+    across = max(0, min(box[2], other[2]) - max(box[0], other[0]))
+    down = max(0, min(box[3], other[3]) - max(box[1], other[1]))
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+    return across * down / min(areas)
+
+
+def _paste(scene: NDArray[np.float32], pasted: Pasted, box: tuple[int, int, int, int]) -> None:
+    """Lay the object over `scene` (in place), with a soft shadow below and to the right."""
+    image, alpha = pasted
+    x1, y1, x2, y2 = box
+    whole = np.zeros(SIZE, np.float32)
+    whole[y1:y2, x1:x2] = alpha
+    reach = 0.05 * max(alpha.shape)
+    shift = np.array([[1, 0, reach], [0, 1, reach]], np.float32)
+    shadow = cv2.GaussianBlur(cv2.warpAffine(whole, shift, SIZE[::-1]), (0, 0), max(reach, 1))
+    scene *= 1 - 0.45 * shadow[..., None]
+    part = scene[y1:y2, x1:x2]
+    part += alpha[..., None] * (image - part)
+
+
+def _write_scene(root: Path, image_id: str, image: Image, annotations: Annotations) -> None:
+    path = root / f"JPEGImages/{image_id}.jpg"
+    with replacing(path) as temporary:
+        encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])[1]
+        temporary.write_bytes(encoded.tobytes())
+    objects = "".join(
+        f"  <object><name>{CLASSES[label]}</name><difficult>0</difficult><bndbox>"
+        f"<xmin>{x1 + 1:g}</xmin><ymin>{y1 + 1:g}</ymin><xmax>{x2:g}</xmax><ymax>{y2:g}</ymax>"
+        "</bndbox></object>\n"
+        for (x1, y1, x2, y2), label in zip(annotations.boxes, annotations.labels, strict=True)
+    )
+    height, width = image.shape[:2]
+    size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+    text = f"<annotation><filename>{path.name}</filename>{size}\n{objects}</annotation>\n"
+    write_text(root / f"Annotations/{image_id}.xml", text)
