@@ -1,5 +1,7 @@
 """The building blocks of GoogLeNet. Names of submodules are torchvision's (same state dict)."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -46,7 +48,7 @@ class LocalResponseNorm(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Normalise `maps` (N, C, H, W), in float32, and return them in their own type."""
-        with torch.autocast(maps.device.type, enabled=False):
+        with _full_precision(maps.device.type):
             band = self._band(maps.shape[1], maps.device)
             scale = functional.conv2d(maps.float().square(), band) + 1
         root = torch.rsqrt(scale)
@@ -57,6 +59,13 @@ class LocalResponseNorm(nn.Module):
         index = torch.arange(channels, device=device)
         near = (index[:, None] - index[None, :]).abs() <= self.size // 2
         return near.float()[:, :, None, None] * (self.alpha / self.size)
+
+
+def _full_precision(device_type: str) -> AbstractContextManager[object]:
+    """Return the context without autocast; devices that have none ("meta") need none."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()
 
 
 class Inception(nn.Module):

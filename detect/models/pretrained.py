@@ -55,7 +55,8 @@ def initialise(model: RegionClassifier, init: str) -> Initialised:
         return _copy(model, _read_state_dict(path), init)
     weights, card, tensors = read_model(find_weights(path))
     prefix = "network."
-    state = {name.removeprefix(prefix): tensors[name] for name in tensors if prefix in name}
+    network = {name for name in tensors if name.startswith(prefix)}
+    state = {name.removeprefix(prefix): tensors[name] for name in network}
     return _copy(model, state, str(weights), card.mean, card.std)
 
 
@@ -137,11 +138,14 @@ def _copy(
 def _layers(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """Group tensors into layers: a convolution goes with its batch normalisation.
 
-    Their values are views: copying into them changes the network.
+    The values are not copies: writing into them changes the network. The count of batches is
+    left out: state dicts of early PyTorch lack it, and nothing here reads it.
     """
     layers: dict[str, dict[str, Tensor]] = {}
     for name, value in state.items():
         layer, _, key = name.rpartition(".")
+        if key == "num_batches_tracked":
+            continue
         block, _, part = layer.rpartition(".")
         if part in ("conv", "bn"):
             layer, key = block, f"{part}.{key}"

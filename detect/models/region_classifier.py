@@ -50,4 +50,4 @@ class RegionClassifier(nn.Module):
 
     def normalise(self, crops: Tensor) -> Tensor:
         """`crops` (N, 3, S, S) 0..255 -> (crops - mean) / std, float32, same memory format."""
-        return (crops - self.mean[:, None, None]) / self.std[:, None, None]
+        return (crops - self.mean[:, None, None]).div_(self.std[:, None, None])
