@@ -89,9 +89,10 @@ def area(recall: Doubles, precision: Doubles) -> float:
 
     VOC 2010 on (VOCevaldet.m) and ILSVRC (VOCap.m): no interpolation grid.
     """
-    steps = np.concatenate([[0.0], recall, [1.0]])
-    envelope = np.maximum.accumulate(np.concatenate([precision, [0.0]])[::-1])[::-1]
-    return float(np.sum(np.diff(steps) * envelope))
+    steps = np.diff(recall, prepend=0.0)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    # Only where recall changes, so that a false positive at the end leaves every bit as it was.
+    return float(np.sum((steps * envelope)[steps > 0]))
 
 
 def eleven_points(recall: Doubles, precision: Doubles) -> float:

@@ -116,9 +116,9 @@ def image_order(dataset: Dataset) -> IntArray:
     The devkit's and COCO's ids are numbers: COCO's own where the layout has them, elsewhere
     the number of the image in the split's list (ILSVRC2014 devkit, readme, "image ids").
     """
-    ids = [int(s.image_id) if dataset.integer_ids else i for i, s in enumerate(dataset.samples)]
-    order = np.empty(len(ids), np.int64)
-    order[np.argsort(np.array(ids, np.int64), kind="stable")] = np.arange(len(ids))
+    numbers = [int(s.image_id) if dataset.integer_ids else i for i, s in enumerate(dataset.samples)]
+    order = np.empty(len(numbers), np.int64)
+    order[sorted(range(len(numbers)), key=numbers.__getitem__)] = np.arange(len(numbers))
     return order
 
 

@@ -27,6 +27,8 @@ _EXPECTED = (
     '"bbox": [x, y, width, height], "score": ...}, ...].'
 )
 _NUMBERS = {int, float}
+# Corners beyond this, px, are infinite in float32.
+_LARGEST = 1e38
 
 
 class DetectionWriter:
@@ -123,7 +125,7 @@ def _load(path: Path) -> list[Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON: {error}. {_EXPECTED}") from error
     if not isinstance(entries, list):
-        kind = "an object" if isinstance(entries, dict) else f"a {type(entries).__name__}"
+        kind = "an object" if isinstance(entries, dict) else type(entries).__name__
         raise DataError(f"{path}: got {kind} at the top of the file. {_EXPECTED}")
     return entries
 
@@ -195,9 +197,8 @@ def _problem(
 
 def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
     """Raise DataError on a number that is not finite or a negative width or height."""
-    ends = boxes_xywh[:, :2] + boxes_xywh[:, 2:]
-    finite = np.isfinite(boxes_xywh).all(axis=1) & np.isfinite(ends).all(axis=1)
-    bad = ~finite | ~np.isfinite(scores) | (boxes_xywh[:, 2:] < 0).any(axis=1)
+    representable = (np.abs(boxes_xywh) < _LARGEST).all(axis=1) & np.isfinite(scores)
+    bad = ~representable | (boxes_xywh[:, 2:] < 0).any(axis=1)
     for number in np.flatnonzero(bad)[:1].tolist():
         bbox, score = boxes_xywh[number].tolist(), scores[number].item()
         raise DataError(
