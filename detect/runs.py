@@ -60,7 +60,7 @@ class RunFolder:
         changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "no recipe")
         raise DataError(
             f"{path}: --resume needs the recipe the run began with; it has {changed}. "
-            "Leave --config and --set as they were, or begin anew in another --out."
+            "Leave the options and --config as they were, or begin anew in another --out."
         )
 
     def log(self, line: str) -> None:

@@ -5,7 +5,7 @@ The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the class
 threshold, NMS within each class. A crop is cut once for all networks that want it the same.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypedDict
 
@@ -87,7 +87,7 @@ class Detector:
 
     def stream(
         self, pairs: Iterable[tuple[Image, Proposals]]
-    ) -> Iterator[tuple[Image, Detections]]:
+    ) -> Generator[tuple[Image, Detections], None, None]:
         """Yield each image of `pairs` with its detections, in order, a few batches in memory.
 
         `pairs` is read, and crops are cut, in a thread ahead of the networks.

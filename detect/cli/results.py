@@ -1,0 +1,145 @@
+"""What `detect run` reads and leaves, an image at a time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from detect.config import Section
+from detect.data import read_pixels
+from detect.errors import DataError
+from detect.proposals.selective_search import PRESETS, propose
+from detect.regions import Dataset, Detections, Image, Proposals, Sample
+from detect.runs import RunFolder
+from detect.storage.detections import write_detections
+from detect.storage.proposals import ProposalFile
+from detect.storage.unfinished import UnfinishedDetections
+from detect.visualize import draw_detections, file_name, write_picture
+
+
+class DetectionRecipe(Section):
+    """What decides the detections: config.toml, which --resume compares.
+
+    No digest of the files: a run that a broken image stopped goes on when it is repaired.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    models: tuple[str, ...]
+    threshold: float
+    nms: float
+    per_class: int
+    precision: str
+    proposals: dict[str, Any]
+
+
+Regions = Callable[[Image, Sample], Proposals]
+
+
+def stored_regions(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
+    """Return what reads an image's proposals from `path`, and their recipe.
+
+    Raises DataError where images of `dataset` have none.
+    """
+    stored = ProposalFile(path)
+    for sample in dataset.samples:
+        if sample.image_id not in stored:
+            stored.read(sample.image_id)
+
+    def read(image: Image, sample: Sample) -> Proposals:
+        return stored.read(sample.image_id, (image.shape[0], image.shape[1]))
+
+    return read, dict(stored.recipe)
+
+
+def searched_regions(preset: str, seed: int) -> tuple[Regions, dict[str, Any]]:
+    """Return what proposes by Selective Search as `detect propose` does, and its recipe."""
+    settings = PRESETS[preset]
+
+    def search(image: Image, sample: Sample) -> Proposals:
+        return propose(image, sample.image_id, settings, seed)
+
+    return search, {"method": "selective-search", "preset": preset, "seed": seed}
+
+
+def read_pairs(
+    samples: Sequence[Sample], regions: Regions, bad: list[str] | None
+) -> Iterator[tuple[Image, Proposals]]:
+    """Yield every image with its regions; one that cannot be read goes to `bad`, None raises."""
+    for sample in samples:
+        try:
+            image = read_pixels(sample)
+        except DataError as error:
+            if bad is None:
+                raise
+            bad.append(str(error))
+            continue
+        yield image, regions(image, sample)
+
+
+class Results:
+    """The folder `out`: detections.json, pictures/ where a score to draw from is given.
+
+    Until the end the detections are in unfinished.jsonl, which --resume goes on with.
+    """
+
+    def __init__(self, out: Path, dataset: Dataset, drawn_from: float | None) -> None:
+        self.path = out / "detections.json"
+        self._folder, self._dataset, self._drawn_from = RunFolder(out), dataset, drawn_from
+        self._pictures = out / "pictures"
+        self._unfinished = UnfinishedDetections(out / "unfinished.jsonl")
+
+    def begin(
+        self, recipe: str, environment: Mapping[str, Any], *, resume: bool
+    ) -> Sequence[Sample]:
+        """Write the records, or check that they are the same, and return what is left to do.
+
+        Raises DataError when the interrupted run had another recipe or other images.
+        """
+        if resume and (self.path.exists() or self._unfinished.path.exists()):
+            self._folder.check_same(recipe)
+        else:
+            self._forget()
+            self._folder.start(recipe, environment)
+        if self.path.exists():
+            return ()
+        return self._left(self._unfinished.finished())
+
+    def _left(self, finished: set[str]) -> list[Sample]:
+        """Return the samples not yet `finished`; DataError for one that is of other images."""
+        samples = self._dataset.samples
+        if strangers := sorted(finished - {sample.image_id for sample in samples}):
+            raise DataError(
+                f"{self._unfinished.path}: holds image {strangers[0]}, which is not among the "
+                f"{len(samples)} images given. --resume needs the images the run began with."
+            )
+        return [sample for sample in samples if sample.image_id not in finished]
+
+    def _forget(self) -> None:
+        """Remove what an earlier run left: it would read as this one's."""
+        for stale in (self.path, self._unfinished.path, *self._pictures.glob("*.jpg")):
+            stale.unlink(missing_ok=True)
+
+    def add(self, image: Image, found: Detections) -> None:
+        """Keep the detections of one image, its picture first: a resumed run draws no other."""
+        if self._drawn_from is not None:
+            classes, score = self._dataset.classes, self._drawn_from
+            picture = draw_detections(image, found, classes, threshold=score)
+            write_picture(self._pictures / f"{file_name(found.image_id)}.jpg", picture)
+        self._unfinished.add(found)
+
+    def finish(self) -> str:
+        """Write detections.json, unless it is there already, and return what there is to say."""
+        if self.path.exists():
+            self._unfinished.path.unlink(missing_ok=True)
+            return f"{self.path}: complete already"
+        images = boxes = 0
+
+        def counted() -> Iterator[Detections]:
+            nonlocal images, boxes
+            for found in self._unfinished:
+                images, boxes = images + 1, boxes + len(found)
+                yield found
+
+        write_detections(self.path, counted(), self._dataset)
+        self._unfinished.path.unlink(missing_ok=True)
+        return f"{self.path}: {boxes} detections in {images} images"

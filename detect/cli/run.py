@@ -1,0 +1,249 @@
+"""`detect run`: detections in a data set or in images, and pictures of them."""
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detect.cli import options
+from detect.cli.progress import track
+from detect.cli.propose import PRESETS
+from detect.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.cli.results import DetectionRecipe
+    from detect.detector import Detector
+    from detect.regions import Dataset
+
+_DEFAULT_PRESET = "rcnn"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The options of one call."""
+
+    images: tuple[Path, ...]
+    split: str | None
+    models: tuple[Path, ...]
+    out: Path
+    proposals: Path | None
+    preset: str | None
+    seed: int
+    threshold: float
+    nms: float
+    per_class: int
+    pictures: bool
+    picture_threshold: float
+    batch_size: str
+    precision: str
+    device: str
+    resume: bool
+    exist_ok: bool
+    skip_bad: bool
+
+
+@click.command("run")
+@click.argument("images", type=options.PATH, nargs=-1, required=True, metavar="DATA|IMAGE...")
+@options.split
+@click.option(
+    "--model",
+    "models",
+    type=options.PATH,
+    multiple=True,
+    required=True,
+    metavar="M",
+    help="A run folder or .safetensors file; several are averaged.",
+)
+@options.out("Folder for detections.json and pictures/.")
+@click.option("--proposals", type=options.PATH, metavar="P", help="Stored regions of these images.")
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    help=f"Of the regions searched where no --proposals are given. [default: {_DEFAULT_PRESET}]",
+)
+@options.seed
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Lowest score written.",
+)
+@click.option(
+    "--nms",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="IoU above which the worse of two boxes of a class goes.",
+)
+@click.option(
+    "--per-class",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Most detections of a class in an image.",
+)
+@click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw pictures.")
+@click.option(
+    "--picture-threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Lowest score drawn.",
+)
+@click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Crops at a time; halved when memory runs out.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(("auto", "float32", "bfloat16")),
+    default="auto",
+    show_default=True,
+    help="auto: bfloat16 where the hardware multiplies it faster.",
+)
+@options.device
+@options.resume
+@options.exist_ok
+@options.skip_bad
+@options.debug
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> None:
+    """Detect objects in a split of DATA, in a folder of images, or in images.
+
+    Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
+    are searched for on the way, as `detect propose` does it.
+    """
+    chosen = Chosen(**given)
+    if chosen.proposals is not None:
+        _refuse_with_proposals(context)
+    _run(chosen, _parse_batch_size(chosen.batch_size))
+
+
+def _refuse_with_proposals(context: click.Context) -> None:
+    """Raise UsageError for an option that stored proposals make meaningless."""
+    for name in ("preset", "seed"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name} and --proposals: stored proposals are not made again. Leave one out."
+            )
+
+
+def _parse_batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--batch-size {text}: expected auto or a number from 1 up.")
+    return int(text)
+
+
+def _run(chosen: Chosen, batch_size: int | None) -> None:
+    """Open everything, detect what is left to detect, and say where the detections are."""
+    from detect.cli.results import Results, read_pairs, searched_regions, stored_regions
+    from detect.config import to_toml
+    from detect.models.device import choose_device
+
+    device = choose_device(chosen.device)
+    options.prepare_out(chosen.out, exist_ok=chosen.exist_ok, resume=chosen.resume)
+    dataset, detector = _open(chosen, device, batch_size)
+    if chosen.proposals is not None:
+        regions, source = stored_regions(chosen.proposals, dataset)
+    else:
+        regions, source = searched_regions(chosen.preset or _DEFAULT_PRESET, chosen.seed)
+    results = Results(chosen.out, dataset, chosen.picture_threshold if chosen.pictures else None)
+    recipe = to_toml(_recipe(chosen, dataset, source))
+    left = results.begin(recipe, _environment(chosen, dataset, device), resume=chosen.resume)
+    bad: list[str] = []
+    pairs = read_pairs(left, regions, bad if chosen.skip_bad else None)
+    with closing(detector.stream(pairs)) as stream:
+        for image, found in track(stream, len(left), "detecting"):
+            results.add(image, found)
+    _say_skipped(bad)
+    click.echo(results.finish())
+
+
+def _recipe(chosen: Chosen, dataset: "Dataset", proposals: dict[str, Any]) -> "DetectionRecipe":
+    """Return what decides the detections."""
+    from detect.cli.results import DetectionRecipe
+    from detect.models.checkpoint import model_hash
+
+    return DetectionRecipe(
+        split=dataset.split,
+        classes=dataset.classes,
+        models=tuple(model_hash(path) for path in chosen.models),
+        threshold=chosen.threshold,
+        nms=chosen.nms,
+        per_class=chosen.per_class,
+        precision=chosen.precision,
+        proposals=proposals,
+    )
+
+
+def _environment(chosen: Chosen, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:
+    """Return what environment.json holds."""
+    from detect.data import data_hash
+    from detect.runs import describe_environment
+
+    digest = data_hash(dataset)
+    record = describe_environment(device=str(device), seed=chosen.seed, data_hash=digest)
+    return {**record, "models": [path.name for path in chosen.models]}
+
+
+def _open(
+    chosen: Chosen, device: "torch.device", batch_size: int | None
+) -> tuple["Dataset", "Detector"]:
+    """Return the images, with the models' classes where they have none, and the detector."""
+    from detect.detector import Detector
+    from detect.models.checkpoint import load_model
+
+    dataset = _open_images(chosen)
+    detector = Detector(
+        [load_model(path) for path in chosen.models],
+        device,
+        classes=dataset.classes if dataset.annotated else None,
+        batch_size=batch_size,
+        precision=chosen.precision,
+        threshold=chosen.threshold,
+        nms=chosen.nms,
+        per_class=chosen.per_class,
+    )
+    unknown = [name for name in detector.classes if name not in detector.model_classes]
+    if unknown:
+        _warn(f"the model does not know {', '.join(unknown)}: no detections of these classes.")
+    ids = dataset.category_ids if dataset.annotated else range(1, len(detector.classes) + 1)
+    named = dataclasses.replace(dataset, classes=detector.classes, category_ids=tuple(ids))
+    return named, detector
+
+
+def _open_images(chosen: Chosen) -> "Dataset":
+    """Return the split of one data set, or the images; UsageError for a split of images."""
+    from detect.data import open_dataset, open_images
+
+    first = chosen.images[0]
+    if chosen.split is not None and (len(chosen.images) > 1 or first.is_file()):
+        raise UsageError(f"--split {chosen.split}: goes with one data set, not with images.")
+    if len(chosen.images) == 1 and (chosen.split is not None or first.is_dir()):
+        dataset = open_dataset(first, chosen.split, skip_bad=chosen.skip_bad)
+    else:
+        dataset = open_images(chosen.images)
+    _say_skipped(dataset.skipped)
+    return dataset
+
+
+def _say_skipped(reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        _warn(f"left out: {reason}")
+    if reasons:
+        _warn(f"{len(reasons)} left out in all.")
+
+
+def _warn(text: str) -> None:
+    click.echo(f"Warning: {text}", err=True)
