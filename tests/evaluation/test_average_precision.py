@@ -1,3 +1,5 @@
+"""AP against hand-worked cases, slow loops over the devkits' rules, and laws."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

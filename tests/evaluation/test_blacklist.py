@@ -1,3 +1,5 @@
+"""The blacklist: what a line may say, and what is refused."""
+
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The COCO protocol against pycocotools used as its demo does."""
+
 import copy
 from dataclasses import replace
 from typing import Any

@@ -1,3 +1,5 @@
+"""Recall of proposals against hand-worked cases, a slow loop over Hosang's matching, and laws."""
+
 from dataclasses import replace
 from typing import Any
 

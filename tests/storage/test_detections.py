@@ -1,3 +1,5 @@
+"""COCO results: what is written, read and refused."""
+
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,10 +56,16 @@ def test_no_detections_are_a_valid_file(tmp_path: Path) -> None:
     assert [len(one) for one in read_detections(path, DATA).values()] == [0, 0]
 
 
+def no_dust(value: float) -> float:
+    """Return 0 for coordinates below a thousandth of a pixel: their sum with a width loses bits."""
+    return value if abs(value) > 1e-3 else 0.0
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     corners=st.lists(
-        st.tuples(*[st.floats(-1e4, 1e4, width=32)] * 4, st.floats(-1e9, 1e9)), max_size=5
+        st.tuples(*[st.floats(-1e4, 1e4, width=32).map(no_dust)] * 4, st.floats(-1e9, 1e9)),
+        max_size=5,
     )
 )
 def test_what_is_read_is_what_was_written(
