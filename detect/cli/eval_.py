@@ -98,6 +98,8 @@ def _check(context: click.Context, given: dict[str, Any]) -> None:
         raise UsageError("detect eval: give either --data (with --split) or --annotations.")
     if given["annotations"] and given["split"]:
         raise UsageError("--split goes with --data; an --annotations file is one split.")
+    if given["annotations"] and given["skip_bad"]:
+        raise UsageError("--skip-bad goes with --data; correct the --annotations file.")
 
 
 def _open(given: dict[str, Any]) -> "Dataset":
@@ -146,6 +148,6 @@ def _recall_of(dataset: "Dataset", path: Path, *, per_class: bool) -> dict[str, 
 
     stored = ProposalFile(path)
     images = track(dataset.samples, len(dataset), "scoring")
-    report = recall_report(dataset, (stored.read(sample.image_id) for sample in images))
+    report = recall_report(dataset, (stored.read(one.image_id, one.size) for one in images))
     click.echo("\n".join([f"{path}", *recall_lines(report, per_class=per_class)]))
     return {"proposals": str(path), **report}

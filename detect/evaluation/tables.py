@@ -21,9 +21,10 @@ def score_lines(scores: dict[str, Any], *, per_class: bool = False) -> list[str]
 
 
 def _class_rows(scores: dict[str, Any]) -> list[list[str]]:
-    """Return a row a class: objects (difficult ones too where a protocol counts them), AP each."""
+    """Return a row a class; "1-2" objects where protocols count differently."""
     entries = [entry["per_class"] for entry in scores.values()]
-    names = list(dict.fromkeys(name for entry in entries for name in entry))
+    most_first = sorted(entries, key=len, reverse=True)
+    names = list(dict.fromkeys(name for entry in most_first for name in entry))
     rows = [["class", "objects", "detections", *(f"AP {protocol}" for protocol in scores)]]
     for name in names:
         found = [entry[name] for entry in entries if name in entry]

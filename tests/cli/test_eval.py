@@ -1,0 +1,250 @@
+"""`detect eval`: figures in JSON and print, and options that do not go together."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import write_coco, write_imagenet_det, write_voc
+
+from detect.cli import main
+from detect.data import open_dataset
+from detect.regions import Dataset, Detections, Proposals
+from detect.storage.detections import write_detections
+from detect.storage.proposals import write_proposals
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["eval", *map(str, arguments)])
+    return int(stop.value.code or 0)
+
+
+def perfect(path: Path, data: Dataset) -> Path:
+    """Write the ground truth as detections."""
+    found = (
+        Detections(s.image_id, s.annotations.boxes, s.annotations.labels, np.full(len(n), 0.5))
+        for s in data.samples
+        for n in [s.annotations]
+    )
+    write_detections(path, found, data)
+    return path
+
+
+def proposed(path: Path, data: Dataset) -> Path:
+    """Write the ground truth and ten useless boxes an image as proposals."""
+    made = []
+    for sample in data.samples:
+        boxes = np.concatenate([sample.annotations.boxes, np.full((10, 4), [0, 0, 2, 2])])
+        names = ["search"] * len(sample.annotations) + ["multibox"] * 10
+        scores = np.arange(len(boxes), 0, -1)
+        made.append(Proposals(sample.image_id, sample.size, boxes, scores, names))
+    write_proposals(path, made, {"method": "truth"})
+    return path
+
+
+@pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
+def test_map_json_has_the_shape_of_the_design(tmp_path: Path, write: Any) -> None:
+    root = write(tmp_path / "set")
+    data = open_dataset(root, "train")
+    found, out = perfect(tmp_path / "f.json", data), tmp_path / "new/scores.json"
+    options = ("--split", "train", "--detections", found, "--protocol", "all", "--json", out)
+    assert run("--map", "--data", root, *options) == 0
+    scores = json.loads(out.read_text())
+    assert list(scores) == ["voc2007", "voc2012", "ilsvrc", "coco"]
+    for protocol, entry in scores.items():
+        extra = {"map_50_95"} if protocol == "coco" else set()
+        assert set(entry) == {"map", "per_class", "skipped"} | extra
+        assert entry["map"] == pytest.approx(1)
+        assert set(entry["per_class"]) | set(entry["skipped"]) == set(data.classes)
+        for figures in entry["per_class"].values():
+            assert {"ap", "positives", "detections"} <= set(figures)
+            assert figures["positives"] == figures["detections"] > 0
+
+
+def test_coco_json_alone_scores_without_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = {
+        "images": [{"id": 7, "file_name": "7.jpg", "width": 300, "height": 200}],
+        "categories": [{"id": 5, "name": "cat"}, {"id": 9, "name": "dog"}],
+        "annotations": [
+            {"id": 0, "image_id": 7, "category_id": 5, "bbox": [0, 0, 50, 50]},
+            {"id": 1, "image_id": 7, "category_id": 5, "bbox": [90, 0, 50, 50], "difficult": 1},
+        ],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    entry = {"image_id": 7, "category_id": 5, "bbox": [0, 0, 50, 50], "score": 0.9}
+    (tmp_path / "found.json").write_text(json.dumps([entry]))
+    given = ("--annotations", tmp_path / "truth.json", "--detections", tmp_path / "found.json")
+    assert run("--map", *given, "--protocol", "all", "--per-class") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["protocol", "mAP", "mAP", "50-95", "classes"]
+    assert [line.split()[:2] for line in lines[1:4]] == [
+        ["voc2007", "100.0"],
+        ["voc2012", "100.0"],
+        ["ilsvrc", "50.0"],
+    ]
+    # COCO: 51 of 101 recall points.
+    assert lines[4].split() == ["coco", "50.5", "50.5", "1", "of", "2"]
+    assert lines[7].split() == ["cat", "1-2", "1", "100.0", "100.0", "50.0", "50.5"]
+    assert lines[8] == "skipped, no object counts (voc2007, voc2012, ilsvrc, coco): dog"
+
+
+def test_ties_are_broken_by_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where images alternate in it, which a mapping by image would lose."""
+    box = {"category_id": 1, "bbox": [0, 0, 50, 50]}
+    truth = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": 99, "height": 99} for i in (1, 2)],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": i, "image_id": i, **box} for i in (1, 2)],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    stray = {"category_id": 1, "bbox": [60, 60, 9, 9], "image_id": 1, "score": 0.5}
+    found = [{"image_id": 1, "score": 0.5, **box}, {"image_id": 2, "score": 0.5, **box}, stray]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    given = ("--annotations", tmp_path / "truth.json", "--detections", tmp_path / "found.json")
+    assert run("--map", *given) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == "100.0"
+    # ILSVRC puts all of image 1 first: right, wrong, right.
+    assert run("--map", *given, "--protocol", "ilsvrc") == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == "83.3"
+
+
+def test_blacklist_and_iou_reach_the_protocol(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_imagenet_det(tmp_path / "set")
+    data = open_dataset(root, "test")
+    found = perfect(tmp_path / "f.json", data)
+    given = ("--map", "--data", root, "--split", "test", "--detections", found)
+    lines = [
+        f"1 {synset}\n2 {name}\n" for synset, name in zip(data.synsets, data.classes, strict=True)
+    ]
+    (tmp_path / "all.txt").write_text("".join(lines))
+    assert run(*given, "--protocol", "ilsvrc", "--blacklist", tmp_path / "all.txt") == 4
+    assert "no object that counts by ilsvrc" in capsys.readouterr().err.strip()
+    (tmp_path / "wrong.txt").write_text("3 n00000011\n")
+    assert run(*given, "--protocol", "all", "--blacklist", tmp_path / "wrong.txt") == 4
+    assert "wrong.txt, line 1: no image of split 'test'" in capsys.readouterr().err
+    assert run(*given, "--iou", "1") == 0
+
+
+def test_recall_json_has_the_shape_of_the_design(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_voc(tmp_path / "set")
+    data = open_dataset(root, "train")
+    first, second = (proposed(tmp_path / name, data) for name in ("a.parquet", "folder"))
+    out = tmp_path / "recall.json"
+    given = ("--recall", "--data", root, "--split", "train", "--json", out)
+    assert run(*given, "--proposals", first, "--per-class") == 0
+    report = json.loads(out.read_text())
+    assert report["images"] == 3
+    budgets = ["10", "50", "100", "200", "500", "1000", "2000", "all"]
+    assert list(report["recall"]) == list(report["coverage"]) == budgets
+    ious = [f"0.{hundredths}" for hundredths in range(50, 100, 5)]
+    assert report["recall"]["all"] == dict.fromkeys(ious, 1.0)
+    assert report["average_recall"]["all"] == {"hosang": 1.0, "coco": 1.0}
+    assert set(report["per_class"]) <= set(data.classes)
+    assert set(report["per_size"]) <= {"small", "medium", "large"}
+    assert report["per_source"]["search"]["only"]["0.50"] == 1.0
+    assert report["per_source"]["multibox"]["alone"]["0.50"] == 0.0
+    assert report["without_difficult"]["recall"] == report["recall"]
+    printed = capsys.readouterr().out
+    assert str(first) in printed
+    assert any(line.startswith(tuple(report["per_class"])) for line in printed.splitlines())
+    assert run(*given, "--proposals", first, "--proposals", second) == 0
+    reports = json.loads(out.read_text())
+    assert [one.pop("proposals") for one in reports] == [str(first), str(second)]
+    report.pop("proposals")
+    assert reports == [report, report]
+
+
+def test_proposals_of_another_split_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_voc(tmp_path / "set")
+    path = proposed(tmp_path / "p.parquet", open_dataset(root, "train"))
+    assert run("--recall", "--data", root, "--split", "test", "--proposals", path) == 4
+    assert f"{path}: no proposals for image test_000" in capsys.readouterr().err
+
+
+def test_detections_of_another_split_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_voc(tmp_path / "set")
+    path = perfect(tmp_path / "f.json", open_dataset(root, "train"))
+    assert run("--map", "--data", root, "--split", "test", "--detections", path) == 4
+    assert "is of image 'train_000', which is not in split 'test'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--data D --split S --detections F", "either --map or --recall"),
+        ("--map --recall --data D --detections F", "either --map or --recall"),
+        ("--map --data D --split S", "--map needs --detections"),
+        ("--recall --data D --split S", "--recall needs --proposals"),
+        ("--map --data D --split S --detections F --proposals P", "--map takes no --proposals"),
+        ("--recall --data D --proposals P --protocol coco", "--recall takes no --protocol"),
+        ("--recall --data D --proposals P --iou 0.5", "--recall takes no --iou"),
+        ("--map --detections F", "either --data (with --split) or --annotations"),
+        ("--map --data D --annotations J --detections F", "either --data (with --split) or"),
+        ("--map --annotations J --split S --detections F", "--split goes with --data"),
+        ("--map --annotations J --skip-bad --detections F", "--skip-bad goes with --data"),
+        ("--map --data D --split S --detections F --blacklist B", "--protocol ilsvrc"),
+        ("--map --data D --split S --detections F --iou 0", "--iou"),
+        ("--map --data D --split S --detections F --protocol voc", "--protocol"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments.split()) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) <= 2
+
+
+def test_torch_is_not_imported(tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "set", {"test": 1})
+    found = perfect(tmp_path / "f.json", open_dataset(root, "test"))
+    arguments = [
+        "eval",
+        "--map",
+        "--data",
+        str(root),
+        "--split",
+        "test",
+        "--detections",
+        str(found),
+    ]
+    code = (
+        "import sys\nfrom detect.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit as stop: print(stop.code)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["0", "False"], done.stderr
+
+
+def test_images_skipped_are_counted_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_voc(tmp_path / "set")
+    found = perfect(tmp_path / "f.json", open_dataset(root, "train"))
+    (root / "Annotations/train_001.xml").write_text("<annotation>")
+    given = ("--map", "--data", root, "--split", "train", "--detections", found)
+    assert run(*given) == 4
+    assert "train_001.xml" in capsys.readouterr().err
+    assert run(*given, "--skip-bad") == 0
+    output = capsys.readouterr()
+    assert "train_001.xml" in output.err
+    assert "Warning: 1 images skipped (--skip-bad)." in output.err
+    assert output.out.splitlines()[1].split()[1] == "100.0"
