@@ -18,13 +18,12 @@ from detect.regions import Proposals, Sample
 from detect.storage.proposals import (
     IMAGES_PER_PART,
     ProposalFile,
-    Recipe,
-    check_same_recipe,
     part_files,
     part_name,
     read_recipe,
     write_part,
 )
+from detect.storage.recipe import Recipe, check_same_recipe
 
 # joblib's names for what runs the workers; the module one needs, and what installs it.
 BACKENDS = {

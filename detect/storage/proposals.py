@@ -19,19 +19,17 @@ import pyarrow.parquet as pq
 from detect.errors import DataError
 from detect.files import replacing
 from detect.regions import Proposals, Size
+from detect.storage.recipe import Recipe, check_same_recipe
 
-Recipe = dict[str, Any]
-
-SCHEMA = pa.schema(
-    [
-        pa.field("image_id", pa.string()),
-        pa.field("height", pa.int32()),
-        pa.field("width", pa.int32()),
-        pa.field("boxes", pa.list_(pa.float32())),
-        pa.field("scores", pa.list_(pa.float32())),
-        pa.field("sources", pa.list_(pa.string())),
-    ]
-)
+_COLUMNS: dict[str, pa.DataType] = {
+    "image_id": pa.string(),
+    "height": pa.int32(),
+    "width": pa.int32(),
+    "boxes": pa.list_(pa.float32()),
+    "scores": pa.list_(pa.float32()),
+    "sources": pa.list_(pa.string()),
+}
+SCHEMA = pa.schema(_COLUMNS)
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
 IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
@@ -112,20 +110,10 @@ def part_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def differing(recipe: Recipe, other: Recipe) -> str:
-    """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
-    one, two = _flat(recipe), _flat(other)
-    keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
-    return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
-
-
-def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other: Recipe) -> None:
-    """Raise DataError, naming both and how they differ, unless the recipes are equal."""
-    if recipe != other:
-        raise DataError(
-            f"{path} and {other_path} were made by different recipes: {differing(recipe, other)}. "
-            "They never mix: keep each recipe in its own --out."
-        )
+def clear_parts(folder: Path) -> None:
+    """Delete the parts in `folder`, if it is one; DataError if it holds anything else."""
+    for path in part_files(folder) if folder.is_dir() else []:
+        path.unlink()
 
 
 class ProposalFile:
@@ -275,12 +263,3 @@ def _guard(path: Path, read: Any) -> Any:
             f"{path}: not a readable Parquet file ({first_line}). "
             "Delete it and make it again: detect propose --resume."
         ) from error
-
-
-def _flat(recipe: Recipe, prefix: str = "") -> Recipe:
-    """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
-    flat: Recipe = {}
-    for key, value in recipe.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
-    return flat

@@ -1,0 +1,216 @@
+"""Proposals of other programs, and ours for them: COCO results JSON and NumPy's npz.
+
+COCO: a list of {"image_id", "category_id", "bbox" xywh, "score"}; boxes there are 0-based and
+real-valued, as ours. npz: an array an image, named by its id, (N, 4) best first or (N, 5) with
+the score last.
+"""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.boxes import xywh_to_xyxy
+from detect.errors import DataError
+from detect.files import replacing
+from detect.regions import Proposals, Size
+
+Boxes = NDArray[np.float64]
+DEFAULT_SOURCE = "imported"
+_LARGEST = 1e38  # beyond it float32 has no number
+
+
+def _voc(boxes: Boxes) -> Boxes:
+    return boxes - [1, 1, 0, 0]
+
+
+# How four numbers of an npz stand for a box -> xyxy half-open from 0. "voc" is VOC's 1-based
+# inclusive pixels; "rcnn" those of R-CNN's Selective Search files, y first.
+COORDINATES: dict[str, Callable[[Boxes], Boxes]] = {
+    "xyxy": lambda boxes: boxes,
+    "xywh": lambda boxes: np.asarray(xywh_to_xyxy(boxes), np.float64),
+    "voc": _voc,
+    "rcnn": lambda boxes: _voc(boxes[:, [1, 0, 3, 2]]),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class External:
+    """Boxes of one image as another program gave them: xyxy (N, 4), scores, sources (N,)."""
+
+    boxes: Boxes
+    scores: NDArray[np.float64]
+    sources: NDArray[np.str_]
+
+
+EMPTY = External(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.str_))
+
+
+def read_coco(path: Path, source: str | None = None) -> dict[str, External]:
+    """Read COCO results by image id; DataError for anything that is not such a list.
+
+    `source` names where the boxes come from; None keeps each entry's own "source", if any.
+    """
+    rows: dict[str, list[tuple[list[float], float, str]]] = {}
+    for number, entry in enumerate(_entries(path)):
+        image_id, row = _row(entry, f"{path}: entry {number}", source)
+        rows.setdefault(image_id, []).append(row)
+    return {
+        image_id: _external(*zip(*of_image, strict=True)) for image_id, of_image in rows.items()
+    }
+
+
+def read_npz(
+    path: Path, source: str = DEFAULT_SOURCE, coordinates: str = "xyxy"
+) -> Iterator[tuple[str, External]]:
+    """Yield image id and boxes, an array at a time; DataError for a file or array that is none.
+
+    `coordinates` is a name in COORDINATES; without scores the order is the ranking.
+    """
+    for image_id, array in _arrays(path):
+        yield image_id, _from_array(array, f"{path}: image {image_id}", source, coordinates)
+
+
+def to_proposals(image_id: str, size: Size, external: External) -> tuple[Proposals, int]:
+    """Cut the boxes to the image and order them by score; also tell how many had no area left."""
+    limits = [size[1], size[0], size[1], size[0]]
+    boxes = np.clip(external.boxes, 0, limits).astype(np.float32)
+    has_area = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    order = np.argsort(-external.scores, kind="stable")
+    kept = order[has_area[order]]
+    scores = external.scores[kept].astype(np.float32)
+    proposals = Proposals(image_id, size, boxes[kept], scores, external.sources[kept])
+    return proposals, len(boxes) - len(kept)
+
+
+def are_numbers(image_ids: Iterable[str]) -> bool:
+    """Tell whether all ids are whole numbers as COCO writes them ("7", not "007")."""
+    return all(name.isdecimal() and str(int(name)) == name for name in image_ids)
+
+
+def write_coco(path: Path, proposals: Iterable[Proposals], *, integer_ids: bool) -> None:
+    """Write COCO results to `path`, an image at a time; category_id is 1, there are no classes.
+
+    `integer_ids` writes image ids as JSON numbers, as COCO's annotations do.
+    """
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        separator = "["
+        for one in proposals:
+            image_id = int(one.image_id) if integer_ids else one.image_id
+            for entry in _coco_entries(one, image_id):
+                file.write(f"{separator}\n{json.dumps(entry, ensure_ascii=False)}")
+                separator = ","
+        file.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
+    """Write an array (N, 5) float32 an image, xyxy and score; the sources are lost."""
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for one in proposals:
+            array = np.column_stack([one.boxes, one.scores]).astype(np.float32)
+            # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.
+            with archive.open(zipfile.ZipInfo(f"{one.image_id}.npy"), "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the name and array of each member of an npz; DataError if it is none."""
+    try:
+        arrays = np.load(path, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("one array, not an archive of arrays")
+        with arrays:
+            yield from arrays.items()
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path}: not a readable npz file ({error}). Expected numpy.savez with an array "
+            "(N, 4) or (N, 5) an image, named by its id."
+        ) from error
+
+
+def _entries(path: Path) -> list[Any]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable JSON file ({error}).") from error
+    if not isinstance(entries, list):
+        raise DataError(
+            f"{path}: expected COCO results, a list of objects with image_id, bbox and score, "
+            f"got {type(entries).__name__}."
+        )
+    return entries
+
+
+def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[list[float], float, str]]:
+    """Return image id and (box xyxy, score, source) of one entry, checked."""
+    missing = [
+        key
+        for key in ("image_id", "bbox", "score")
+        if not isinstance(entry, Mapping) or key not in entry
+    ]
+    if missing:
+        raise DataError(f"{where} has no {missing[0]}; expected image_id, bbox and score.")
+    box = entry["bbox"]
+    values = [*box, entry["score"]] if isinstance(box, list) else []
+    if len(values) != 5 or not all(_is_finite(value) for value in values):
+        raise DataError(
+            f"{where} (image {entry['image_id']}): expected bbox [x, y, width, height] and score, "
+            f"finite numbers, got {box} and {entry['score']}."
+        )
+    x, y, width, height, score = map(float, values)
+    if width < 0 or height < 0:
+        raise DataError(f"{where} (image {entry['image_id']}): negative width or height: {box}.")
+    name = source or str(entry.get("source", DEFAULT_SOURCE))
+    return str(entry["image_id"]), ([x, y, x + width, y + height], score, name)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _LARGEST
+
+
+def _external(boxes: Any, scores: Any, sources: Any) -> External:
+    return External(np.array(boxes, np.float64), np.array(scores, np.float64), np.array(sources))
+
+
+def _from_array(array: NDArray[Any], where: str, source: str, coordinates: str) -> External:
+    if array.ndim != 2 or array.shape[1] not in (4, 5) or array.dtype.kind not in "iuf":
+        raise DataError(
+            f"{where}: expected numbers of shape (N, 4) or (N, 5), got {array.dtype} {array.shape}."
+        )
+    values = array.astype(np.float64)
+    finite = np.abs(values) <= _LARGEST
+    if not finite.all():
+        raise DataError(f"{where}: box {_first(~finite)} is not finite: {values[_first(~finite)]}.")
+    boxes = COORDINATES[coordinates](values[:, :4])
+    inside_out = boxes[:, 2:] < boxes[:, :2]
+    if inside_out.any():
+        raise DataError(
+            f"{where}: box {_first(inside_out)} is inside out when read as {coordinates}. "
+            f"Other --coordinates: {', '.join(COORDINATES)}."
+        )
+    count = len(values)
+    scores = values[:, 4] if values.shape[1] == 5 else 1 - np.arange(count) / max(count, 1)
+    return External(boxes, scores, np.full(count, source))
+
+
+def _first(bad: NDArray[np.bool_]) -> int:
+    return int(np.flatnonzero(bad.any(axis=1))[0])
+
+
+def _coco_entries(one: Proposals, image_id: str | int) -> Iterator[dict[str, Any]]:
+    boxes = one.boxes.astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    for box, score, source in zip(boxes.tolist(), one.scores.tolist(), one.sources, strict=True):
+        yield {
+            "image_id": image_id,
+            "category_id": 1,
+            "bbox": box,
+            "score": score,
+            "source": str(source),
+        }

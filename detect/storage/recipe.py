@@ -1,0 +1,33 @@
+"""Recipes: what decides the content of a stored file. Two recipes never mix."""
+
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError
+
+Recipe = dict[str, Any]
+
+
+def differing(recipe: Recipe, other: Recipe) -> str:
+    """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
+    one, two = _flat(recipe), _flat(other)
+    keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
+
+
+def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other: Recipe) -> None:
+    """Raise DataError, naming both and how they differ, unless the recipes are equal."""
+    if recipe != other:
+        raise DataError(
+            f"{path} and {other_path} were made by different recipes: {differing(recipe, other)}. "
+            "They never mix: keep each recipe in its own --out."
+        )
+
+
+def _flat(recipe: Recipe, prefix: str = "") -> Recipe:
+    """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
+    flat: Recipe = {}
+    for key, value in recipe.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return flat
