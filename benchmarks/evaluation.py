@@ -74,7 +74,7 @@ def _objects(rng: np.random.Generator, classes: int) -> Annotations:
     corners = rng.uniform(0, 300, (count, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(8, 200, (count, 2))], axis=1)
     labels = rng.choice(rng.integers(classes, size=3), count)
-    return Annotations(boxes, labels, difficult=rng.uniform(size=count) < 0.1)
+    return Annotations(boxes.astype(np.float32), labels, difficult=rng.uniform(size=count) < 0.1)
 
 
 def _detections(rng: np.random.Generator, sample: Sample, classes: int, count: int) -> Detections:
@@ -84,7 +84,7 @@ def _detections(rng: np.random.Generator, sample: Sample, classes: int, count: i
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2])
     strays = rng.uniform(size=count) < 1 / 3
     labels = np.where(strays, rng.integers(classes, size=count), sample.annotations.labels[chosen])
-    return Detections(sample.image_id, boxes, labels, rng.uniform(size=count))
+    return Detections(sample.image_id, boxes.astype(np.float32), labels, rng.uniform(size=count))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ _RECALL_ONLY = ("proposals",)
 @options.skip_bad
 @options.debug
 @click.pass_context
-def command(context: click.Context, **given: Any) -> None:
+def command(context: click.Context, /, **given: Any) -> None:
     """Score detections (--map) or proposals (--recall) against annotations.
 
     Figures are printed in percent. --json writes all of them in [0, 1]: for --map an object
