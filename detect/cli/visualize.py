@@ -152,13 +152,13 @@ def picture_path(out: Path, sample: Sample) -> Path:
 
 def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool) -> int:
     """Draw every sample; return how many were drawn."""
-    from detect.images import read_image
+    from detect.data import read_pixels
     from detect.visualize import write_picture
 
     bad = 0
     for sample in track(samples, len(samples), "Drawing"):
         try:
-            image = read_image(sample.path)
+            image = read_pixels(sample)
         except DataError as error:
             if not skip_bad:
                 raise

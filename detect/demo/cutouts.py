@@ -6,7 +6,6 @@ chelsea (cat), coffee, brick, grass, gravel, retina, CC0; text, public domain; h
 NASA, free to use; coins (Brooklyn Museum) and ihc (CMMI), no known copyright restrictions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,10 +108,10 @@ def _cup() -> Cutout:
 def _coins() -> list[Cutout]:
     """Cut every coin: bright regions grown from their middles, filled to convex shapes."""
     image = photograph("coins")
-    mask = _coin_mask(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    mask = _coin_mask(image[..., 0])
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     coins = []
-    for outline in sorted(outlines, key=lambda points: cv2.boundingRect(points)[:2]):
+    for outline in sorted(outlines, key=lambda points: tuple(cv2.boundingRect(points))):
         hull = cv2.convexHull(outline)
         if 500 < cv2.contourArea(hull) < 5000:  # px²; leaves out specks and what touches
             single = np.zeros_like(mask)
@@ -150,25 +149,24 @@ def _refine(image: Image, mask: Mask, band: int) -> Mask:
     labels[outer > 0] = cv2.GC_PR_BGD
     labels[mask > 0] = cv2.GC_PR_FGD
     labels[inner > 0] = cv2.GC_FGD
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+    inside, outside = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # GrabCut starts its mixtures from OpenCV's global generator
-    cv2.grabCut(image, labels, None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    unused = (0, 0, 1, 1)
+    cv2.grabCut(image, labels, unused, outside, inside, 3, cv2.GC_INIT_WITH_MASK)
     found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
     return np.asarray(cv2.medianBlur(found, 2 * band + 1))
 
 
 def _cut(image: Image, mask: Mask) -> Cutout:
     """Crop to `mask`, its largest piece without holes, with a margin and a soft edge."""
-    outlines: Sequence[NDArray[np.int32]]
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     solid = np.zeros_like(mask)
     cv2.fillPoly(solid, [max(outlines, key=cv2.contourArea)], 255)
     # One px in, so that nothing of the photograph's own background comes along.
-    solid = cv2.erode(solid, np.ones((3, 3), np.uint8), borderValue=255)
-    x, y, width, height = cv2.boundingRect(solid)
-    crop = np.s_[y : y + height, x : x + width]
-    padded = [
-        cv2.copyMakeBorder(part[crop], 2, 2, 2, 2, border)
-        for part, border in ((image, cv2.BORDER_REPLICATE), (solid, cv2.BORDER_CONSTANT))
-    ]
-    return Cutout(padded[0], cv2.GaussianBlur(padded[1], (0, 0), 1.0))
+    inner = cv2.erode(solid, np.ones((3, 3), np.uint8), borderValue=255)
+    x, y, width, height = cv2.boundingRect(inner)
+    rows, columns = slice(y, y + height), slice(x, x + width)
+    margin = ((2, 2), (2, 2))
+    padded = np.pad(image[rows, columns], (*margin, (0, 0)), mode="edge")
+    alpha = cv2.GaussianBlur(np.pad(inner[rows, columns], margin), (0, 0), 1.0)
+    return Cutout(padded, np.asarray(alpha, np.uint8))

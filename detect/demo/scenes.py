@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from detect.demo.cutouts import (
     CLASSES,
@@ -34,8 +34,8 @@ _METALS = ((1.12, 0.93, 0.55), (1.0, 1.0, 1.0), (1.08, 0.78, 0.62))
 _TINTS = {
     "brick": ((1.25, 0.82, 0.68), (1.15, 0.98, 0.78), (0.9, 1.02, 0.8), (1.0, 1.0, 1.0)),
     "gravel": ((1.12, 1.0, 0.82), (0.88, 0.97, 1.1), (1.15, 0.9, 0.8), (0.9, 1.0, 0.78)),
-    "grass": ((0.72, 1.0, 0.45), (0.95, 1.05, 0.5), (1.15, 1.02, 0.68)),
-    "text": ((1.1, 1.02, 0.85), (0.95, 1.0, 1.08), (1.0, 1.0, 1.0)),
+    "grass": ((0.72, 1.0, 0.45), (0.62, 0.95, 0.55), (1.15, 1.02, 0.68)),
+    "text": ((1.55, 1.45, 1.2), (1.35, 1.4, 1.5), (1.3, 1.3, 1.3)),
 }
 
 Tints = Sequence[tuple[float, float, float]]
@@ -117,14 +117,13 @@ def _varied(rng: np.random.Generator, cutout: Cutout, coin: bool) -> Pasted:
     angle = rng.uniform(-180, 180) if coin else rng.uniform(-_ANGLE, _ANGLE)
     image, alpha = _turned(cutout, side / max(cutout.alpha.shape), angle)
     if rng.random() < 0.5:
-        image, alpha = image[:, ::-1], alpha[:, ::-1]
+        image, alpha = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
     gain = rng.uniform(0.8, 1.2) * rng.uniform(0.95, 1.05, 3)
     if coin:
         gain *= _METALS[int(rng.integers(len(_METALS)))]
     if rng.random() < 0.3:
-        image = cv2.GaussianBlur(np.ascontiguousarray(image), (0, 0), rng.uniform(0.4, 0.9))
-    lit = np.clip(image * gain.astype(np.float32), 0, 255)
-    return _trimmed(lit.astype(np.float32), np.ascontiguousarray(alpha))
+        image = _floats(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)))
+    return _trimmed(_floats(np.clip(image * gain, 0, 255)), alpha)
 
 
 def _turned(cutout: Cutout, scale: float, angle: float) -> Pasted:
@@ -138,7 +137,11 @@ def _turned(cutout: Cutout, scale: float, angle: float) -> Pasted:
     turn[:, 2] += reach / 2 - (width / 2, height / 2)
     size = (int(np.ceil(reach[0])), int(np.ceil(reach[1])))
     turned = cv2.warpAffine(small, turn, size, borderMode=cv2.BORDER_REPLICATE)
-    return turned.astype(np.float32), cv2.warpAffine(alpha, turn, size).astype(np.float32) / 255
+    return _floats(turned), _floats(cv2.warpAffine(alpha, turn, size)) / np.float32(255)
+
+
+def _floats(array: ArrayLike) -> NDArray[np.float32]:
+    return np.asarray(array, np.float32)
 
 
 def _trimmed(image: NDArray[np.float32], alpha: NDArray[np.float32]) -> Pasted:
