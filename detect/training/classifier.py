@@ -94,7 +94,8 @@ class RegionTask:
         pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
         found = {one.image_id: one for _, one in detector.stream(pairs)}
         model.train(training)
-        return evaluate(validation.dataset, found, "voc2012")
+        scores: dict[str, Any] = evaluate(validation.dataset, found, "voc2012")["voc2012"]
+        return scores
 
     def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
         """Write weights/`name` and its card."""
