@@ -58,6 +58,16 @@ def test_half_of_the_crops_are_mirrored(vertical: bool, axis: int) -> None:
     assert 150 < sum(flipped) < 250
 
 
+def test_mirrors_and_transpose_make_the_eight_symmetries_equally_often() -> None:
+    crop = crops(1)[0]
+    augmenter = CropAugmenter(True, True, True, photometric=False)
+    changed = augmenter.apply(np.random.default_rng(0), crop[None].repeat(4000, axis=0))
+    turned = [np.rot90(side, quarters) for side in (crop, crop[::-1]) for quarters in range(4)]
+    counts = [(changed == symmetry).all(axis=(1, 2, 3)).sum() for symmetry in turned]
+    assert sum(counts) == 4000
+    assert np.allclose(counts, 500, atol=80)
+
+
 @pytest.mark.parametrize(
     ("number", "enhancement"),
     [(0, ImageEnhance.Brightness), (1, ImageEnhance.Contrast), (2, ImageEnhance.Color)],
