@@ -1,11 +1,13 @@
 """The detector against the same steps written out one crop at a time."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
 import torch
 from builders import CLASSES, scene
+from networks import CARD, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
@@ -13,34 +15,8 @@ from detect.detector import Detector, pipeline, shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.images import shrink
-from detect.models.card import ModelCard
 from detect.models.region_classifier import RegionClassifier
 from detect.regions import Proposals
-
-CARD = ModelCard(
-    variant="bn",
-    width=0.25,
-    classes=CLASSES,
-    input_size=32,
-    mean=(120.0, 115.0, 100.0),
-    std=(60.0, 60.0, 60.0),
-    context=16.0,
-    crop_mode="warp",
-    image_side=0,
-)
-
-
-def _network(seed, **changes):
-    """Return a tiny network whose scores differ from crop to crop, and its card."""
-    card = dataclasses.replace(CARD, **changes)
-    torch.manual_seed(seed)
-    model = RegionClassifier(len(card.classes), card.variant, card.width, card.mean, card.std)
-    model.train()
-    with torch.no_grad():  # Running means of batch norm that make untrained scores spread.
-        model.network.fc.weight.mul_(30)
-        for _ in range(20):
-            model(torch.rand(16, 3, 32, 32) * 255)
-    return model.eval(), card
 
 
 def _image_with_proposals(seed=0, count=30, image_id="one"):
@@ -76,7 +52,7 @@ def _one_crop_at_a_time(model, card, image, boxes):
 )
 @pytest.mark.parametrize("batch_size", [None, 7])
 def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
-    model, card = _network(0, **changes)
+    model, card = network(0, **changes)
     image, proposals = _image_with_proposals()
     detector = Detector([(model, card)], batch_size=batch_size, precision="float32")
     found = detector.probabilities(image, proposals.boxes)
@@ -86,16 +62,16 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
 
 
 def test_networks_with_the_same_and_with_other_crops_keep_their_places():
-    networks = [_network(0), _network(1, input_size=40), _network(2)]
+    networks = [network(0), network(1, input_size=40), network(2)]
     image, proposals = _image_with_proposals()
     found = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
-    for values, network in zip(found, networks, strict=True):
-        expected = _one_crop_at_a_time(*network, image, proposals.boxes)
+    for values, one in zip(found, networks, strict=True):
+        expected = _one_crop_at_a_time(*one, image, proposals.boxes)
         np.testing.assert_allclose(values, expected, atol=2e-4)
 
 
 def test_detections_are_the_average_thresholded_and_suppressed():
-    networks = [_network(0), _network(1)]
+    networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
     detector = Detector(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
     found = detector.detect(image, proposals)
@@ -109,7 +85,7 @@ def test_detections_are_the_average_thresholded_and_suppressed():
 
 
 def test_models_are_matched_by_name_and_not_by_position():
-    model, card = _network(0)
+    model, card = network(0)
     turned = dataclasses.replace(card, classes=card.classes[::-1])
     image, proposals = _image_with_proposals()
     plain = Detector([(model, card)], precision="float32")
@@ -121,11 +97,11 @@ def test_models_are_matched_by_name_and_not_by_position():
 
 
 def test_labels_follow_the_classes_asked_for():
-    network = _network(0)
+    one = network(0)
     image, proposals = _image_with_proposals()
-    plain = Detector([network]).detect(image, proposals)
+    plain = Detector([one]).detect(image, proposals)
     order = ("triangle", "unheard of", "circle", "square")
-    other = Detector([network], classes=order).detect(image, proposals)
+    other = Detector([one], classes=order).detect(image, proposals)
     assert len(set(plain.labels)) > 1
     assert [order[label] for label in other.labels] == [CLASSES[label] for label in plain.labels]
 
@@ -133,7 +109,7 @@ def test_labels_follow_the_classes_asked_for():
 def test_equal_crops_are_computed_once():
     image, proposals = _image_with_proposals(count=12)
     twice = np.concatenate([proposals.boxes, proposals.boxes + np.float32(0.001)])
-    detector = Detector([_network(0)], precision="float32")
+    detector = Detector([network(0)], precision="float32")
     batches = list(detector._batches(image, twice))
     assert sum(batch.count for batch in batches) < 15
     found = detector.probabilities(image, twice)[0]
@@ -143,7 +119,7 @@ def test_equal_crops_are_computed_once():
 
 
 def test_stream_gives_what_detect_gives_in_order():
-    detector = Detector([_network(0), _network(1, input_size=40)], batch_size=11)
+    detector = Detector([network(0), network(1, input_size=40)], batch_size=11)
     pairs = [_image_with_proposals(seed, 5 * seed, f"image {seed}") for seed in range(5)]
     streamed = list(detector.stream(iter(pairs)))
     assert [found.image_id for _, found in streamed] == [f"image {seed}" for seed in range(5)]
@@ -156,9 +132,24 @@ def test_stream_gives_what_detect_gives_in_order():
 
 def test_an_image_without_proposals_has_no_detections():
     image, proposals = _image_with_proposals()
-    detector = Detector([_network(0)])
+    detector = Detector([network(0)])
     assert len(detector.detect(image, proposals.take(slice(0, 0)))) == 0
     assert detector.probabilities(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
+
+
+def test_stream_holds_a_few_images_whatever_their_number():
+    made, gone, most = [], [], 0
+
+    def pairs():
+        for seed in range(20):
+            image, proposals = _image_with_proposals(seed, 5)
+            made.append(seed)
+            weakref.finalize(image, gone.append, seed)
+            yield image, proposals
+
+    for _ in Detector([network(0)]).stream(pairs()):
+        most = max(most, len(made) - len(gone))
+    assert 0 < most <= 6
 
 
 def test_errors_of_the_images_reach_the_reader_after_the_images_before():
@@ -166,7 +157,7 @@ def test_errors_of_the_images_reach_the_reader_after_the_images_before():
         yield _image_with_proposals()
         raise DataError("the second image is broken")
 
-    stream = Detector([_network(0)]).stream(pairs())
+    stream = Detector([network(0)]).stream(pairs())
     assert next(stream)[1].image_id == "one"
     with pytest.raises(DataError, match="the second image is broken"):
         next(stream)
@@ -175,11 +166,11 @@ def test_errors_of_the_images_reach_the_reader_after_the_images_before():
 def test_proposals_of_another_size_are_refused():
     image, proposals = _image_with_proposals()
     with pytest.raises(DataError, match=r"one: the image has .*\(90, 128\).* made on \(96, 128\)"):
-        Detector([_network(0)]).detect(image[:90], proposals)
+        Detector([network(0)]).detect(image[:90], proposals)
 
 
 def test_the_models_given_are_left_as_they_were():
-    model, card = _network(0)
+    model, card = network(0)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     image, proposals = _image_with_proposals()
     Detector([(model, card)]).detect(image, proposals)
@@ -188,10 +179,10 @@ def test_the_models_given_are_left_as_they_were():
 
 
 def test_bfloat16_is_close_to_float32():
-    network = _network(0)
+    one = network(0)
     image, proposals = _image_with_proposals()
-    found = Detector([network], precision="bfloat16").probabilities(image, proposals.boxes)
-    expected = Detector([network], precision="float32").probabilities(image, proposals.boxes)
+    found = Detector([one], precision="bfloat16").probabilities(image, proposals.boxes)
+    expected = Detector([one], precision="float32").probabilities(image, proposals.boxes)
     assert not np.array_equal(found, expected)
     assert np.abs(found - expected).mean() < 0.05
 
@@ -208,7 +199,7 @@ class _Greedy(RegionClassifier):
 
 
 def test_batches_are_halved_until_they_fit_and_stay_so():
-    model, card = _network(0)
+    model, card = network(0)
     image, proposals = _image_with_proposals()
     expected = Detector([(model, card)], precision="float32").detect(image, proposals)
     model.__class__ = _Greedy
@@ -219,7 +210,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so():
 
 
 def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):
-    model, card = _network(0)
+    model, card = network(0)
     model.__class__ = _Greedy
     monkeypatch.setattr(_Greedy, "most", 0)
     with pytest.raises(EnvironmentProblem, match=r"on cpu with one crop at a time\. Close"):
@@ -235,7 +226,7 @@ def test_a_full_cpu_is_recognised_and_another_error_is_not():
 
 
 def test_scores_that_are_not_finite_are_an_error():
-    model, card = _network(0)
+    model, card = network(0)
     with torch.no_grad():
         model.network.fc.bias[0] = float("nan")
     with pytest.raises(DetectError, match="scores that are not finite"):
@@ -250,7 +241,7 @@ def test_models_of_other_classes_are_not_averaged():
 
 def test_a_class_the_data_set_lacks_is_an_error_with_both_named():
     with pytest.raises(DataError, match=r"does not have: circle, triangle\..* has square, disc\."):
-        Detector([_network(0)], classes=("square", "disc"))
+        Detector([network(0)], classes=("square", "disc"))
 
 
 def test_no_model_is_a_callers_mistake():
@@ -261,7 +252,7 @@ def test_no_model_is_a_callers_mistake():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_gives_what_the_cpu_gives():
-    networks = [_network(0), _network(1)]
+    networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
     expected = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
     gpu = Detector(networks, torch.device("cuda:0"), precision="float32")
