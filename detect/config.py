@@ -66,6 +66,7 @@ class AugmentSection(Section):
     vertical_mirror: bool = False
     transpose: bool = False
     photometric: bool = True
+    photometric_strength: float = Field(0.5, ge=0, le=1)
     random_interpolation: bool = True
 
 

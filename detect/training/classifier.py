@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from detect.config import ClassifierRecipe
 from detect.data import read_pixels
 from detect.detector import Detector
+from detect.errors import DataError
 from detect.evaluation.average_precision import evaluate
 from detect.models.card import ModelCard
 from detect.models.checkpoint import load_model, save_model
@@ -33,13 +34,25 @@ class Validation:
     dataset: Dataset
     proposals: ProposalFile
 
+    def __post_init__(self) -> None:
+        """Raise DataError for a split without a counted object: it has no mAP."""
+        if not self._with_objects():
+            raise DataError(
+                f"validation split {self.dataset.split}: no object to score against (difficult "
+                "and crowd ones do not count). Choose another --val-split, or train without one."
+            )
+
     def sample(self, images: int) -> "Validation":
-        """Return `images` of the split, evenly spread over its list: the same in every run."""
-        places = np.linspace(0, len(self.dataset) - 1, min(images, len(self.dataset)))
-        chosen = tuple(
-            self.dataset.samples[place] for place in np.unique(places.round().astype(int))
-        )
+        """Return `images` with objects, evenly spread over the split: the same in every run."""
+        candidates = self._with_objects()
+        places = np.linspace(0, len(candidates) - 1, min(images, len(candidates)))
+        chosen = tuple(candidates[place] for place in places.round().astype(int).tolist())
         return replace(self, dataset=replace(self.dataset, samples=chosen))
+
+    def _with_objects(self) -> list[Sample]:
+        samples = self.dataset.samples
+        counted = (~(s.annotations.difficult | s.annotations.crowd) for s in samples)
+        return [sample for sample, flags in zip(samples, counted, strict=True) if flags.any()]
 
 
 class RegionTask:

@@ -170,6 +170,7 @@ class CropBatches:
             vertical_mirror=augment.vertical_mirror,
             transpose=augment.transpose,
             photometric=augment.photometric,
+            strength=augment.photometric_strength,
             interpolation="random" if augment.random_interpolation else "bilinear",
         )
 

@@ -1,0 +1,173 @@
+"""`detect train-classifier` through the command: outputs, exact resume, refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from builders import write_voc
+from safetensors.torch import load_file
+
+from detect.cli import main
+
+RECIPE = """# A tiny recipe for the tests.
+[model]
+input_size = 32
+width = 0.25
+[sampling]
+batch_size = 16
+[optimizer]
+steps = 8
+schedule = "cosine"
+[run]
+validate_every = 4
+save_every = 3
+validation_images = 2
+precision = "float32"
+"""
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write_voc(root / "voc", {"train": 5, "val": 2}, seed=1)
+    (root / "tiny.toml").write_text(RECIPE)
+    for split in ("train", "val"):
+        out = root / f"{split}.parquet"
+        assert call("propose", root / "voc", "--split", split, "--out", out, "--workers", 1) == 0
+    return root
+
+
+@pytest.fixture
+def arguments(data: Path) -> list[object]:
+    proposals, config = data / "train.parquet", data / "tiny.toml"
+    given = ("--split", "train", "--proposals", proposals, "--config", config, "--device", "cpu")
+    return ["train-classifier", data / "voc", *given]
+
+
+@pytest.fixture
+def validating(data: Path) -> list[object]:
+    return ["--val-split", "val", "--val-proposals", data / "val.parquet"]
+
+
+def test_a_run_leaves_weights_figures_and_what_it_was_told(
+    arguments: list[object],
+    validating: list[object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    assert call(*arguments, *validating, "--out", out) == 0
+    names = {path.name for path in out.iterdir()}
+    assert {"config.toml", "environment.json", "results.csv", "log.txt", "weights"} <= names
+    card = json.loads((out / "weights/best.json").read_text())
+    assert card["classes"] == ["circle", "square", "triangle"]
+    assert 0 <= card["metrics"]["full_val_map"] <= 1
+    assert "mAP" in capsys.readouterr().out
+    header, *rows = (out / "results.csv").read_text().splitlines()
+    assert header.split(",")[:2] == ["step", "minutes"]
+    assert "val_map" in header
+    assert [row.split(",")[0] for row in rows] == ["4", "8"]
+
+
+def test_without_validation_best_is_the_final_average(
+    arguments: list[object], tmp_path: Path
+) -> None:
+    assert call(*arguments, "--out", tmp_path / "run") == 0
+    best, last = (
+        load_file(tmp_path / f"run/weights/{name}.safetensors") for name in ("best", "last")
+    )
+    assert all(best[name].equal(last[name]) for name in last)
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(
+    arguments: list[object], tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert call(*arguments, "--out", whole) == 0
+    command = [str(value) for value in (*arguments, "--out", killed)]
+    process = subprocess.Popen([sys.executable, "-c", "import detect.cli as c; c.main()", *command])
+    while not (killed / "state.pt").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(killed.rglob("*.partial"))
+    assert call(*arguments, "--out", killed, "--resume") == 0
+    one, other = (load_file(run / "weights/last.safetensors") for run in (whole, killed))
+    assert all(one[name].equal(other[name]) for name in one)
+
+
+def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Path) -> None:
+    command = [str(value) for value in (*arguments, "--out", tmp_path / "run")]
+    command += ["--set", "optimizer.steps=100000", "--set", "run.save_every=5"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import detect.cli as c; c.main()", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    while not (tmp_path / "run/state.pt").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == (
+        "Error: stopped. What was finished is kept: the same command with --resume goes on."
+    )
+
+
+def test_resuming_another_recipe_is_refused(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert call(*arguments, "--out", out) == 0
+    assert call(*arguments, "--out", out, "--resume", "--set", "optimizer.steps=9") == 4
+    assert "it has 'steps = 8', now 'steps = 9'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "message"),
+    [
+        (["--val-split", "val"], 2, "--val-split and --val-proposals go together"),
+        (["--resume"], 2, "--resume needs --out"),
+        (["--batch-size", "some"], 2, "--batch-size some: expected auto or a number"),
+        (["--set", "optimizer.stpes=1"], 2, "Did you mean optimizer.steps?"),
+        (["--set", "classes=[cube]"], 4, "no class 'cube'"),
+        (["--init", "none.pth"], 4, "none.pth"),
+        (["--device", "tpu"], 2, "--device tpu"),
+    ],
+)
+def test_what_is_refused(
+    arguments: list[object],
+    extra: list[str],
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments, *extra) == code
+    errors = capsys.readouterr().err
+    assert message in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_an_earlier_run_is_not_written_over(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/notes.txt").write_text("keep")
+    assert call(*arguments, "--out", tmp_path / "run") == 2
+    assert "exists already" in capsys.readouterr().err
