@@ -2,8 +2,10 @@
 
     python tools/table1.py [paper|bn|torchvision]
 
-Parameters and multiply-adds follow from the layers' shapes. The paper rounds to thousands and
-millions; a figure differs when it does not lie within half of the printed unit.
+Parameters and multiply-adds follow from the layers' shapes. The printed parameters are weights
+without biases in units of 1024 (the linear layer's 1024 x 1000 are 1000K), the operations
+multiply-adds in millions, some rounded up and some down: a figure differs when it is more than
+one unit away.
 """
 
 import sys
@@ -16,16 +18,16 @@ from detect.models.variants import VARIANTS
 
 @dataclass(frozen=True)
 class Row:
-    """A row of Table 1: name, modules that make it up, output (side, channels), params, MACs.
+    """A row of Table 1: its name, the modules that make it up, output (side, side, channels).
 
-    `thousands` of parameters and `millions` of multiply-adds as printed; None where blank.
+    `kilos` of weights in units of 1024, `millions` of multiply-adds; None where blank.
     """
 
     name: str
     modules: tuple[str, ...]
     side: int
     channels: int
-    thousands: float | None = None
+    kilos: float | None = None
     millions: float | None = None
 
 
@@ -59,28 +61,28 @@ def built(variant: str) -> tuple[Row, ...]:
 
 def _built_row(row: Row, costs: list[Cost]) -> Row:
     channels, side = (*costs[-1].output, 1)[:2]
-    parameters = sum(cost.parameters for cost in costs) / 1e3
+    weights = sum(cost.weights for cost in costs) / 1024
     operations = sum(cost.multiply_adds for cost in costs) / 1e6
-    if row.thousands is None:
+    if row.kilos is None:
         return Row(row.name, row.modules, side, channels)
-    return Row(row.name, row.modules, side, channels, parameters, operations)
+    return Row(row.name, row.modules, side, channels, weights, operations)
 
 
 def differs(ours: float | None, printed: float | None) -> bool:
-    """Tell whether `ours` does not round to `printed` (2.7 is printed to a tenth)."""
+    """Tell whether `ours` is more than one unit away from `printed`; blanks equal blanks."""
     if ours is None or printed is None:
         return ours is not printed
-    return abs(ours - printed) > (0.5 if printed == int(printed) else 0.05)
+    return abs(ours - printed) > 1
 
 
 def table(variant: str) -> list[str]:
     """Return the lines of the comparison."""
-    head = f"{'layer':<20}{'output':>24}{'params, K':>20}{'multiply-adds, M':>20}"
+    head = f"{'layer':<20}{'output':>24}{'weights, K':>20}{'multiply-adds, M':>20}"
     lines = [f"variant {variant}: as built / as printed, * differs", head]
     for ours, printed in zip(built(variant), PRINTED, strict=True):
         output = _pair(_output(ours), _output(printed), _output(ours) != _output(printed))
         lines.append(
-            f"{ours.name:<20}{output:>24}{_figures(ours.thousands, printed.thousands):>20}"
+            f"{ours.name:<20}{output:>24}{_figures(ours.kilos, printed.kilos):>20}"
             f"{_figures(ours.millions, printed.millions):>20}"
         )
     return [*lines, _total(variant)]

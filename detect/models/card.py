@@ -84,7 +84,10 @@ def _are_names(value: object) -> bool:
 
 
 _CHECKS: dict[str, tuple[Any, str]] = {
-    "variant": (lambda value: value in VARIANTS, f"one of {', '.join(VARIANTS)}"),
+    "variant": (
+        lambda value: isinstance(value, str) and value in VARIANTS,
+        f"one of {', '.join(VARIANTS)}",
+    ),
     "width": (lambda value: _is_number(value) and value > 0, "a positive number"),
     "classes": (_are_names, "a list of different class names"),
     "input_size": (

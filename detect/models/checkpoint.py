@@ -6,7 +6,6 @@ A model is two files: NAME.safetensors (weights, without auxiliary classifiers) 
 
 import hashlib
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ def save_model(path: Path, model: RegionClassifier, card: ModelCard) -> None:
 
     Raises ValueError if `card` is not of this model; errors of files.replacing.
     """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path: expected a name ending in .safetensors, got {path}")
     _check_same(model, card)
     content = safetensors.torch.save(_portable(model))
     values = {KIND_KEY: KIND, **card.to_json(), HASH_KEY: hashlib.sha256(content).hexdigest()}
@@ -48,7 +49,7 @@ def _check_same(model: RegionClassifier, card: ModelCard) -> None:
         raise ValueError(f"card: (variant, width, classes) {described}, the model has {actual}")
     for name in ("mean", "std"):
         own = getattr(model, name)
-        if not torch.allclose(own.cpu(), torch.tensor(getattr(card, name))):
+        if not torch.allclose(own.cpu(), torch.tensor(getattr(card, name), dtype=own.dtype)):
             raise ValueError(f"card.{name}: {getattr(card, name)}, the model has {own.tolist()}")
 
 
@@ -181,11 +182,22 @@ def load_state(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no training state to resume from. Start without --resume.")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"{path}: not a complete training state ({type(error).__name__}). Delete it and "
-            "start again without --resume."
-        ) from error
+    state: dict[str, Any] = read_pickle(
+        path, "training state", "Delete it and start again without --resume."
+    )
     return state
+
+
+def read_pickle(path: Path, what: str, remedy: str) -> Any:
+    """Read a file of torch.save on the CPU, tensors and plain values only.
+
+    DataError saying that `path` is not a complete `what`, and the `remedy`.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # Bytes that are no pickle raise nearly anything.
+        raise DataError(
+            f"{path}: not a complete {what} ({type(error).__name__}). {remedy}"
+        ) from error

@@ -9,10 +9,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Cost:
-    """One module's output shape without the batch, its parameters and multiply-adds."""
+    """One module's output shape without the batch, its parameters and multiply-adds.
+
+    `weights`: the parameters without biases and without those of batch normalisation.
+    """
 
     output: tuple[int, ...]
     parameters: int
+    weights: int
     multiply_adds: int
 
 
@@ -36,7 +40,7 @@ def module_costs(network: nn.Module, input_shape: tuple[int, ...]) -> dict[str, 
         for handle in handles:
             handle.remove()
     return {
-        name: Cost(output, _parameters(modules[name]), _inside(name, leaves))
+        name: Cost(output, *_parameters(modules[name]), _inside(name, leaves))
         for name, output in outputs.items()
     }
 
@@ -64,8 +68,10 @@ def _recorder(
     return record
 
 
-def _parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _parameters(module: nn.Module) -> tuple[int, int]:
+    """Return the number of parameters and how many of them are weights."""
+    counts = [(parameter.numel(), parameter.ndim > 1) for parameter in module.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, is_weight in counts if is_weight)
 
 
 def _inside(name: str, leaves: dict[str, int]) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError
-from detect.models.checkpoint import find_weights, read_model
+from detect.models.checkpoint import find_weights, read_model, read_pickle
 from detect.models.googlenet import AUXILIARY
 from detect.models.region_classifier import RegionClassifier
 
@@ -92,13 +92,8 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict of tensors at `path`; DataError if it is none."""
     if not path.is_file():
         raise DataError(f"{path}: no such file. --init takes {_ACCEPTED}.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"{path}: not a complete PyTorch state dict ({type(error).__name__}). Copy or "
-            f"download it again; --init takes {_ACCEPTED}."
-        ) from error
+    remedy = f"Copy or download it again; --init takes {_ACCEPTED}."
+    state = read_pickle(path, "PyTorch state dict", remedy)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise DataError(f"{path}: not a state dict of tensors. --init takes {_ACCEPTED}.")
     return state

@@ -40,6 +40,12 @@ class RegionClassifier(nn.Module):
         self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32))
         self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32))
 
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean (3,) and std (3,), RGB in 0..255 units: what a ModelCard and crops need."""
+        mean, std = (tuple(round(v, 4) for v in t.tolist()) for t in (self.mean, self.std))
+        return mean, std
+
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """`crops` (N, 3, S, S) RGB 0..255, float32 or uint8 -> logits (N, num_classes + 1).
 
