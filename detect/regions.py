@@ -4,7 +4,7 @@ Frozen, checked once when made, with read-only arrays. Conventions: README.md, "
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ class Annotations:
 
     boxes: FloatArray
     labels: IntArray
-    difficult: BoolArray = field(default=None)  # type: ignore[assignment]
-    crowd: BoolArray = field(default=None)  # type: ignore[assignment]
-    areas: NDArray[np.float64] = field(default=None)  # type: ignore[assignment]
-    ids: IntArray = field(default=None)  # type: ignore[assignment]
+    difficult: BoolArray = None  # type: ignore[assignment]
+    crowd: BoolArray = None  # type: ignore[assignment]
+    areas: NDArray[np.float64] = None  # type: ignore[assignment]
+    ids: IntArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Fill defaults, check shapes, make the arrays read-only."""
@@ -149,7 +149,7 @@ class Proposals:
 
     def take(self, index: Sequence[int] | IntArray | BoolArray | slice) -> "Proposals":
         """Return the chosen boxes, in the order of `index`."""
-        chosen = (self.boxes[index], self.scores[index], self.sources[index])  # type: ignore[index]
+        chosen = (self.boxes[index], self.scores[index], self.sources[index])
         return Proposals(self.image_id, self.size, *chosen)
 
 
