@@ -51,6 +51,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """Tell whether `device` has matrix units for bfloat16."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # Since PyTorch 2.10; an older one computes in float32.
+    # Older PyTorch cannot tell, and then computes in float32.
     get_capabilities = getattr(torch.cpu, "get_capabilities", None)
     return bool(get_capabilities and get_capabilities().get("amx_bf16"))
