@@ -6,6 +6,7 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result: Any = group.main(arguments, prog_name="detect", standalone_mode=False)
     except BaseException as error:
         if "--debug" in arguments and not isinstance(error, SystemExit):
-            raise
+            traceback.print_exc()
         result = _explain(error)
     sys.exit(result if isinstance(result, int) else 0)
 

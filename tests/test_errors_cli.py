@@ -1,0 +1,135 @@
+"""Errors as a person meets them: one or two lines on stderr and the exit code of their kind."""
+
+import click
+import pytest
+
+import detect.cli
+from detect import errors
+from detect.cli import main, options
+
+
+def _fails(capsys, *arguments):
+    """Return the exit code and the text on stderr, which must be one or two lines."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Error: ")
+    assert printed.err.endswith("\n")
+    assert printed.err.count("\n") <= 2
+    return stop.value.code, printed.err
+
+
+@pytest.fixture
+def raising(monkeypatch):
+    """Return what makes `detect doctor` raise an error."""
+
+    def set_error(error):
+        @click.command("doctor")
+        @options.debug
+        def command():
+            raise error
+
+        monkeypatch.setattr(detect.cli.LazyGroup, "get_command", lambda *_: command)
+
+    return set_error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nonsense"], "Error: detect: No such command 'nonsense' (see detect --help)\n"),
+        (["--nonsense"], "Error: detect: No such option '--nonsense' (see detect --help)\n"),
+        (
+            ["run", "x", "--out", "y"],
+            "Error: detect run: Missing option '--model' (see detect run --help)\n",
+        ),
+        (
+            ["run", "--model", "m", "--out", "y"],
+            "Error: detect run: Missing argument 'DATA|IMAGE...' (see detect run --help)\n",
+        ),
+        (
+            ["run", "x", "--model", "m", "--out", "y", "--seed", "few"],
+            "Error: detect run: Invalid value for '--seed': 'few' is not a valid integer "
+            "(see detect run --help)\n",
+        ),
+    ],
+)
+def test_usage_errors_are_one_line_with_the_way_to_help(capsys, arguments, expected):
+    assert _fails(capsys, *arguments) == (2, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.DetectError, 1),
+        (errors.UsageError, 2),
+        (errors.EnvironmentProblem, 3),
+        (errors.DataError, 4),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(capsys, raising, kind, code):
+    raising(kind("labels.xml: not XML. Repair it."))
+    assert _fails(capsys, "doctor") == (code, "Error: labels.xml: not XML. Repair it.\n")
+
+
+def test_a_missing_path_is_a_data_error(capsys, tmp_path):
+    missing = tmp_path / "missing"
+    code, text = _fails(
+        capsys, "propose", str(missing), "--split", "s", "--out", str(tmp_path / "p")
+    )
+    assert code == 4
+    assert str(missing) in text
+
+
+def test_out_of_memory_is_the_environments_problem(capsys, raising):
+    raising(MemoryError())
+    code, text = _fails(capsys, "doctor")
+    assert code == 3
+    assert "out of memory" in text
+
+
+def test_ctrl_c_says_how_to_go_on(capsys, raising):
+    raising(KeyboardInterrupt())
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor"])
+    assert stop.value.code == 1
+    # The blank line is click's, to leave the line that shows ^C.
+    expected = "stopped. What was finished is kept: the same command with --resume goes on."
+    assert capsys.readouterr().err == f"\nError: {expected}\n"
+
+
+def test_a_bug_is_told_from_a_mistake_of_the_user(capsys, raising):
+    raising(ZeroDivisionError("division by zero"))
+    code, text = _fails(capsys, "doctor")
+    assert code == 1
+    assert (
+        text == "Error: ZeroDivisionError: division by zero. This is a bug: --debug shows where.\n"
+    )
+
+
+def test_debug_shows_the_traceback_before_the_error_and_keeps_the_exit_code(capsys, raising):
+    raising(errors.DataError("labels.xml: not XML."))
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor", "--debug"])
+    assert stop.value.code == 4
+    text = capsys.readouterr().err
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert "raise error\n" in text
+    assert text.endswith("Error: labels.xml: not XML.\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_and_version_are_no_errors(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_help_lists_every_command_with_its_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for name, (_, line) in detect.cli.COMMANDS.items():
+        assert f"{name} {line}" in text
