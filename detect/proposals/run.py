@@ -4,8 +4,8 @@ import importlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -117,21 +117,34 @@ def attempts(
 
     Raises EnvironmentProblem where the backend's package is not installed.
     """
+    if not samples:
+        return
     workers = min(workers, len(samples))
     if backend == "loky" and workers <= 1:
-        with _one_thread():
+        threads = cv2.getNumThreads()
+        try:
             yield from (attempt(propose, sample) for sample in samples)
+        finally:
+            cv2.setNumThreads(threads)
         return
     with parallel_config(backend=backend, n_jobs=workers, **_prepare(backend)):
-        tasks = (delayed(attempt)(propose, sample) for sample in samples)
-        pool = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
         try:
-            yield from pool(tasks)
+            yield from _in_parallel(propose, samples, backend)
         except BrokenProcessPool as error:
             raise EnvironmentProblem(
                 "a worker process was ended from outside, most likely for want of memory. "
                 "Use fewer --workers, and --resume to go on."
             ) from error
+
+
+def _in_parallel(propose: Propose, samples: Sequence[Sample], backend: str) -> Iterator[Outcome]:
+    """Yield in order; joblib cannot stream from Ray, which gets a part's images at a time."""
+    tasks = (delayed(attempt)(propose, sample) for sample in samples)
+    if backend != "ray":
+        yield from Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(tasks)
+        return
+    while some := list(islice(tasks, IMAGES_PER_PART)):
+        yield from Parallel(batch_size=1)(some)
 
 
 def _prepare(backend: str) -> dict[str, Any]:
@@ -150,14 +163,3 @@ def _prepare(backend: str) -> dict[str, Any]:
     else:
         imported.register_ray()
     return {}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run OpenCV in one thread, as workers do, and restore the number."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -137,6 +137,8 @@ def scores_by_rank(count: int) -> FloatArray:
 def find_boxes(image: Image, settings: Settings) -> FloatArray:
     """`image` (H, W, 3) -> distinct boxes (N, 4), in canonical order."""
     height, width = image.shape[:2]
+    if min(height, width) < settings.min_side:
+        return np.zeros((0, 4), np.float32)
     resized = _resize(image, settings.width)
     rectangles = np.asarray(_search(resized, settings), np.float64).reshape(-1, 4)
     boxes = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1)

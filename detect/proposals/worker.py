@@ -29,6 +29,7 @@ class Outcome:
 
 def attempt(propose: Propose, sample: Sample) -> Outcome:
     """Read the image of `sample` and propose; a bad image becomes the outcome's problem."""
+    cv2.setNumThreads(1)  # the workers share the cores
     try:
         image = read_pixels(sample)
     except DataError as error:
@@ -37,12 +38,11 @@ def attempt(propose: Propose, sample: Sample) -> Outcome:
 
 
 def start(parent: int) -> None:
-    """Prepare a worker process: one OpenCV thread, and an end to it when `parent` has gone.
+    """Prepare a worker process on this machine to end when `parent` has gone.
 
     loky's workers outlive a parent killed by SIGKILL for as long as five minutes otherwise.
     Ctrl-C is the parent's to handle: it reaches the whole group, and the parent ends its workers.
     """
-    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 

@@ -1,0 +1,201 @@
+"""Selective Search: the boxes, their order, the settings, images at the edges."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from builders import scene, texture
+
+from detect.boxes import areas, canonical_order, iou_matrix
+from detect.errors import EnvironmentProblem
+from detect.proposals.selective_search import (
+    COLOUR_SPACES,
+    PRESETS,
+    Settings,
+    find_boxes,
+    propose,
+    scores_by_rank,
+    segmentation_module,
+)
+from detect.regions import Image
+
+SMALL = Settings(width=160)
+
+
+def _scene(seed: int = 0) -> Image:
+    return scene(np.random.default_rng(seed), (120, 160), objects=3)[0]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_finds_the_objects_of_a_scene(preset: str) -> None:
+    image, truth, _ = scene(np.random.default_rng(3), (240, 320), objects=3)
+    boxes = find_boxes(image, replace(PRESETS[preset], width=160))
+    assert (iou_matrix(truth, boxes).max(axis=1) > 0.8).all()
+
+
+def test_a_square_is_found_at_its_place_in_pixels_of_the_original() -> None:
+    image = np.full((150, 400, 3), 40, np.uint8)
+    image[30:110, 220:300] = (230, 60, 60)
+    boxes = find_boxes(image, Settings(width=200))
+    truth = np.array([[220, 30, 300, 110]], np.float32)
+    assert iou_matrix(truth, boxes).max() > 0.9
+
+
+def test_doubled_superpixels_give_about_half_the_boxes() -> None:
+    image = texture(np.random.default_rng(1), (240, 320))
+    settings = (replace(PRESETS[name], width=300) for name in ("googlenet", "rcnn"))
+    few, many = (len(find_boxes(image, one)) for one in settings)
+    assert 0.35 < few / many < 0.6
+
+
+def test_quality_finds_every_box_of_its_fast_preset() -> None:
+    image = _scene()
+    fast = {tuple(box) for box in find_boxes(image, SMALL).tolist()}
+    quality = Settings(tuple(COLOUR_SPACES), (50, 100, 150, 300), width=160)
+    assert fast < {tuple(box) for box in find_boxes(image, quality).tolist()}
+
+
+def test_boxes_are_distinct_sorted_inside_and_large_enough() -> None:
+    boxes = find_boxes(_scene(), Settings(width=300, min_side=12))
+    assert len(np.unique(boxes, axis=0)) == len(boxes)
+    np.testing.assert_array_equal(canonical_order(boxes), np.arange(len(boxes)))
+    assert boxes.dtype == np.float32
+    assert boxes.min() >= 0
+    assert (boxes.max(axis=0) <= [160, 120, 160, 120]).all()
+    assert (boxes[:, 2:] - boxes[:, :2]).min() >= 12
+
+
+def test_the_smallest_side_only_removes() -> None:
+    every = find_boxes(_scene(), Settings(width=160, min_side=0))
+    large = find_boxes(_scene(), Settings(width=160, min_side=25))
+    expected = every[((every[:, 2:] - every[:, :2]) >= 25).all(axis=1)]
+    np.testing.assert_array_equal(large, expected)
+    assert 0 < len(large) < len(every)
+
+
+def test_the_image_is_not_modified() -> None:
+    image = _scene()
+    before = image.copy()
+    propose(image, "a", SMALL)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_the_same_bytes_whatever_ran_before_and_in_another_process() -> None:
+    image = np.ascontiguousarray(_scene()[:60, :80])
+    first = propose(image, "a", SMALL)
+    propose(_scene(5), "b", SMALL)  # moves the C library's rand(), which OpenCV orders by
+    again = propose(image, "a", SMALL)
+    assert first.boxes.tobytes() == again.boxes.tobytes()
+    code = (
+        "import sys, numpy as np\n"
+        "from detect.proposals.selective_search import Settings, propose\n"
+        "image = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(60, 80, 3)\n"
+        "sys.stdout.write(propose(image, 'a', Settings(width=160)).boxes.tobytes().hex())"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code], input=image.tobytes(), capture_output=True, check=True
+    )
+    assert other.stdout.decode() == first.boxes.tobytes().hex()
+
+
+@pytest.mark.parametrize(("image_id", "seed"), [("a", 1), ("b", 0)])
+def test_seed_and_image_id_change_the_order_alone(image_id: str, seed: int) -> None:
+    image = _scene()
+    one, other = propose(image, "a", SMALL), propose(image, image_id, SMALL, seed)
+    assert not np.array_equal(one.boxes, other.boxes)
+    for proposals in (one, other):
+        ordered = proposals.boxes[canonical_order(proposals.boxes)]
+        np.testing.assert_array_equal(ordered, find_boxes(image, SMALL))
+
+
+def test_a_negative_seed_is_a_seed() -> None:
+    assert len(propose(_scene(), "a", SMALL, seed=-1)) > 0
+
+
+def test_scores_fall_from_one_and_stay_above_zero() -> None:
+    proposals = propose(_scene(), "a", SMALL)
+    assert proposals.scores[0] == 1
+    assert (np.diff(proposals.scores) < 0).all()
+    assert proposals.scores[-1] == pytest.approx(1 / len(proposals), rel=1e-4)
+    assert set(proposals.sources) == {"selective-search"}
+    assert proposals.size == (120, 160)
+    np.testing.assert_allclose(scores_by_rank(4), [1, 0.75, 0.5, 0.25])
+    assert scores_by_rank(0).shape == (0,)
+
+
+def test_large_boxes_come_early_as_in_the_original() -> None:
+    sizes = areas(
+        propose(texture(np.random.default_rng(0), (240, 320)), "a", PRESETS["rcnn"]).boxes
+    )
+    half = len(sizes) // 2
+    assert sizes[:half].mean() > 2 * sizes[half:].mean()
+
+
+def test_a_flat_image_has_one_box_the_whole() -> None:
+    proposals = propose(np.full((90, 70, 3), 128, np.uint8), "flat", Settings())
+    np.testing.assert_array_equal(proposals.boxes, [[0, 0, 70, 90]])
+    np.testing.assert_array_equal(proposals.scores, [1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 9), (9, 300), (300, 9)])
+def test_an_image_below_the_smallest_side_has_none(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    proposals = propose(noise, "tiny", Settings())
+    assert proposals.boxes.shape == (0, 4)
+    assert proposals.size == size
+
+
+@pytest.mark.parametrize("size", [(12, 4600), (4600, 12), (40, 900), (900, 40)])
+def test_extreme_aspect_ratios(size: tuple[int, int]) -> None:
+    boxes = find_boxes(texture(np.random.default_rng(0), size), Settings(ks=(100,)))
+    assert len(boxes) > 0
+    height, width = size
+    assert (boxes.max(axis=0) <= [width, height, width, height]).all()
+
+
+def test_grey_images_have_boxes() -> None:
+    grey = np.repeat(_scene()[:, :, :1], 3, axis=2)
+    assert len(find_boxes(grey, SMALL)) > 20
+
+
+def test_normalised_red_and_green_by_hand() -> None:
+    image = np.array([[[100, 50, 50], [0, 0, 0], [10, 30, 60]]], np.uint8)
+    # 255 * 100/200 = 127.5 (to even), 255 * 50/200 = 63.75; grey .299 R + .587 G + .114 B
+    expected = [[[128, 64, 65], [0, 0, 0], [26, 76, 27]]]
+    np.testing.assert_array_equal(COLOUR_SPACES["rgi"](image), expected)
+
+
+@pytest.mark.parametrize("name", COLOUR_SPACES)
+def test_every_colour_space_alone_has_boxes(name: str) -> None:
+    assert len(find_boxes(_scene(), Settings((name,), width=160))) > 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"colour_spaces": ("rgb",)}, r"unknown \['rgb'\]; known: hsv, lab, rgi, hue, intensity"),
+        ({"strategies": ()}, "unknown empty list; known: colour"),
+        ({"ks": (0, 50)}, r"every k must be at least 1, got \[0, 50\]"),
+        ({"width": 1501}, "width must be 16 to 1500 px, got 1501"),
+        ({"sigma": 0.0}, "sigma must be above 0 px"),
+        ({"sigma": float("nan")}, "sigma must be above 0 px"),
+        ({"min_side": -1.0}, "min_side at least 0 px"),
+    ],
+)
+def test_bad_settings(settings: dict[str, object], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Settings(**settings)  # type: ignore[arg-type]
+
+
+def test_the_wrong_opencv_is_named_with_the_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What opencv-python-headless, installed over the contrib build, leaves of it.
+    monkeypatch.delattr(cv2.ximgproc.segmentation, "createSelectiveSearchSegmentation")
+    with pytest.raises(EnvironmentProblem) as caught:
+        segmentation_module()
+    lines = str(caught.value).splitlines()
+    assert "has no Selective Search" in lines[0]
+    repair = "pip install --force-reinstall --no-deps opencv-contrib-python-headless"
+    assert lines[1] == f"Repair: {repair}"
