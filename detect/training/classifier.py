@@ -132,8 +132,13 @@ class RegionTask:
         )
 
 
-def build_model(recipe: ClassifierRecipe, num_classes: int) -> RegionClassifier:
-    """Return a network with the recipe's initial weights: drawn from its seed, or `init`'s."""
+def build_model(
+    recipe: ClassifierRecipe, num_classes: int, show: Callable[[str], None]
+) -> tuple[RegionClassifier, ClassifierRecipe]:
+    """Return a network with the recipe's initial weights, drawn from its seed or `init`'s.
+
+    The recipe comes back with the mean and std of the network: those `init` was trained with.
+    """
     torch.manual_seed(recipe.seed)
     model = recipe.model
     network = RegionClassifier(
@@ -144,9 +149,13 @@ def build_model(recipe: ClassifierRecipe, num_classes: int) -> RegionClassifier:
         std=model.std,
         dropout=model.dropout,
     )
-    if recipe.init:
-        initialise(network, recipe.init)
-    return network
+    if not recipe.init:
+        return network, recipe
+    show(str(initialise(network, recipe.init)))
+    mean, std = network.normalisation
+    return network, recipe.model_copy(
+        update={"model": model.model_copy(update={"mean": mean, "std": std})}
+    )
 
 
 def train_classifier(
@@ -167,11 +176,12 @@ def train_classifier(
     Returns the figures of `best` on the whole validation split, empty without one. Raises
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
+    network, recipe = build_model(recipe, len(classes), show)
     task = RegionTask(recipe, data, classes, folder, device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
     settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, workers)
-    trainer = Trainer(build_model(recipe, len(classes)), task, settings, folder, device, show)
+    trainer = Trainer(network, task, settings, folder, device, show)
     if resume and folder.state.exists():
         trainer.resume()
     trainer.run()

@@ -136,6 +136,18 @@ def test_resuming_another_recipe_is_refused(
     assert "it has 'steps = 8', now 'steps = 9'" in capsys.readouterr().err
 
 
+def test_weights_of_another_run_begin_a_training_with_their_normalisation(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = ["--set", "model.mean=[100.0, 110.0, 120.0]", "--set", "optimizer.steps=1"]
+    assert call(*arguments, "--out", tmp_path / "first", *grey) == 0
+    again = ["--init", tmp_path / "first", "--set", "optimizer.steps=1"]
+    assert call(*arguments, "--out", tmp_path / "second", *again) == 0
+    assert "layers copied" in capsys.readouterr().err
+    card = json.loads((tmp_path / "second/weights/best.json").read_text())
+    assert card["mean"] == [100.0, 110.0, 120.0]
+
+
 @pytest.mark.parametrize(
     ("extra", "code", "message"),
     [
