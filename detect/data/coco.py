@@ -36,13 +36,13 @@ def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
         for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
     }
     name, list_path, own = find_list(root, split, lists)
-    skipping = Skipping(skip_bad)
     if own:
+        skipping = Skipping(skip_bad)
         content = parse(list_path, skipping)
         listed = tuple(content.images)
     else:
         listed = read_ids(list_path)
-        content = _holding(listed, list_path, list(lists.values()), skipping)
+        content, skipping = _holding(listed, list_path, list(lists.values()), skip_bad)
     own_name = content.path.stem.removeprefix(_PREFIX)
     folders = (root / "images", root / "images" / own_name, root)
 
@@ -71,15 +71,19 @@ def read_annotations(path: Path) -> Dataset:
 
 
 def _holding(
-    ids: tuple[str, ...], list_path: Path, files: list[Path], skipping: Skipping
-) -> CocoJson:
-    """Return the first of `files` that holds all `ids`; DataError naming an id otherwise."""
+    ids: tuple[str, ...], list_path: Path, files: list[Path], skip_bad: bool
+) -> tuple[CocoJson, Skipping]:
+    """Return the first of `files` that holds all `ids`, with what reading it left out.
+
+    DataError naming an id where there is none.
+    """
     lacking = "; there is none"
     for path in files:
+        skipping = Skipping(skip_bad)
         content = parse(path, skipping)
         missing = [image_id for image_id in ids if image_id not in content.images]
         if not missing:
-            return content
+            return content, skipping
         lacking = f"; {path.name} has no image {missing[0]}{nearest(missing[0], content.images)}"
     raise DataError(
         f"{list_path}: expected COCO image ids, all of one annotations/{_PREFIX}*.json{lacking}."

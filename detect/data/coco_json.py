@@ -53,7 +53,14 @@ def number(record: Record, key: str, what: str, path: Path, default: float | Non
 
 def is_number(value: Any) -> bool:
     """Tell whether `value` is a finite JSON number (true and false are none)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else is_id(value)
+
+
+def is_id(value: Any) -> bool:
+    """Tell whether `value` is a whole JSON number that fits 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _load(path: Path) -> Record:
@@ -79,10 +86,10 @@ def _records(content: Record, key: str, path: Path) -> list[Record]:
 
 
 def _category_id(record: Record, path: Path) -> int:
-    value = record.get("id")
-    if not isinstance(value, int) or isinstance(value, bool):
+    value: Any = record.get("id")
+    if not is_id(value):
         raise DataError(f"{path}: a category's id must be a whole number, got {value!r}.")
-    return value
+    return int(value)
 
 
 def _images(records: list[Record], path: Path) -> dict[str, Record]:
@@ -113,8 +120,8 @@ def _grouped(
     grouped: dict[str, list[Record]] = defaultdict(list)
     seen: set[int] = set()
     for record in records:
-        annotation_id = record.get("id")
-        if not isinstance(annotation_id, int) or isinstance(annotation_id, bool):
+        annotation_id: Any = record.get("id")
+        if not is_id(annotation_id):
             raise DataError(
                 f"{path}: an annotation's id must be a whole number, got {annotation_id!r}."
             )

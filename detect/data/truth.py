@@ -22,10 +22,12 @@ def check_boxes(
 
     `describe` names object i as the file has it. A `size` of (0, 0) is unknown: not checked.
     """
-    if not np.isfinite(boxes).all():
-        first = int(np.argmin(np.isfinite(boxes).all(axis=1)))
-        raise DataError(f"{path}: {describe(first)} has a coordinate that is no finite number.")
-    flat = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    with np.errstate(over="ignore"):
+        stored = boxes.astype(np.float32)
+    if not np.isfinite(stored).all():
+        first = int(np.argmin(np.isfinite(stored).all(axis=1)))
+        raise DataError(f"{path}: {describe(first)} is no finite box. {SKIP_HINT}")
+    flat = (stored[:, 2:] <= stored[:, :2]).any(axis=1)
     if flat.any():
         where = describe(int(np.argmax(flat)))
         raise DataError(
