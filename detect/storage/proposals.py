@@ -33,6 +33,7 @@ SCHEMA = pa.schema(_COLUMNS)
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
 IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
+_AGAIN = "Delete it and make it again: detect propose --resume."
 _PART_NAME = re.compile(r"part-\d{5,}\.parquet")
 
 
@@ -62,7 +63,9 @@ def writing(path: Path, recipe: Recipe) -> Iterator[ProposalWriter]:
     metadata = {RECIPE_KEY: json.dumps(recipe, sort_keys=True).encode()}
     with replacing(path) as temporary:
         schema = SCHEMA.with_metadata(metadata)
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as parquet:
+        with pq.ParquetWriter(
+            temporary, schema, compression="zstd", write_page_checksum=True
+        ) as parquet:
             writer = ProposalWriter(parquet)
             yield writer
             writer.flush()
@@ -194,7 +197,9 @@ class ProposalFile:
         try:
             return _proposals(self._group[1], row)
         except (ValueError, TypeError) as error:
-            raise DataError(f"{part}: image number {row} of row group {group}: {error}.") from error
+            raise DataError(
+                f"{part}: image number {row} of row group {group}: {error}. {_AGAIN}"
+            ) from error
 
 
 def _table(rows: Sequence[Proposals]) -> pa.Table:
@@ -233,7 +238,9 @@ def _proposals(table: pa.Table, row: int) -> Proposals:
 def _open(path: Path) -> pq.ParquetFile:
     if not path.exists():
         raise DataError(f"{path}: no such proposals. Make them with detect propose or import.")
-    parquet: pq.ParquetFile = _guard(path, lambda: pq.ParquetFile(path))
+    parquet: pq.ParquetFile = _guard(
+        path, lambda: pq.ParquetFile(path, page_checksum_verification=True)
+    )
     if not parquet.schema_arrow.equals(SCHEMA):
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
@@ -259,7 +266,4 @@ def _guard(path: Path, read: Any) -> Any:
         return read()
     except (pa.ArrowException, OSError) as error:
         first_line = str(error).partition("\n")[0][:200]
-        raise DataError(
-            f"{path}: not a readable Parquet file ({first_line}). "
-            "Delete it and make it again: detect propose --resume."
-        ) from error
+        raise DataError(f"{path}: not a readable Parquet file ({first_line}). {_AGAIN}") from error

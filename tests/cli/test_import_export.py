@@ -1,0 +1,131 @@
+"""`detect import` and `detect export` as they are typed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import save_image, texture, write_coco, write_voc
+
+from detect.cli import main
+from detect.regions import Proposals
+from detect.storage.proposals import ProposalFile, write_proposals
+
+
+@pytest.fixture(scope="module")
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a VOC set with test_000 and test_001 of 128 x 96 px."""
+    return write_voc(tmp_path_factory.mktemp("data") / "voc")
+
+
+def _detect(
+    capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0
+) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(list(map(str, arguments)))
+    output = capsys.readouterr()
+    assert stop.value.code == code, output.err
+    return output.out, output.err
+
+
+def _proposals(image_id: str) -> Proposals:
+    boxes = np.array([[1.5, 2, 30.25, 40], [0, 0, 128, 96]], np.float32)
+    return Proposals(image_id, (96, 128), boxes, np.array([0.75, 0.1]), np.array(["one", "two"]))
+
+
+@pytest.mark.parametrize("extension", ["json", "npz"])
+@pytest.mark.parametrize("target", ["back", "back.parquet"])
+def test_out_and_back(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str], extension: str, target: str
+) -> None:
+    written = [_proposals("test_000"), _proposals("test_001")]
+    write_proposals(tmp_path / "p.parquet", written, {"method": "x"})
+    foreign, back = tmp_path / f"boxes.{extension}", tmp_path / target
+    out, _ = _detect(capsys, "export", tmp_path / "p.parquet", "--out", foreign)
+    assert out == f"2 images: {foreign}\n"
+    out, error = _detect(capsys, "import", foreign, "--data", voc, "--split", "test", "--out", back)
+    assert (out, error) == (f"2 images, 4 boxes: {back}\n", "")
+    for one, other in zip(written, ProposalFile(back), strict=True):
+        assert one.image_id == other.image_id
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        sources = one.sources.tolist() if extension == "json" else ["imported"] * 2
+        assert other.sources.tolist() == sources
+
+
+def test_source_and_recipe(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "b.npz", test_001=np.array([[11, 21, 30, 60]]))
+    arguments = ("import", tmp_path / "b.npz", "--data", voc, "--split", "test")
+    named = ("--source", "edge-boxes", "--coordinates", "voc")
+    _, error = _detect(capsys, *arguments, "--out", tmp_path / "p", *named)
+    assert error == "Warning: 1 of 2 images have no box.\n"
+    stored = ProposalFile(tmp_path / "p")
+    assert stored.image_ids == ("test_000", "test_001")
+    assert len(stored.read("test_000")) == 0
+    np.testing.assert_array_equal(stored.read("test_001").boxes, [[10, 20, 30, 60]])
+    assert stored.read("test_001").sources.tolist() == ["edge-boxes"]
+    assert stored.recipe["method"] == "import"
+    assert stored.recipe["parameters"] == {"source": "edge-boxes", "coordinates": "voc"}
+    assert (stored.recipe["images"], len(stored.recipe["file"])) == (2, 16)
+    _, error = _detect(capsys, *arguments, "--out", tmp_path / "p", code=2)
+    assert "exists already" in error
+    _detect(capsys, *arguments, "--out", tmp_path / "p", "--exist-ok")
+    assert ProposalFile(tmp_path / "p").recipe["parameters"]["coordinates"] == "xyxy"
+
+
+def test_numbers_as_coco_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_coco(tmp_path / "coco")
+    images = json.loads((root / "annotations/instances_test.json").read_text())["images"]
+    ids = [image["id"] for image in images]
+    results = [{"image_id": ids[0], "bbox": [1, 2, 30, 40], "score": 2, "category_id": 3}]
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    _detect(
+        capsys, "import", tmp_path / "r.json", "--data", root, "--split", "test",
+        "--out", tmp_path / "p.parquet",
+    )  # fmt: skip
+    _detect(capsys, "export", tmp_path / "p.parquet", "--out", tmp_path / "back.json")
+    (entry,) = json.loads((tmp_path / "back.json").read_text())
+    assert entry == {
+        "image_id": ids[0], "category_id": 1, "bbox": [1, 2, 30, 40], "score": 2,
+        "source": "imported",
+    }  # fmt: skip
+
+
+def test_a_plain_folder_has_its_sizes_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_image(tmp_path / "images" / "a.png", texture(np.random.default_rng(0), (20, 30)))
+    np.savez(tmp_path / "b.npz", a=np.array([[0, 0, 99, 99], [50, 0, 60, 9]]))
+    _, error = _detect(
+        capsys, "import", tmp_path / "b.npz", "--data", tmp_path / "images",
+        "--out", tmp_path / "p.parquet",
+    )  # fmt: skip
+    assert error == "Warning: 1 boxes lie outside their image: left out.\n"
+    (proposals,) = ProposalFile(tmp_path / "p.parquet")
+    assert proposals.size == (20, 30)
+    np.testing.assert_array_equal(proposals.boxes, [[0, 0, 30, 20]])
+
+
+def test_what_cannot_be_imported(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = ("--data", voc, "--split", "test", "--out", tmp_path / "p")
+    _, error = _detect(capsys, "import", tmp_path / "none.npz", *rest, code=4)
+    assert "none.npz: no such file. Expected COCO results (.json) or .npz." in error
+    (tmp_path / "boxes.mat").write_text("x")
+    _, error = _detect(capsys, "import", tmp_path / "boxes.mat", *rest, code=4)
+    assert "boxes.mat: unknown format" in error
+    (tmp_path / "b.json").write_text('[{"image_id": "other", "bbox": [0, 0, 9, 9], "score": 1}]')
+    _, error = _detect(capsys, "import", tmp_path / "b.json", *rest, code=4)
+    assert f"b.json: 1 of 1 images are not in split test of {voc}, the first other." in error
+    _, error = _detect(capsys, "import", tmp_path / "b.json", *rest, "--coordinates", "voc", code=2)
+    assert "--coordinates is for .npz files" in error
+    assert not (tmp_path / "p").exists()
+
+
+def test_what_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.csv", code=2)
+    assert "expected a name ending in .json (COCO results) or .npz." in error
+    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.json", code=4)
+    assert "no such proposals" in error
+    assert list(tmp_path.iterdir()) == []

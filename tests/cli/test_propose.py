@@ -1,0 +1,295 @@
+"""`detect propose` as it is typed: files, messages, exit codes, interruptions."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import SHARED, needs_shared, save_image, texture, write_voc
+
+from detect.cli import main
+from detect.cli import propose as command
+from detect.proposals import run, selective_search
+from detect.storage.proposals import ProposalFile
+
+FAST = ("--width", "48", "--k", "50", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a VOC set with 3 train and 2 test images."""
+    return write_voc(tmp_path_factory.mktemp("data") / "voc")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a plain folder of 100 images."""
+    root, rng = tmp_path_factory.mktemp("plain"), np.random.default_rng(0)
+    for number in range(100):
+        save_image(root / f"{number:03d}.png", texture(rng, (48, 64)))
+    return root
+
+
+def _detect(
+    capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0
+) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["propose", *map(str, arguments)])
+    output = capsys.readouterr()
+    assert stop.value.code == code, output.err
+    return output.out, output.err
+
+
+def _error(capsys: pytest.CaptureFixture[str], code: int, *arguments: object) -> str:
+    _, error = _detect(capsys, *arguments, code=code)
+    assert error.count("\n") <= 2
+    return error
+
+
+def _bytes(path: Path) -> dict[str, bytes]:
+    return {part.name: part.read_bytes() for part in path.iterdir()}
+
+
+def test_the_choices_are_those_of_the_code() -> None:
+    assert tuple(selective_search.PRESETS) == command.PRESETS
+    assert tuple(selective_search.COLOUR_SPACES) == command.COLOUR_SPACES
+    assert tuple(selective_search.STRATEGIES) == command.STRATEGIES
+    (option,) = [one for one in command.command.params if one.name == "backend"]
+    assert tuple(option.type.choices) == tuple(run.BACKENDS)  # type: ignore[attr-defined]
+
+
+def test_a_folder_of_parts(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, error = _detect(capsys, voc, "--split", "train", "--out", tmp_path / "p", *FAST)
+    stored = ProposalFile(tmp_path / "p")
+    boxes = sum(map(len, stored))
+    assert out == f"3 images, {boxes} boxes, {boxes / 3:.0f} an image: {tmp_path / 'p'}\n"
+    assert "propose 3/3" in error
+    assert stored.image_ids == ("train_000", "train_001", "train_002")
+    assert stored.read("train_000").size == (96, 128)
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["part-00000.parquet"]
+
+
+def test_the_recipe_says_what_decides_the_boxes(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--preset", "googlenet", "--width", 64, "--seed", 3, "--min-side", 12)
+    chosen = ("--colour-space", "rgi", "--strategy", "size", "--strategy", "fill")
+    _detect(capsys, voc, "--split", "test", "--out", tmp_path / "p", *options, *chosen)
+    recipe = ProposalFile(tmp_path / "p").recipe
+    assert recipe.pop("opencv")
+    assert re.fullmatch("[0-9a-f]{16}", recipe.pop("data"))
+    assert recipe == {
+        "method": "selective-search",
+        "images": 2,
+        "parameters": {
+            "colour_spaces": ["rgi"],
+            "ks": [100, 200],
+            "strategies": ["size", "fill"],
+            "sigma": 0.8,
+            "width": 64,
+            "min_side": 12.0,
+            "seed": 3,
+        },
+    }
+
+
+def test_the_same_bytes_for_workers_shards_and_a_single_file(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _detect(capsys, folder, "--out", tmp_path / "one", *FAST)
+    _detect(capsys, folder, "--out", tmp_path / "two", *FAST, "--workers", 2)
+    for shard in ("2/2", "1/2"):
+        _detect(capsys, folder, "--out", tmp_path / "shards", *FAST, "--shard", shard)
+    assert len(_bytes(tmp_path / "one")) == 2
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two") == _bytes(tmp_path / "shards")
+    _detect(capsys, folder, "--out", tmp_path / "single.parquet", *FAST)
+    single = ProposalFile(tmp_path / "single.parquet")
+    for one, other in zip(ProposalFile(tmp_path / "one"), single, strict=True):
+        assert one.boxes.tobytes() == other.boxes.tobytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "one", "shards", "single.parquet", "two",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["p", "p.parquet"])
+def test_a_second_time_needs_resume_or_exist_ok(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = tmp_path / name
+    arguments = (voc, "--split", "test", "--out", out, *FAST)
+    _detect(capsys, *arguments)
+    before = ProposalFile(out).recipe
+    error = _error(capsys, 2, *arguments)
+    assert error.startswith(f"Error: --out {out} exists already. Choose another, or add --resume")
+    _detect(capsys, *arguments, "--resume")
+    error = _error(capsys, 4, *arguments, "--resume", "--seed", 1)
+    assert "different recipes: parameters.seed 0 and 1. They never mix" in error
+    assert ProposalFile(out).recipe == before
+    _detect(capsys, *arguments, "--exist-ok", "--seed", 1)
+    assert ProposalFile(out).recipe["parameters"]["seed"] == 1
+
+
+def test_a_finished_file_is_left_alone(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (voc, "--split", "test", "--out", tmp_path / "p.parquet", *FAST)
+    _detect(capsys, *arguments)
+    out, _ = _detect(capsys, *arguments, "--resume")
+    assert out == f"{tmp_path / 'p.parquet'} is complete; nothing left to do.\n"
+
+
+def test_a_shard_minds_its_own_parts(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (folder, "--out", tmp_path / "p", *FAST)
+    _detect(capsys, *arguments, "--shard", "1/2")
+    error = _error(capsys, 2, *arguments, "--shard", "1/2")
+    assert "part-00000.parquet exists already" in error
+    error = _error(capsys, 4, *arguments, "--shard", "2/2", "--seed", 9)
+    assert "parameters.seed 0 and 9" in error
+    _detect(capsys, *arguments, "--shard", "2/2")
+    assert len(ProposalFile(tmp_path / "p")) == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--shard", "3/2"), "--shard 3/2: expected I/N with I from 1 to N, such as 1/4."),
+        (("--shard", "half"), "--shard half: expected I/N"),
+        (("--width", "4"), "detect propose: width must be 16 to 1500 px, got 4."),
+        (("--k", "0"), "every k must be at least 1, got [0]"),
+        (("--sigma", "nan"), "sigma must be above 0 px"),
+        (("--preset", "fast"), "Invalid value for '--preset': 'fast' is not one of"),
+        (("--method", "edges"), "Invalid value for '--method'"),
+    ],
+)
+def test_bad_options(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...], text: str,
+) -> None:  # fmt: skip
+    error = _error(capsys, 2, voc, "--split", "test", "--out", tmp_path / "p", *options)
+    assert text in error
+    assert not (tmp_path / "p").exists()
+
+
+def test_missing_out_and_a_shard_of_one_file(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--out is missing" in _error(capsys, 2, voc, "--split", "test")
+    out = ("--out", tmp_path / "p.parquet", "--shard", "1/2")
+    assert "--shard needs a folder" in _error(capsys, 2, voc, "--split", "test", *out)
+
+
+def test_paths_and_splits_that_are_none(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no such folder" in _error(capsys, 4, tmp_path / "none", "--out", tmp_path / "p")
+    _error(capsys, 4, voc, "--split", "nosplit", "--out", tmp_path / "p")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "notes.txt").write_text("mine")
+    error = _error(capsys, 4, voc, "--split", "test", "--out", tmp_path / "p", "--exist-ok", *FAST)
+    assert "expected only part-NNNNN.parquet, found notes.txt" in error
+    assert (tmp_path / "p" / "notes.txt").read_text() == "mine"
+
+
+def test_a_truncated_image(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = shutil.copytree(voc, tmp_path / "voc")
+    image = next((root / "JPEGImages").glob("test_001.*"))
+    image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+    arguments = (root, "--split", "test", "--out", tmp_path / "p", *FAST)
+    assert image.name in _error(capsys, 4, *arguments)
+    assert not (tmp_path / "p").exists()
+    out, error = _detect(capsys, *arguments, "--skip-bad")
+    assert out.startswith("1 images, ")
+    assert image.name in error
+    assert error.endswith("Warning: 1 images skipped (--skip-bad).\n")
+    assert ProposalFile(tmp_path / "p").image_ids == ("test_000",)
+    # Without --skip-bad the part lacks an image: it is made again, not taken for complete.
+    assert image.name in _error(capsys, 4, *arguments, "--resume")
+
+
+def test_dry_run_prints_hours_memory_and_disk(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    out, _ = _detect(capsys, folder, "--dry-run", "--width", 64, "--workers", 2)
+    assert re.search(r"Timed 4 of 100 images: \d\.\d\d s and \d+ boxes an image", out)
+    text = r"All 100 with 2 workers: \d+\.\d\d hours, \d+\.\d GB of memory, \d+\.\d MB on disk"
+    assert re.search(text, out)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _processes(parent: int) -> set[int]:
+    """Return the living children of `parent`, from /proc."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[1] == str(parent) and fields[0] != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:1]
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGKILL, -9)])
+def test_interrupted_and_resumed(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    """Neither Ctrl-C nor kill -9 leaves half a file or a process, and --resume loses nothing."""
+    slow = (str(folder), "--width", "96", "--k", "50")
+    arguments = [*slow, "--out", str(tmp_path / "p")]
+    program = "import sys; from detect.cli import main; main(['propose', *sys.argv[1:]])"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments, "--workers", "2"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    first = tmp_path / "p" / "part-00000.parquet"
+    while not first.exists() and running.poll() is None:
+        time.sleep(0.005)
+    children = _processes(running.pid)
+    os.killpg(running.pid, number) if number == signal.SIGINT else running.kill()
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == code, error
+    if number == signal.SIGINT:
+        assert error.endswith(
+            "Error: stopped. What was finished is kept: the same command with --resume goes on.\n"
+        )
+    deadline = time.monotonic() + 30
+    while any(map(_is_alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert children
+    assert not any(map(_is_alive, children))
+    kept = first.stat().st_mtime_ns
+    assert [path.name for path in (tmp_path / "p").iterdir()] == [first.name]
+    _detect(capsys, *arguments, "--workers", "1", "--resume")
+    assert first.stat().st_mtime_ns == kept
+    _detect(capsys, *slow, "--out", tmp_path / "whole", "--workers", "1")
+    assert _bytes(tmp_path / "p") == _bytes(tmp_path / "whole")
+
+
+@needs_shared
+def test_real_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = (SHARED / "bccd/ImageSets/Main/val.txt").read_text().split()[:2]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    _detect(
+        capsys, SHARED / "bccd", "--split", tmp_path / "ids.txt", "--out", tmp_path / "p",
+        "--preset", "googlenet",
+    )  # fmt: skip
+    assert 300 < np.mean([len(one) for one in ProposalFile(tmp_path / "p")]) < 1500
