@@ -31,6 +31,8 @@ EXTENSIONS = frozenset(
 # It warns above and raises above twice that; here the warning is an error too, in every thread.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 warnings.filterwarnings("error", category=Pillow.DecompressionBombWarning)
+# Of a sound image whose EXIF is broken: nothing to do about it, and it names no file.
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 _BOMBS = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
 
 # Readers written in C or plain Python only; not EPS, which would start Ghostscript.
