@@ -92,7 +92,7 @@ def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:
     return folder
 
 
-def describe_environment(*, device: str, seed: int, data_hash: str) -> dict[str, Any]:
+def describe_environment(device: str, seed: int, data_hash: str) -> dict[str, Any]:
     """Return what environment.json holds; no host name, no path."""
     return {
         "git": _git_commit(),

@@ -7,6 +7,7 @@ import click
 from click.core import ParameterSource
 
 from detect.cli import options
+from detect.cli.skipping import warn_skipped
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ def _open(given: dict[str, Any]) -> "Dataset":
     if given["annotations"]:
         return data.open_annotations(given["annotations"])
     dataset = data.open_dataset(given["data"], given["split"], skip_bad=given["skip_bad"])
-    if dataset.skipped:
-        for line in dataset.skipped:
-            click.echo(f"Skipped: {line}", err=True)
-        click.echo(f"Warning: {len(dataset.skipped)} images skipped (--skip-bad).", err=True)
+    warn_skipped(dataset.skipped)
     return dataset
 
 

@@ -12,6 +12,7 @@ import cv2
 
 from detect.cli import options
 from detect.cli.progress import track
+from detect.cli.skipping import warn_skipped
 from detect.data import data_hash
 from detect.errors import UsageError
 from detect.proposals.estimate import measure
@@ -129,10 +130,7 @@ def _propose(job: Job, parts: Sequence[Part], recipe: dict[str, Any]) -> None:
 
 
 def _say(job: Job, images: int, boxes: int, skipped: Sequence[str]) -> None:
-    for line in skipped:
-        click.echo(line, err=True)
-    if skipped:
-        click.echo(f"Warning: {len(skipped)} images skipped (--skip-bad).", err=True)
+    warn_skipped(skipped)
     per_image = boxes / max(images, 1)
     click.echo(f"{images} images, {boxes} boxes, {per_image:.0f} an image: {job.out}")
 

@@ -1,7 +1,6 @@
 """`detect run`: detections in a data set or in images, and pictures of them."""
 
 import dataclasses
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 from detect.cli import options
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
+from detect.cli.skipping import warn, warn_skipped
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
     with closing(detector.stream(pairs)) as stream:
         for image, found in track(stream, len(left), "detecting"):
             results.add(image, found)
-    _say_skipped(bad)
+    warn_skipped(bad)
     click.echo(results.finish())
 
 
@@ -217,7 +217,7 @@ def _open(
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]
     if unknown:
-        _warn(f"the model does not know {', '.join(unknown)}: no detections of these classes.")
+        warn(f"the model does not know {', '.join(unknown)}: no detections of these classes.")
     ids = dataset.category_ids if dataset.annotated else range(1, len(detector.classes) + 1)
     named = dataclasses.replace(dataset, classes=detector.classes, category_ids=tuple(ids))
     return named, detector
@@ -234,16 +234,5 @@ def _open_images(chosen: Chosen) -> "Dataset":
         dataset = open_dataset(first, chosen.split, skip_bad=chosen.skip_bad)
     else:
         dataset = open_images(chosen.images)
-    _say_skipped(dataset.skipped)
+    warn_skipped(dataset.skipped)
     return dataset
-
-
-def _say_skipped(reasons: Sequence[str]) -> None:
-    for reason in reasons:
-        _warn(f"left out: {reason}")
-    if reasons:
-        _warn(f"{len(reasons)} left out in all.")
-
-
-def _warn(text: str) -> None:
-    click.echo(f"Warning: {text}", err=True)

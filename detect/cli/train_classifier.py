@@ -1,35 +1,70 @@
 """`detect train-classifier`: GoogLeNet on the regions of an annotated split."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from detect.cli import options
 from detect.cli.progress import track
+from detect.cli.skipping import warn_skipped
 from detect.config import ClassifierRecipe, load_recipe, to_toml
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
+    from detect.regions import Dataset
+    from detect.runs import RunFolder
     from detect.training.classifier import Validation
+    from detect.training.region_data import RegionData
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The options of one call."""
+
+    data: Path
+    split: str
+    proposals: Path
+    config: Path
+    val_split: str | None
+    val_proposals: Path | None
+    changes: tuple[str, ...]
+    init: str | None
+    batch_size: str
+    out: Path | None
+    resume: bool
+    exist_ok: bool
+    skip_bad: bool
+    device: str
+    seed: int | None
+    threads: int
 
 
 @click.command("train-classifier")
 @click.argument("data", type=options.PATH)
 @click.option("--split", required=True, metavar="NAME|FILE", help="The split to train on.")
-@click.option("--proposals", required=True, type=options.PATH, help="Proposals of that split.")
-@click.option("--config", required=True, type=options.PATH, help="The recipe, a TOML file.")
+@click.option(
+    "--proposals", required=True, type=options.PATH, metavar="P", help="Proposals of that split."
+)
+@click.option(
+    "--config", required=True, type=options.PATH, metavar="C", help="The recipe, a TOML file."
+)
 @click.option("--val-split", metavar="NAME|FILE", help="The split to validate on.")
-@click.option("--val-proposals", type=options.PATH, help="Proposals of --val-split.")
+@click.option("--val-proposals", type=options.PATH, metavar="Q", help="Proposals of that split.")
 @click.option(
     "--set", "changes", multiple=True, metavar="A.B=3", help="Change a value of the recipe."
 )
-@click.option("--init", help="Begin from weights: a run, a weight file, or imagenet.")
+@click.option(
+    "--init", metavar="FILE|imagenet", help="Begin from weights: a run, torchvision's, or a fetch."
+)
 @click.option(
     "--batch-size",
     default="auto",
     show_default=True,
+    metavar="N|auto",
     help="Regions a step; auto: the recipe's, in pieces when memory runs out.",
 )
 @options.out("Run folder. [default: runs/train-classifier/NAME]", required=False)
@@ -38,138 +73,119 @@ if TYPE_CHECKING:
 @options.skip_bad
 @options.device
 @click.option("--seed", type=int, help="Of every random choice. [default: the recipe's]")
-@options.workers
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that cut crops ahead; more where a GPU waits for them.",
+)
 @options.debug
-def command(
-    data: Path,
-    split: str,
-    proposals: Path,
-    config: Path,
-    val_split: str | None,
-    val_proposals: Path | None,
-    changes: tuple[str, ...],
-    init: str | None,
-    batch_size: str,
-    out: Path | None,
-    resume: bool,
-    exist_ok: bool,
-    skip_bad: bool,
-    device: str,
-    seed: int | None,
-    workers: int | None,
-) -> None:
+def command(**given: Any) -> None:
     """Train GoogLeNet to tell the objects of DATA from its background.
 
     --resume goes on with an interrupted run in --out and ends with the same weights.
     """
-    if (val_split is None) != (val_proposals is None):
+    chosen = Chosen(**given)
+    if (chosen.val_split is None) != (chosen.val_proposals is None):
         raise UsageError("--val-split and --val-proposals go together: give both or neither.")
-    if resume and out is None:
+    if chosen.resume and chosen.out is None:
         raise UsageError("--resume needs --out, the folder of the interrupted run.")
-    changes = (*changes, *_as_changes(init, batch_size, seed))
-    recipe = load_recipe(ClassifierRecipe, config, changes)
-    _train(
-        recipe, data, (split, proposals), (val_split, val_proposals),
-        _folder(out, config, exist_ok=exist_ok, resume=resume), resume, skip_bad, device, workers,
-    )  # fmt: skip
+    recipe = load_recipe(ClassifierRecipe, chosen.config, _changes(chosen))
+    _train(chosen, recipe)
 
 
-def _as_changes(init: str | None, batch_size: str, seed: int | None) -> list[str]:
-    """Return the options that stand for values of the recipe as --set changes."""
-    changes = [] if init is None else [f'init="{init}"']
-    if batch_size != "auto":
-        if not batch_size.isdecimal() or int(batch_size) < 2:
-            raise UsageError(f"--batch-size {batch_size}: expected auto or a number from 2 up.")
-        changes.append(f"sampling.batch_size={batch_size}")
-    return changes if seed is None else [*changes, f"seed={seed}"]
+def _changes(chosen: Chosen) -> tuple[str, ...]:
+    """Return --set and the options that stand for values of the recipe."""
+    changes = list(chosen.changes)
+    if chosen.init is not None:
+        changes.append(f"init='{chosen.init}'")
+    if chosen.batch_size != "auto":
+        if not chosen.batch_size.isdecimal() or int(chosen.batch_size) < 2:
+            raise UsageError(
+                f"--batch-size {chosen.batch_size}: expected auto or a number from 2 up."
+            )
+        changes.append(f"sampling.batch_size={chosen.batch_size}")
+    if chosen.seed is not None:
+        changes.append(f"seed={chosen.seed}")
+    return tuple(changes)
 
 
-def _folder(out: Path | None, config: Path, *, exist_ok: bool, resume: bool) -> Path:
-    from detect.runs import next_run_folder
-
-    folder = out or next_run_folder("train-classifier", config.stem)
-    options.prepare_out(folder, exist_ok=exist_ok, resume=resume)
-    return folder
-
-
-def _train(
-    recipe: ClassifierRecipe,
-    root: Path,
-    training: tuple[str, Path],
-    validating: tuple[str | None, Path | None],
-    out: Path,
-    resume: bool,
-    skip_bad: bool,
-    device: str,
-    workers: int | None,
-) -> None:
+def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
     """Open everything, train, and say where the weights are and what they score."""
-    from detect.data import data_hash, open_dataset
     from detect.models.device import choose_device
-    from detect.runs import RunFolder, describe_environment
-    from detect.storage.proposals import ProposalFile
     from detect.training.classifier import train_classifier
-    from detect.training.region_data import choose_classes, collect
 
-    place = choose_device(device)
-    dataset = open_dataset(root, training[0], skip_bad=skip_bad)
-    _warn_skipped(dataset.skipped)
-    dataset = choose_classes(dataset, recipe.classes or dataset.classes)
-    regions = collect(
-        dataset,
-        ProposalFile(training[1]),
-        recipe,
-        lambda samples: track(samples, len(dataset), "matching proposals"),
-    )
-    validation = _validation(root, validating, dataset.classes, skip_bad)
-    folder = RunFolder(out)
-    seed, digest = recipe.seed, data_hash(dataset)
-    environment = describe_environment(device=str(place), seed=seed, data_hash=digest)
-    if resume and folder.state.exists():
-        folder.check_same(to_toml(recipe))
-    else:
-        folder.start(to_toml(recipe), environment)
-    _say_counts(regions.positives(dataset.classes), len(regions.background))
+    device = choose_device(chosen.device)
+    out = _out(chosen)
+    dataset, regions = _open(chosen, recipe)
+    validation = _open_validation(chosen, dataset.classes)
+    folder = _start(out, chosen, recipe, dataset, device)
     result = train_classifier(
         recipe,
         regions,
         dataset.classes,
         folder,
-        place,
+        device,
         validation=validation,
-        resume=resume,
-        workers=workers or 1,
+        resume=chosen.resume,
+        threads=chosen.threads,
         show=lambda line: click.echo(line, err=True),
         track=track,
     )
-    scored = f": mAP {result['map']:.4f} on {validating[0]} (voc2012)" if result else ""
+    scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{folder.weights('best')}{scored}")
 
 
-def _validation(
-    root: Path,
-    validating: tuple[str | None, Path | None],
-    classes: Sequence[str],
-    skip_bad: bool,
-) -> "Validation | None":
+def _out(chosen: Chosen) -> Path:
+    from detect.runs import next_run_folder
+
+    out = chosen.out or next_run_folder("train-classifier", chosen.config.stem)
+    options.prepare_out(out, exist_ok=chosen.exist_ok, resume=chosen.resume)
+    return out
+
+
+def _open(chosen: Chosen, recipe: ClassifierRecipe) -> tuple["Dataset", "RegionData"]:
+    """Return the training split with the recipe's classes, and its regions."""
+    from detect.data import open_dataset
+    from detect.storage.proposals import ProposalFile
+    from detect.training.region_data import choose_classes, collect
+
+    dataset = open_dataset(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
+    warn_skipped(dataset.skipped)
+    dataset = choose_classes(dataset, recipe.classes or dataset.classes)
+    samples = track(dataset.samples, len(dataset), "matching proposals")
+    regions = collect(dataset, ProposalFile(chosen.proposals), recipe, samples)
+    positives = regions.positives(dataset.classes)
+    counts = ", ".join(f"{name} {count}" for name, count in positives.items())
+    click.echo(f"positive regions: {counts}; background: {len(regions.background)}", err=True)
+    return dataset, regions
+
+
+def _open_validation(chosen: Chosen, classes: tuple[str, ...]) -> "Validation | None":
     from detect.data import open_dataset
     from detect.storage.proposals import ProposalFile
     from detect.training.classifier import Validation
     from detect.training.region_data import choose_classes
 
-    split, proposals = validating
-    if split is None or proposals is None:
+    if chosen.val_split is None or chosen.val_proposals is None:
         return None
-    dataset = open_dataset(root, split, skip_bad=skip_bad)
-    _warn_skipped(dataset.skipped)
-    return Validation(choose_classes(dataset, classes), ProposalFile(proposals))
+    dataset = open_dataset(chosen.data, chosen.val_split, skip_bad=chosen.skip_bad)
+    warn_skipped(dataset.skipped)
+    return Validation(choose_classes(dataset, classes), ProposalFile(chosen.val_proposals))
 
 
-def _warn_skipped(skipped: Sequence[str]) -> None:
-    for line in skipped:
-        click.echo(f"Warning: left out: {line}", err=True)
+def _start(
+    out: Path, chosen: Chosen, recipe: ClassifierRecipe, dataset: "Dataset", device: "torch.device"
+) -> "RunFolder":
+    """Begin the run folder, or check that the interrupted run in it was told the same."""
+    from detect.data import data_hash
+    from detect.runs import RunFolder, describe_environment
 
-
-def _say_counts(positives: dict[str, int], background: int) -> None:
-    counts = ", ".join(f"{name} {count}" for name, count in positives.items())
-    click.echo(f"positive regions: {counts}; background: {background}", err=True)
+    folder, config = RunFolder(out), to_toml(recipe)
+    if chosen.resume and folder.state.exists():
+        folder.check_same(config)
+        return folder
+    digest = data_hash(dataset)
+    folder.start(config, describe_environment(str(device), recipe.seed, digest))
+    return folder

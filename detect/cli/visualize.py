@@ -9,6 +9,7 @@ import numpy as np
 
 from detect.cli import options
 from detect.cli.progress import track
+from detect.cli.skipping import warn_skipped
 from detect.errors import DataError, UsageError
 from detect.regions import Dataset, Detections, Image, Sample
 
@@ -155,15 +156,15 @@ def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool)
     from detect.data import read_pixels
     from detect.visualize import write_picture
 
-    bad = 0
+    bad: list[str] = []
     for sample in track(samples, len(samples), "Drawing"):
         try:
             image = read_pixels(sample)
         except DataError as error:
             if not skip_bad:
                 raise
-            click.echo(f"Warning: left out: {error}", err=True)
-            bad += 1
+            bad.append(str(error))
             continue
         write_picture(picture_path(out, sample), draw(image, sample))
-    return len(samples) - bad
+    warn_skipped(bad)
+    return len(samples) - len(bad)

@@ -167,7 +167,7 @@ def train_classifier(
     *,
     validation: Validation | None = None,
     resume: bool = False,
-    workers: int = 1,
+    threads: int = 1,
     show: Callable[[str], None] = lambda line: None,
     track: Track | None = None,
 ) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def train_classifier(
     task = RegionTask(recipe, data, classes, folder, device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, workers)
+    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads)
     trainer = Trainer(network, task, settings, folder, device, show)
     if resume and folder.state.exists():
         trainer.resume()

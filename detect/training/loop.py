@@ -59,7 +59,7 @@ class Settings:
     run: RunSection
     seed: int
     steps_per_epoch: float
-    workers: int = 1
+    threads: int = 1
 
 
 class Trainer:
@@ -110,19 +110,19 @@ class Trainer:
 
     def _batches(self, first: int, steps: int) -> Iterator[tuple[int, Batch]]:
         """Yield (step, batch); batches are made ahead in threads, in order of step."""
-        ahead = 2 * self.settings.workers
+        ahead = 2 * self.settings.threads
         waiting: list[Future[Batch]] = []
-        with ThreadPoolExecutor(self.settings.workers) as threads:
+        with ThreadPoolExecutor(self.settings.threads) as pool:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
-                    threads.submit(self.task.batch, later)
+                    pool.submit(self.task.batch, later)
                     for later in range(step + len(waiting), last)
                 ]
                 try:
                     yield step, waiting.pop(0).result()
                 except BaseException:
-                    threads.shutdown(cancel_futures=True)
+                    pool.shutdown(cancel_futures=True)
                     raise
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:

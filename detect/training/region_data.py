@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,18 +47,19 @@ def collect(
     dataset: Dataset,
     proposals: ProposalFile,
     recipe: ClassifierRecipe,
-    track: Callable[[Iterable[Sample]], Iterator[Sample]] = iter,
+    samples: Iterable[Sample] | None = None,
 ) -> RegionData:
     """Match the proposals of every image with its objects.
 
     The objects themselves are proposals too, as in R-CNN (arXiv 1311.2524, section 2.3 and its
-    code, which prepends them). Raises DataError for proposals made for other images, and for a
-    class of which no region is positive.
+    code, which prepends them). `samples` are those of `dataset`, with progress shown on the way.
+    Raises DataError for proposals made for other images, and for a class of which no region is
+    positive.
     """
     boxes: list[FloatArray] = []
     assignments: list[Assignment] = []
     sampling = recipe.sampling
-    for sample in track(dataset.samples):
+    for sample in dataset.samples if samples is None else samples:
         found = proposals.read(sample.image_id)
         check_same_image(sample, found)
         regions = np.concatenate([found.boxes, sample.annotations.boxes])

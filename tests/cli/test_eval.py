@@ -246,5 +246,5 @@ def test_images_skipped_are_counted_and_left_out(
     assert run(*given, "--skip-bad") == 0
     output = capsys.readouterr()
     assert "train_001.xml" in output.err
-    assert "Warning: 1 images skipped (--skip-bad)." in output.err
+    assert "Warning: images left out (--skip-bad): 1." in output.err
     assert output.out.splitlines()[1].split()[1] == "100.0"

@@ -208,7 +208,7 @@ def test_a_truncated_image(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixt
     out, error = _detect(capsys, *arguments, "--skip-bad")
     assert out.startswith("1 images, ")
     assert image.name in error
-    assert error.endswith("Warning: 1 images skipped (--skip-bad).\n")
+    assert error.endswith("Warning: images left out (--skip-bad): 1.\n")
     assert ProposalFile(tmp_path / "p").image_ids == ("test_000",)
     # Without --skip-bad the part lacks an image: it is made again, not taken for complete.
     assert image.name in _error(capsys, 4, *arguments, "--resume")

@@ -191,7 +191,7 @@ def test_skip_bad_leaves_a_broken_image_out_and_counts_it(detect, root, tmp_path
         image.write_bytes(content)
     printed = capsys.readouterr()
     assert f"Warning: left out: {image}" in printed.err
-    assert "Warning: 1 left out in all." in printed.err
+    assert "Warning: images left out (--skip-bad): 1." in printed.err
     assert printed.out.endswith("in 3 images\n")
     assert {entry["image_id"] for entry in _entries(tmp_path / "out")} == set(IDS) - {"test_001"}
 
