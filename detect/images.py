@@ -54,15 +54,20 @@ _UPRIGHT = {
 def read_image(path: Path) -> Image:
     """Read `path` -> RGB uint8 (H, W, 3), EXIF rotation applied; DataError (module docstring)."""
     with _opened(path) as picture:
-        turn = _orientation(picture)
         picture.load()
+        turn = _orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
         return np.array(_to_rgb(upright, path))
 
 
 def read_size(path: Path) -> Size:
-    """Read the header of `path` -> (H, W) px after EXIF rotation; DataError as `read_image`."""
+    """Read the header of `path` -> (H, W) px after EXIF rotation; DataError as `read_image`.
+
+    A PNG is read whole: its EXIF may stand behind its pixels.
+    """
     with _opened(path) as picture:
+        if picture.format == "PNG":
+            picture.load()
         turned = _orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
         return picture.size if turned else picture.size[::-1]
 
@@ -117,7 +122,8 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
 def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
     """Return what turns `picture` upright; None if it is, or if its EXIF cannot be read.
 
-    Pillow's TIFF reader turns its images itself, header size included.
+    Pillow's TIFF reader turns its images itself, header size included. A PNG must be loaded
+    before: asking for its EXIF loads it, and an error of that would be taken for broken EXIF.
     """
     if picture.format == "TIFF":
         return None
