@@ -15,8 +15,11 @@ from detect.models.card import ModelCard
 from detect.regions import FloatArray, Image, IntArray
 
 # Crop pixels of a batch where none is asked for: 32 crops of 224 px on a CPU, where more gain
-# nothing (benchmarks/classify.py), 256 on a GPU.
+# nothing (benchmarks/classify.py), 256 on a GPU. Smaller crops: more of them, to a limit.
 _AUTO_PIXELS = {"cpu": 32 * 224**2, "cuda": 256 * 224**2}
+_AUTO_CROPS = 256
+# Sizes a batch can have; more waste less on the last one (here 1/16 of a batch an image at most).
+_SHAPES = 16
 
 Cut = Callable[[slice], Tensor]
 
@@ -63,7 +66,7 @@ def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, tuple[int, .
 
 def automatic_size(settings: CropSettings, device: torch.device) -> int:
     """Return the crops of a batch that keep `device` busy."""
-    return max(1, _AUTO_PIXELS[device.type] // settings.input_size**2)
+    return max(1, min(_AUTO_CROPS, _AUTO_PIXELS[device.type] // settings.input_size**2))
 
 
 def batches(
@@ -74,7 +77,11 @@ def batches(
     size: int,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """Yield the distinct crops of `boxes` (N, 4) of `image` (H, W, 3), `size` at a time."""
+    """Yield the distinct crops of `boxes` (N, 4) of `image` (H, W, 3), `size` at a time.
+
+    The last batch repeats its last crop up to the next of _SHAPES sizes: oneDNN and cuDNN
+    prepare, and keep, every convolution anew for every size of a batch.
+    """
     shown, factor = image, 1.0
     if settings.image_side:
         shown, factor = shrink(image, settings.image_side)
@@ -83,9 +90,16 @@ def batches(
     distinct, places = _distinct(windows(scaled, (shown.shape[0], shown.shape[1]), *shape))
     cutter = _cutter(shown, settings, device)
     for start in range(0, len(distinct), size):
-        part = distinct.take(slice(start, start + size))
+        index = np.arange(start, start + _rounded_up(min(size, len(distinct) - start), size))
+        part = distinct.take(np.minimum(index, len(distinct) - 1))
         rows = np.flatnonzero((places >= start) & (places < start + len(part)))
         yield Batch(networks, len(part), rows, places[rows] - start, cutter(part))
+
+
+def _rounded_up(count: int, size: int) -> int:
+    """Return the smallest of _SHAPES even parts of `size` that holds `count` crops."""
+    step = max(1, size // _SHAPES)
+    return min(size, -(-count // step) * step)
 
 
 def _distinct(every: Windows) -> tuple[Windows, IntArray]:

@@ -31,6 +31,11 @@ def _image_with_proposals(seed=0, count=30, image_id="one"):
     return image, proposals
 
 
+def _image_with_boxes(count):
+    image, proposals = _image_with_proposals(count=count)
+    return image, proposals.boxes
+
+
 def _one_crop_at_a_time(model, card, image, boxes):
     """Softmax (N, C+1) as naive code computes it."""
     shown, factor = shrink(image, card.image_side) if card.image_side else (image, 1.0)
@@ -109,13 +114,23 @@ def test_labels_follow_the_classes_asked_for():
 def test_equal_crops_are_computed_once():
     image, proposals = _image_with_proposals(count=12)
     twice = np.concatenate([proposals.boxes, proposals.boxes + np.float32(0.001)])
-    detector = Detector([network(0)], precision="float32")
+    detector = Detector([network(0)], precision="float32", batch_size=8)
     batches = list(detector._batches(image, twice))
     assert sum(batch.count for batch in batches) < 15
     found = detector.probabilities(image, twice)[0]
     np.testing.assert_allclose(
         found[:12], detector.probabilities(image, proposals.boxes)[0], atol=1e-5
     )
+
+
+def test_a_stream_of_many_images_has_few_sizes_of_batches():
+    detector = Detector([network(0)], batch_size=32)
+    sizes = {
+        batch.count
+        for count in range(1, 60)
+        for batch in detector._batches(*_image_with_boxes(count))
+    }
+    assert sizes == set(range(2, 33, 2))
 
 
 def test_stream_gives_what_detect_gives_in_order():
