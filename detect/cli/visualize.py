@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 
 from detect.cli import options
 from detect.cli.progress import track
 from detect.cli.skipping import warn_skipped
 from detect.errors import DataError, UsageError
-from detect.regions import Dataset, Detections, Image, Sample
+from detect.regions import Dataset, Image, Sample
 
 Draw = Callable[[Image, Sample], Image]
 
@@ -133,15 +132,11 @@ def _detections(dataset: Dataset, path: Path, threshold: float, iou: float) -> D
     found = read_detections(path, dataset)
 
     def draw(image: Image, sample: Sample) -> Image:
-        shown = found.get(sample.image_id) or _nothing(sample.image_id)
+        shown = found[sample.image_id]
         truth = sample.annotations if dataset.annotated else None
         return draw_detections(image, shown, dataset.classes, truth, threshold, iou)
 
     return draw
-
-
-def _nothing(image_id: str) -> Detections:
-    return Detections(image_id, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0))
 
 
 def picture_path(out: Path, sample: Sample) -> Path:

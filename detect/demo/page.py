@@ -1,0 +1,107 @@
+"""The demo's page and contact sheet: figures, pictures, and the commands that made them."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image as PILImage
+
+from detect.data import open_dataset, read_pixels
+from detect.demo.plan import NOTICE, Stage
+from detect.demo.template import PAGE
+from detect.files import write_text
+from detect.regions import Dataset, Detections, Image
+from detect.storage.detections import read_detections
+from detect.storage.proposals import ProposalFile
+from detect.visualize import draw_detections, draw_ground_truth, draw_proposals, write_picture
+
+_SHEET = (2, 3)  # rows and columns of the contact sheet
+_GAP = 12  # px between its pictures
+_BUDGET = "500"  # boxes an image whose recall the page tells
+
+
+def write_page(out: Path, stages: Sequence[Stage], seconds: Sequence[float]) -> Path:
+    """Write sheet.png and index.html, one file with everything in it, and return its path.
+
+    `out` is the demo's folder with everything its stages left; `seconds` has one figure for
+    composing the scenes and one a stage.
+    """
+    test = open_dataset(out / "data", "test")
+    sheet = contact_sheet(test, out / "found/detections.json")
+    write_picture(out / "sheet.png", sheet)
+    scores = json.loads((out / "map.json").read_text(encoding="utf-8"))["voc2012"]
+    recall = json.loads((out / "recall.json").read_text(encoding="utf-8"))
+    titles = ["Compose scenes by cut-and-paste", *(stage.title for stage in stages)]
+    lines = ["", *(stage.line for stage in stages)]
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string(PAGE).render(
+        notice=NOTICE,
+        map=scores["map"],
+        per_class=scores["per_class"],
+        recall=_recall(recall),
+        stages=list(zip(titles, lines, seconds, strict=True)),
+        total=sum(seconds),
+        sheet=_inline(sheet),
+        steps=[(caption, _inline(picture)) for caption, picture in _walk(out, test)],
+    )
+    write_text(out / "index.html", text)
+    return out / "index.html"
+
+
+def contact_sheet(dataset: Dataset, detections: Path) -> Image:
+    """Return the detections of the first scenes of `dataset`, judged, on one sheet (H, W, 3)."""
+    rows, columns = _SHEET
+    found = read_detections(detections, dataset)
+    pictures = [
+        _judged(dataset, index, found) for index in range(min(rows * columns, len(dataset)))
+    ]
+    width = max(picture.shape[1] for picture in pictures)
+    height = max(picture.shape[0] for picture in pictures)
+    rows = -(-len(pictures) // columns)
+    size = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3)
+    sheet = np.full(size, 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        top = _GAP + index // columns * (height + _GAP)
+        left = _GAP + index % columns * (width + _GAP)
+        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return sheet
+
+
+def _judged(dataset: Dataset, index: int, found: dict[str, Detections]) -> Image:
+    sample = dataset.samples[index]
+    shown = found[sample.image_id]
+    return draw_detections(read_pixels(sample), shown, dataset.classes, sample.annotations)
+
+
+def _walk(out: Path, test: Dataset) -> list[tuple[str, Image]]:
+    """Return captioned pictures of what goes in: a train scene, and the regions of a test scene."""
+    train = open_dataset(out / "data", "train").samples[4]
+    truth = draw_ground_truth(read_pixels(train), train.annotations, test.classes)
+    sample = test.samples[1]
+    regions = ProposalFile(out / "test.parquet").read(sample.image_id)
+    return [
+        ("A train scene and its objects.", truth),
+        ("The best regions of a test scene.", draw_proposals(read_pixels(sample), regions, 80)),
+    ]
+
+
+def _recall(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page tells of the regions: how many, and which share of objects they hold."""
+    return {
+        "boxes": report["boxes_per_image"],
+        "all": report["recall"]["all"]["0.50"],
+        "budget": _BUDGET,
+        "at_budget": report["recall"][_BUDGET]["0.50"],
+    }
+
+
+def _inline(picture: Image) -> str:
+    """Return `picture` as a data URL, JPEG, so that the page is one file."""
+    stream = io.BytesIO()
+    PILImage.fromarray(picture).save(stream, format="JPEG", quality=88, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
