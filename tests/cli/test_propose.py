@@ -78,7 +78,18 @@ def test_a_folder_of_parts(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixt
 def test_the_recipe_says_what_decides_the_boxes(
     tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--preset", "googlenet", "--width", 64, "--seed", 3, "--min-side", 12)
+    options = (
+        "--preset",
+        "googlenet",
+        "--width",
+        64,
+        "--seed",
+        3,
+        "--min-side",
+        12,
+        "--workers",
+        1,
+    )
     chosen = ("--colour-space", "rgi", "--strategy", "size", "--strategy", "fill")
     _detect(capsys, voc, "--split", "test", "--out", tmp_path / "p", *options, *chosen)
     recipe = ProposalFile(tmp_path / "p").recipe
