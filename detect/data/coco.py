@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from detect.data.coco_json import CocoJson, Record, is_number, number, parse
-from detect.data.split import Skipping, find_list, nearest, read_ids
+from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
 from detect.images import read_size
@@ -84,7 +84,7 @@ def _holding(
         missing = [image_id for image_id in ids if image_id not in content.images]
         if not missing:
             return content, skipping
-        lacking = f"; {path.name} has no image {missing[0]}{nearest(missing[0], content.images)}"
+        lacking = f"; {path.name} has no image {missing[0]}"
     raise DataError(
         f"{list_path}: expected COCO image ids, all of one annotations/{_PREFIX}*.json{lacking}."
     )
