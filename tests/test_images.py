@@ -166,9 +166,10 @@ def test_a_jpeg_turned_on_its_side_stands_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_broken_exif_of_a_sound_image_is_ignored(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    Pillow.fromarray(photo()).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+@pytest.mark.parametrize("exif", [b"II*\0\xff\xff\xff\xff", b"no TIFF header"])
+def test_broken_exif_of_a_sound_image_is_ignored(tmp_path: Path, exif: bytes) -> None:
+    path = tmp_path / "a.webp"
+    Pillow.fromarray(photo()).save(path, exif=b"Exif\0\0" + exif)
     assert read_image(path).shape == (40, 60, 3)
     assert read_size(path) == (40, 60)
 

@@ -177,6 +177,13 @@ def test_a_missing_annotation_is_named(root: Path) -> None:
         open_dataset(root, "train")
 
 
+def test_an_annotation_that_cannot_be_read_says_why(root: Path) -> None:
+    (root / "Annotations/train_000.xml").unlink()
+    (root / "Annotations/train_000.xml").mkdir()
+    with pytest.raises(DataError, match=r"train_000\.xml: cannot be read: Is a directory"):
+        open_dataset(root, "train")
+
+
 @pytest.mark.parametrize(
     ("box", "by"),
     [
