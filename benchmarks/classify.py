@@ -21,7 +21,7 @@ from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 
 CLASSES = 20
-BATCH_SIZES = (8, 32, 64)
+BATCH_SIZES = (8, 16, 32)
 CPU = torch.device("cpu")
 
 

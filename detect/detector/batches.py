@@ -14,9 +14,9 @@ from detect.images import shrink
 from detect.models.card import ModelCard
 from detect.regions import FloatArray, Image, IntArray
 
-# Crop pixels of a batch where none is asked for: 32 crops of 224 px on a CPU, where more gain
-# nothing (benchmarks/classify.py), 256 on a GPU. Smaller crops: more of them, to a limit.
-_AUTO_PIXELS = {"cpu": 32 * 224**2, "cuda": 256 * 224**2}
+# Crop pixels of a batch where none is asked for: 16 crops of 224 px on a CPU, where more are
+# slower (benchmarks/classify.py), 256 on a GPU. Smaller crops: more of them, to a limit.
+_AUTO_PIXELS = {"cpu": 16 * 224**2, "cuda": 256 * 224**2}
 _AUTO_CROPS = 256
 # Sizes a batch can have; more waste less on the last one (here 1/16 of a batch an image at most).
 _SHAPES = 16
