@@ -8,7 +8,6 @@ BIN := $(VENV)/bin
 # The stamp is newer than pyproject.toml once the environment matches it.
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip<26.2"
 	$(BIN)/python -m pip install --quiet -e ".[demo,dev]"
 	touch $@
 
@@ -18,7 +17,7 @@ demo: install
 	$(BIN)/detect demo --out demo --exist-ok
 
 test: install
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 lint: install
 	$(BIN)/ruff check .
