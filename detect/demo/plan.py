@@ -16,18 +16,23 @@ RECIPE = """\
 variant = "bn"
 width = 0.5
 input_size = 56
+dropout = 0.1
 
 [sampling]
 batch_size = 48
 foreground_fraction = 0.375
 class_balance = true
 
+[augment]
+photometric = false
+random_interpolation = false
+
 [optimizer]
-steps = 240
-learning_rate = 0.05
+steps = 320
+learning_rate = 0.02
 schedule = "cosine"
-warmup_steps = 24
-averaging = 0.95
+warmup_steps = 20
+averaging = 0.97
 
 [run]
 validate_every = 40
