@@ -1,17 +1,15 @@
 """`detect propose` as it is typed: files, messages, exit codes, interruptions."""
 
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import SHARED, needs_shared, save_image, texture, write_voc
+from interrupting import start_interrupted
 
 from detect.cli import main
 from detect.cli import propose as command
@@ -266,16 +264,14 @@ def test_interrupted_and_resumed(
     """Neither Ctrl-C nor kill -9 leaves half a file or a process, and --resume loses nothing."""
     slow = (str(folder), "--width", "96", "--k", "50")
     arguments = [*slow, "--out", str(tmp_path / "p")]
-    program = "import sys; from detect.cli import main; main(['propose', *sys.argv[1:]])"
-    running = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments, "--workers", "2"],
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
     first = tmp_path / "p" / "part-00000.parquet"
-    while not first.exists() and running.poll() is None:
+    whole_group = number == signal.SIGINT
+    command = ("propose", *arguments, "--workers", "2")
+    running = start_interrupted(first, number, *command, group=whole_group)
+    children: set[int] = set()
+    while running.poll() is None:
+        children |= _processes(running.pid)
         time.sleep(0.005)
-    children = _processes(running.pid)
-    os.killpg(running.pid, number) if number == signal.SIGINT else running.kill()
     _, error = running.communicate(timeout=60)
     assert running.returncode == code, error
     if number == signal.SIGINT:

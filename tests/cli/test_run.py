@@ -1,16 +1,13 @@
 """`detect run` through the command: what it writes, resumes, refuses."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_voc
+from interrupting import start_interrupted
 from networks import network
 
 from detect.cli import main
@@ -312,17 +309,9 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     run = ["run", tmp_path / "voc", "--split", "test", "--model", root / "m0.safetensors"]
     stored = ["--proposals", tmp_path / "p.parquet", "--out", out, "--no-pictures"]
     command = [str(word) for word in (*run, *stored)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from detect.cli import main; main()", *command],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
     unfinished = out / "unfinished.jsonl"
-    while process.poll() is None and not unfinished.exists():
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=60)
+    process = start_interrupted(unfinished, signal.SIGINT, *command)
+    _, text = process.communicate(timeout=120)
     assert process.returncode == 1
     assert text.endswith("the same command with --resume goes on.\n")
     assert "Traceback" not in text
