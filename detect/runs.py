@@ -44,9 +44,10 @@ class RunFolder:
         return self.path / "weights" / f"{name}.safetensors"
 
     def start(self, config: str, environment: Mapping[str, Any]) -> None:
-        """Write config.toml and environment.json and forget an earlier run's progress."""
-        for stale in (self.state, self.path / "log.txt", self.path / "results.csv"):
-            stale.unlink(missing_ok=True)
+        """Write config.toml and environment.json and remove an earlier run's files."""
+        stale = [self.state, self.path / "log.txt", self.path / "results.csv"]
+        for path in (*stale, *(self.path / "weights").glob("*")):
+            path.unlink(missing_ok=True)
         write_text(self.path / "config.toml", config)
         write_json(self.path / "environment.json", dict(environment))
 

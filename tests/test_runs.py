@@ -27,6 +27,16 @@ def test_resuming_another_recipe_is_refused_with_both_lines(tmp_path: Path) -> N
         folder.check_same("seed = 1\n")
 
 
+def test_a_new_run_leaves_nothing_of_an_earlier_one(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.weights("best").parent.mkdir()
+    for path in (folder.weights("best"), folder.state, tmp_path / "log.txt"):
+        path.write_text("old")
+    folder.start("seed = 0\n", {})
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {"config.toml", "environment.json"}
+
+
 def test_results_hold_every_column(tmp_path: Path) -> None:
     RunFolder(tmp_path).write_results([{"step": 1, "loss": 2.0}, {"step": 2, "val_map": 0.5}])
     with (tmp_path / "results.csv").open(newline="") as file:
