@@ -20,7 +20,7 @@ from detect.cli import COMMANDS, options
     help="To train on; a third as many to test on.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=320, show_default=True, help="Of training."
+    "--steps", type=click.IntRange(1), default=300, show_default=True, help="Of training."
 )
 @options.device
 @options.resume

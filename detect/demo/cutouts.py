@@ -2,8 +2,9 @@
 
 Only photographs that come in its wheel are read, from its folder, so nothing is ever fetched.
 Licences as in the docstrings of skimage.data: astronaut and shuttle, NASA, public domain;
-chelsea (cat), coffee, brick, grass, gravel, retina, CC0; text, public domain; hubble_deep_field,
-NASA, free to use; coins (Brooklyn Museum) and ihc (CMMI), no known copyright restrictions.
+chelsea (cat), coffee, brick, camera, cell, grass, gravel, retina, CC0; clock_motion and text,
+public domain; hubble_deep_field, NASA, free to use; coins (Brooklyn Museum) and ihc (CMMI), no
+known copyright restrictions.
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,6 @@ from detect.regions import Image
 
 Mask = NDArray[np.uint8]
 CLASSES = ("astronaut", "cat", "coin", "cup", "rocket")
-TRAIN_BACKGROUNDS = ("brick", "gravel", "ihc", "retina")
-TEST_BACKGROUNDS = ("grass", "hubble_deep_field", "text")
 
 # Outlines traced by hand, x and y in px of the photograph; refined to the true edge below.
 _OUTLINES: dict[str, tuple[tuple[float, float], ...]] = {

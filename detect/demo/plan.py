@@ -19,8 +19,8 @@ input_size = 56
 dropout = 0.1
 
 [sampling]
-batch_size = 48
-foreground_fraction = 0.375
+batch_size = 64
+foreground_fraction = 0.25
 class_balance = true
 
 [augment]
@@ -28,7 +28,7 @@ photometric = false
 random_interpolation = false
 
 [optimizer]
-steps = 320
+steps = 300
 learning_rate = 0.02
 schedule = "cosine"
 warmup_steps = 20

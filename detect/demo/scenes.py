@@ -12,14 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detect.demo.cutouts import (
-    CLASSES,
-    TEST_BACKGROUNDS,
-    TRAIN_BACKGROUNDS,
-    Cutout,
-    load_cutouts,
-    photograph,
-)
+from detect.demo.backgrounds import held_out_backgrounds, train_backgrounds
+from detect.demo.cutouts import CLASSES, Cutout, load_cutouts
 from detect.files import replacing, write_text
 from detect.regions import Annotations, Image, Size
 
@@ -30,16 +24,7 @@ _OVERLAP = 0.08  # of the smaller box: objects may touch, none hides another
 _ANGLE = 20.0  # degrees; coins lie at any
 # RGB gains that turn the grey photograph of the coins into gold, silver and copper.
 _METALS = ((1.12, 0.93, 0.55), (1.0, 1.0, 1.0), (1.08, 0.78, 0.62))
-# RGB gains that give the grey textures colours such things have.
-_TINTS = {
-    "brick": ((1.25, 0.82, 0.68), (1.15, 0.98, 0.78), (0.9, 1.02, 0.8), (1.0, 1.0, 1.0)),
-    "gravel": ((1.12, 1.0, 0.82), (0.88, 0.97, 1.1), (1.15, 0.9, 0.8), (0.9, 1.0, 0.78)),
-    "grass": ((0.72, 1.0, 0.45), (0.62, 0.95, 0.55), (1.15, 1.02, 0.68)),
-    "text": ((1.55, 1.45, 1.2), (1.35, 1.4, 1.5), (1.3, 1.3, 1.3)),
-}
 
-Tints = Sequence[tuple[float, float, float]]
-_UNTINTED: Tints = ((1.0, 1.0, 1.0),)
 Pasted = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -50,15 +35,13 @@ def write_scenes(root: Path, train: int = 120, test: int = 40, seed: int = 0) ->
     EnvironmentProblem without scikit-image.
     """
     cutouts = load_cutouts()
-    splits = {"train": (train, TRAIN_BACKGROUNDS, 0), "test": (test, TEST_BACKGROUNDS, 1)}
-    for place, (split, (count, names, parity)) in enumerate(splits.items()):
+    splits = {"train": (train, train_backgrounds()), "test": (test, held_out_backgrounds())}
+    for place, (split, (count, background)) in enumerate(splits.items()):
         rng = np.random.default_rng([seed, place])
-        grounds = [(photograph(name), _TINTS.get(name, _UNTINTED)) for name in names]
-        objects = {**cutouts, "coin": cutouts["coin"][parity::2]}
+        objects = {**cutouts, "coin": cutouts["coin"][place::2]}
         ids = [f"{split}_{number:03d}" for number in range(count)]
         for number, image_id in enumerate(ids):
-            ground, tints = grounds[number % len(grounds)]
-            image, annotations = compose(rng, objects, ground, tints)
+            image, annotations = compose(rng, objects, background(rng, number, SIZE))
             _write_scene(root, image_id, image, annotations)
         write_text(root / f"ImageSets/Main/{split}.txt", "".join(f"{i}\n" for i in ids))
     write_text(root / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
@@ -68,14 +51,10 @@ def write_scenes(root: Path, train: int = 120, test: int = 40, seed: int = 0) ->
 def compose(
     rng: np.random.Generator,
     cutouts: Mapping[str, Sequence[Cutout]],
-    ground: Image,
-    tints: Tints = _UNTINTED,
+    background: NDArray[np.float32],
 ) -> tuple[Image, Annotations]:
-    """Paste up to five objects on a piece of `ground` -> image (240, 320, 3), its annotations.
-
-    `tints` are the RGB gains to choose from for the background.
-    """
-    scene = _background(rng, ground, tints)
+    """Paste up to five objects on `background` (240, 320, 3) -> image, its annotations."""
+    scene = background.copy()
     boxes: list[tuple[int, int, int, int]] = []
     labels: list[int] = []
     for _ in range(int(rng.integers(*_OBJECTS))):
@@ -90,22 +69,6 @@ def compose(
     scene += rng.normal(0, rng.uniform(1, 5), scene.shape).astype(np.float32)
     image = np.clip(scene, 0, 255).astype(np.uint8)
     return image, Annotations(np.array(boxes, np.float32), np.array(labels, np.int64))
-
-
-def _background(rng: np.random.Generator, ground: Image, tints: Tints) -> NDArray[np.float32]:
-    """Cut a random piece of `ground`, mirror and tint it, and let light fall from one side."""
-    height, width = SIZE
-    scale = rng.uniform(0.55, min(1.0, ground.shape[0] / height, ground.shape[1] / width))
-    tall, wide = round(height * scale), round(width * scale)
-    top = int(rng.integers(ground.shape[0] - tall + 1))
-    left = int(rng.integers(ground.shape[1] - wide + 1))
-    piece = ground[top : top + tall, left : left + wide][:, :: rng.choice((-1, 1))]
-    scene = cv2.resize(np.ascontiguousarray(piece), (width, height)).astype(np.float32)
-    scene *= np.array(tints[int(rng.integers(len(tints)))], np.float32)
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25)
-    light = rng.uniform(0.85, 1.15) + strength * (np.cos(angle) * columns + np.sin(angle) * rows)
-    return np.asarray(scene * light[..., None], np.float32)
 
 
 def _varied(rng: np.random.Generator, cutout: Cutout, coin: bool) -> Pasted:
