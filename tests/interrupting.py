@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 _PROGRAM = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
 from detect.cli import main
 
 def interrupt(path, number, whom):
@@ -19,6 +19,8 @@ def interrupt(path, number, whom):
 
 watched, number, whom, *arguments = sys.argv[1:]
 sys.setswitchinterval(0.001)
+# A shell starts background jobs with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Thread(target=interrupt, args=(watched, int(number), whom), daemon=True).start()
 main(arguments)
 """
