@@ -106,8 +106,8 @@ PAGE = """\
   <p class="soft" style="margin-top: 48px; font-size: 14px">Scenes after Dwibedi, Misra and Hebert,
   &ldquo;Cut, Paste and Learn&rdquo;, ICCV 2017 (arXiv 1708.01642), from photographs that come
   inside scikit-image: astronaut, shuttle and Hubble deep field by NASA; cat (Stefan van der Walt),
-  coffee (Rachel Michetti), brick, camera (Lav Varshney), cell, grass, gravel, retina, CC0; clock and
-  text, public domain; coins (Brooklyn Museum) and tissue (CMMI), no known copyright
+  coffee (Rachel Michetti), brick, camera (Lav Varshney), cell, grass, gravel, retina, CC0; clock
+  and text, public domain; coins (Brooklyn Museum) and tissue (CMMI), no known copyright
   restrictions.</p>
 </main>
 </body>
