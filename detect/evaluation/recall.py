@@ -1,47 +1,32 @@
 """How well proposals cover the objects: recall, average recall, coverage.
 
-Hosang et al. 2016 (What makes for effective detection proposals?, arXiv 1502.05082; github
-hosang/detection-proposals): matching is one-to-one and greedy by IoU, whatever the classes, on
-the first BUDGET boxes as stored; difficult objects count (reported without them as well);
-crowd regions do not.
+Hosang et al. 2016 (arXiv 1502.05082): matching as in image_scores.py; difficult objects count
+(reported without them as well); crowd regions do not.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detect.boxes import iou_matrix
 from detect.errors import DataError
 from detect.evaluation.flat import flatten_truth
-from detect.regions import BoolArray, Dataset, Proposals, Sample
+from detect.evaluation.image_scores import (
+    BUDGETS,
+    CURVE,
+    THRESHOLDS,
+    Doubles,
+    ImageScores,
+    measure,
+)
+from detect.regions import BoolArray, Dataset, IntArray, Proposals
 
-Doubles = NDArray[np.float64]
-
-# Boxes of each image that count; None: all.
-BUDGETS = (10, 50, 100, 200, 500, 1000, 2000, None)
-# Rounded, for np.linspace and multiples of 0.05 come out one step above some of them.
-THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 # Areas of COCO's small and medium objects end at 32² and 96² px (Lin et al. 2014; pycocotools).
 _SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, np.inf)}
-
-
-@dataclass(frozen=True, eq=False)
-class _Scores:
-    """The M objects of one image (crowd regions left out) against its N boxes.
-
-    Best IoU by budget, (M, B) each: `matched` one-to-one, `matched_plain` the same were there
-    no difficult objects, `covered` by any box; `sources` {name: (M,)} by any box of that
-    source; `boxes` {name: number of them}.
-    """
-
-    matched: Doubles
-    matched_plain: Doubles
-    covered: Doubles
-    sources: dict[str, Doubles]
-    boxes: dict[str, int]
+# IoUs at which recall is drawn against the number of boxes, and the IoUs of the other curve.
+_CURVE_IOUS = (0.5, 0.7)
+_IOU_AXIS = tuple(round(0.5 + 0.01 * step, 2) for step in range(51))
 
 
 def recall_report(dataset: Dataset, proposals: Iterable[Proposals]) -> dict[str, Any]:
@@ -50,11 +35,16 @@ def recall_report(dataset: Dataset, proposals: Iterable[Proposals]) -> dict[str,
     Returns {"images", "boxes_per_image", "objects", "recall" and "coverage" {budget: {IoU: share}},
     "average_recall" {budget: {"hosang", "coco"}}, "boxes" {budget: mean count};
     "without_difficult" (None if there is no other), "per_class", "per_size": the same of some
-    objects; "per_source": {name: {"boxes_per_image", "alone" {IoU: share}, "only" {IoU: share}}}}.
+    objects; "class_mean": of the classes' figures, each class counted once, and how many
+    "classes"; "per_source": {name: {"boxes_per_image", "alone" {IoU: share}, "only" {IoU: share},
+    "per_class" and "per_size" {group: {"alone", "only"}}}}; "curves": {"by_boxes": {"boxes" mean
+    counts, "recall" {IoU: shares}, "average_recall" hosang's}, "by_iou": {"iou", "recall" of all
+    boxes}}}.
     Budgets are "10", ..., "2000", "all", IoUs "0.50", ..., "0.95". "recall" matches one-to-one;
     "coverage" (R-CNN's) counts an object if any box reaches the IoU; "alone" is coverage by all
-    boxes of that source, "only" by those and no other's. "hosang" is 2 x the integral of
-    recall over IoU 0.5 to 1, "coco" the mean of recall over 0.50:0.05:0.95.
+    boxes of that source, "only" by those and no other's, together is "coverage" of "all".
+    "hosang" is 2 x the integral of recall over IoU 0.5 to 1, "coco" the mean of recall over
+    0.50:0.05:0.95.
     Raises DataError where an image has no proposals, is not in `dataset` or has another size.
     """
     truth = flatten_truth(dataset)
@@ -66,30 +56,37 @@ def recall_report(dataset: Dataset, proposals: Iterable[Proposals]) -> dict[str,
     covered = np.concatenate([one.covered for one in scores])
     plain = ~truth.difficult[counted]
     matched_plain = np.concatenate([one.matched_plain for one in scores])[plain]
-    labels, areas = truth.labels[counted], truth.areas[counted]
-    classes = {name: labels == label for label, name in enumerate(dataset.classes)}
-    sizes = {name: (areas >= low) & (areas < high) for name, (low, high) in _SIZES.items()}
+    groups = _groups(dataset.classes, truth.labels[counted], truth.areas[counted])
+    blocks = {
+        kind: {name: _block(matched[chosen], covered[chosen]) for name, chosen in named.items()}
+        for kind, named in groups.items()
+    }
     return {
         **_counts(scores),
         **_block(matched, covered),
         "without_difficult": _block(matched_plain, covered[plain]) if plain.any() else None,
-        "per_class": _blocks(matched, covered, classes),
-        "per_size": _blocks(matched, covered, sizes),
-        "per_source": _per_source(scores),
+        **blocks,
+        "class_mean": _class_mean(list(blocks["per_class"].values())),
+        "per_source": _per_source(scores, groups),
+        "curves": _curves(scores),
     }
 
 
-def _measure_all(dataset: Dataset, proposals: Iterable[Proposals]) -> list[_Scores]:
+def _measure_all(dataset: Dataset, proposals: Iterable[Proposals]) -> list[ImageScores]:
     """Return the scores of every image in the order of `dataset.samples`."""
     places = {sample.image_id: place for place, sample in enumerate(dataset.samples)}
-    found: dict[int, _Scores] = {}
+    found: dict[int, ImageScores] = {}
     for one in proposals:
         place = places.get(one.image_id)
         if place is None:
             raise _other_data(dataset, f"image {one.image_id!r} is not in it")
         if place in found:
             raise _other_data(dataset, f"image {one.image_id!r} comes twice")
-        found[place] = measure(dataset.samples[place], one, dataset)
+        sample = dataset.samples[place]
+        if sample.size != (0, 0) and one.size != sample.size:
+            sizes = f"made at {one.size}, the image is {sample.size} (height, width)"
+            raise _other_data(dataset, f"{sample.image_id!r} was {sizes}")
+        found[place] = measure(sample.annotations, one)
     for place, sample in enumerate(dataset.samples):
         if place not in found:
             raise _other_data(dataset, f"image {sample.image_id!r} has no proposals")
@@ -103,55 +100,28 @@ def _other_data(dataset: Dataset, problem: str) -> DataError:
     )
 
 
-def measure(sample: Sample, proposals: Proposals, dataset: Dataset) -> _Scores:
-    """Compare the boxes of one image with its objects; DataError if they are of another size."""
-    if sample.size != (0, 0) and proposals.size != sample.size:
-        sizes = f"made at {proposals.size}, the image is {sample.size} (height, width)"
-        raise _other_data(dataset, f"{sample.image_id!r} was {sizes}")
-    notes = sample.annotations
-    overlaps = iou_matrix(notes.boxes[~notes.crowd], proposals.boxes)
-    difficult = notes.difficult[~notes.crowd]
-    matched = _one_to_one(overlaps)
-    plain = np.where(difficult[:, None], 0, overlaps)
-    names, counts = np.unique(proposals.sources, return_counts=True)
-    return _Scores(
-        matched=matched,
-        matched_plain=_one_to_one(plain) if difficult.any() else matched,
-        covered=np.stack([_largest(overlaps[:, :budget]) for budget in BUDGETS], axis=1),
-        sources={str(n): _largest(overlaps[:, proposals.sources == n]) for n in names},
-        boxes=dict(zip(map(str, names), map(int, counts), strict=True)),
-    )
+def _groups(
+    classes: Sequence[str], labels: IntArray, areas: Doubles
+) -> dict[str, dict[str, BoolArray]]:
+    """Return the classes and sizes that have objects, each as a mask of the objects (M,)."""
+    by_class = {name: labels == label for label, name in enumerate(classes)}
+    by_size = {name: (areas >= low) & (areas < high) for name, (low, high) in _SIZES.items()}
+    return {
+        kind: {name: chosen for name, chosen in masks.items() if chosen.any()}
+        for kind, masks in (("per_class", by_class), ("per_size", by_size))
+    }
 
 
-def _largest(overlaps: Doubles) -> Doubles:
-    return np.asarray(overlaps.max(axis=1, initial=0.0), np.float64)
-
-
-def _one_to_one(overlaps: Doubles) -> Doubles:
-    """`overlaps` (M, N) -> IoU of the box each object is matched with, by budget (M, B).
-
-    closest_candidates.m: again and again the largest IoU left, first object and first box on
-    ties. Pairs below the lowest threshold are not looked at: they come last and never matter.
-    """
-    objects, boxes = np.nonzero(overlaps >= THRESHOLDS[0])
-    order = np.argsort(-overlaps[objects, boxes], kind="stable")
-    pairs = list(zip(objects[order].tolist(), boxes[order].tolist(), strict=True))
-    matched = np.zeros((len(overlaps), len(BUDGETS)))
-    for column, budget in enumerate(BUDGETS):
-        free_objects, free_boxes = set(range(len(overlaps))), set(range(overlaps.shape[1])[:budget])
-        for target, box in pairs:
-            if target in free_objects and box in free_boxes:
-                free_objects.remove(target)
-                free_boxes.remove(box)
-                matched[target, column] = overlaps[target, box]
-    return matched
-
-
-def _counts(scores: Sequence[_Scores]) -> dict[str, Any]:
+def _counts(scores: Sequence[ImageScores]) -> dict[str, Any]:
     """Return the number of images and the mean number of boxes, in all and by budget."""
-    counts = np.array([sum(one.boxes.values()) for one in scores])
+    counts = _boxes(scores)
     within = {_name(b): float(np.minimum(counts, b or np.inf).mean()) for b in BUDGETS}
     return {"images": len(scores), "boxes_per_image": float(counts.mean()), "boxes": within}
+
+
+def _boxes(scores: Sequence[ImageScores]) -> Doubles:
+    """Return the number of boxes of each image (I,)."""
+    return np.array([sum(one.boxes.values()) for one in scores], np.float64)
 
 
 def _block(matched: Doubles, covered: Doubles) -> dict[str, Any]:
@@ -162,9 +132,8 @@ def _block(matched: Doubles, covered: Doubles) -> dict[str, Any]:
         recall[name] = _shares(matched[:, column])
         coverage[name] = _shares(covered[:, column])
         average[name] = {
-            # Equation 3 of the paper, exact; the released code takes trapezoids instead.
-            "hosang": float(2 * np.maximum(matched[:, column] - 0.5, 0).mean()),
-            "coco": float(np.mean(list(recall[name].values()))),
+            "hosang": _hosang(matched[:, column]),
+            "coco": fmean(recall[name].values()),
         }
     return {
         "objects": len(matched),
@@ -174,12 +143,31 @@ def _block(matched: Doubles, covered: Doubles) -> dict[str, Any]:
     }
 
 
-def _blocks(matched: Doubles, covered: Doubles, groups: dict[str, BoolArray]) -> dict[str, Any]:
-    """Return the figures of every group that has objects."""
-    return {n: _block(matched[g], covered[g]) for n, g in groups.items() if g.any()}
+def _hosang(matched: Doubles) -> float:
+    """`matched` (M,) -> average recall, equation 3 of Hosang et al.
+
+    Exact; the released code takes trapezoids instead.
+    """
+    return float(2 * np.maximum(matched - 0.5, 0).mean())
 
 
-def _per_source(scores: Sequence[_Scores]) -> dict[str, Any]:
+def _class_mean(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the means over the classes of their figures, however many objects each has."""
+    means = {key: _mean([one[key] for one in blocks]) for key in blocks[0] if key != "objects"}
+    return {"classes": len(blocks), **means}
+
+
+def _mean(entries: Sequence[Any]) -> Any:
+    """Return the mean of numbers, or of each entry of dicts with the same keys."""
+    if isinstance(entries[0], dict):
+        return {key: _mean([one[key] for one in entries]) for key in entries[0]}
+    return fmean(entries)
+
+
+def _per_source(
+    scores: Sequence[ImageScores], groups: dict[str, dict[str, BoolArray]]
+) -> dict[str, Any]:
+    """Return what each source covers alone, and what no other does, of all objects and groups."""
     names = sorted({name for one in scores for name in one.sources})
     best = {name: np.concatenate([_of_source(one, name) for one in scores]) for name in names}
     report = {}
@@ -188,14 +176,44 @@ def _per_source(scores: Sequence[_Scores]) -> dict[str, Any]:
         rest = np.max(others, axis=0) if others else np.zeros_like(best[name])
         report[name] = {
             "boxes_per_image": sum(one.boxes.get(name, 0) for one in scores) / len(scores),
-            "alone": _shares(best[name]),
-            "only": _by_iou([(best[name] >= t) & (rest < t) for t in THRESHOLDS]),
+            **_alone_and_only(best[name], rest),
+            **{
+                kind: {group: _alone_and_only(best[name][m], rest[m]) for group, m in masks.items()}
+                for kind, masks in groups.items()
+            },
         }
     return report
 
 
-def _of_source(scores: _Scores, name: str) -> Doubles:
+def _of_source(scores: ImageScores, name: str) -> Doubles:
     return scores.sources.get(name, np.zeros(len(scores.matched)))
+
+
+def _alone_and_only(best: Doubles, rest: Doubles) -> dict[str, dict[str, float]]:
+    """`best` (M,) IoU of one source's boxes, `rest` (M,) of all others' -> shares by IoU."""
+    only = _by_iou([(best >= threshold) & (rest < threshold) for threshold in THRESHOLDS])
+    return {"alone": _shares(best), "only": only}
+
+
+def _curves(scores: Sequence[ImageScores]) -> dict[str, Any]:
+    """Return recall against the number of boxes, up to the fullest image, and against the IoU."""
+    matched = np.concatenate([one.curve for one in scores])
+    counts = _boxes(scores)
+    columns = [c for c, budget in enumerate(CURVE) if budget is None or budget < counts.max()]
+    return {
+        "by_boxes": {
+            "boxes": [float(np.minimum(counts, CURVE[c] or np.inf).mean()) for c in columns],
+            "recall": {
+                f"{iou:.2f}": [float((matched[:, c] >= iou).mean()) for c in columns]
+                for iou in _CURVE_IOUS
+            },
+            "average_recall": [_hosang(matched[:, c]) for c in columns],
+        },
+        "by_iou": {
+            "iou": list(_IOU_AXIS),
+            "recall": [float((matched[:, -1] >= iou).mean()) for iou in _IOU_AXIS],
+        },
+    }
 
 
 def _shares(overlaps: Doubles) -> dict[str, float]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scoring import SIZE, dataset
 
 from detect.errors import DataError
-from detect.evaluation.recall import BUDGETS, THRESHOLDS, recall_report
+from detect.evaluation.image_scores import BUDGETS, THRESHOLDS
+from detect.evaluation.recall import recall_report
 from detect.regions import Dataset, Proposals
 
 SQUARE = (0, 0, 100, 100)
