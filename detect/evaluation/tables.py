@@ -5,6 +5,7 @@ from typing import Any
 
 # Budgets and IoUs of a recall report that are printed; the JSON has all of them.
 _IOUS = ("0.50", "0.70", "0.90")
+_SOURCE_IOUS = ("0.50", "0.70")
 
 
 def score_lines(scores: dict[str, Any], *, per_class: bool = False) -> list[str]:
@@ -48,7 +49,7 @@ def _skipped_lines(scores: dict[str, Any]) -> list[str]:
 
 
 def recall_lines(report: dict[str, Any], *, per_class: bool = False) -> list[str]:
-    """Return the table of `recall_report`'s result: a row a budget, then sources and groups."""
+    """Return the table of `recall_report`'s result: a row a budget, then groups and sources."""
     head = (
         f"{report['images']} images, {report['objects']} objects, "
         f"{report['boxes_per_image']:.1f} boxes an image"
@@ -59,11 +60,14 @@ def recall_lines(report: dict[str, Any], *, per_class: bool = False) -> list[str
         boxes = f"{report['boxes'][budget]:.1f}"
         rows.append([budget, boxes, *_figures(report, budget)])
     lines = [head, *align(rows), "", *align(_group_rows(report, per_class=per_class))]
-    return [*lines, "", *align(_source_rows(report))]
+    lines += ["", *align(_source_rows(report))]
+    if per_class and len(report["per_source"]) > 1:
+        lines += ["", *align(_source_class_rows(report))]
+    return lines
 
 
 def _group_rows(report: dict[str, Any], *, per_class: bool) -> list[list[str]]:
-    """Return a row a group of objects, all boxes of an image counted."""
+    """Return a row a group of objects, all boxes of an image counted, and the classes' mean."""
     plain = report["without_difficult"]
     groups = {"not difficult": plain} if plain else {}
     groups |= report["per_size"]
@@ -72,14 +76,32 @@ def _group_rows(report: dict[str, Any], *, per_class: bool) -> list[list[str]]:
     rows = [["all boxes", "objects", *recalls, "AR", "AR coco", "coverage 0.50"]]
     for name, block in groups.items():
         rows.append([name, str(block["objects"]), *_figures(block, "all")])
-    return rows
+    mean = report["class_mean"]
+    return [*rows, [f"mean of {mean['classes']} classes", "", *_figures(mean, "all")]]
 
 
 def _source_rows(report: dict[str, Any]) -> list[list[str]]:
-    rows = [["source", "boxes", "coverage 0.50 alone", "by no other"]]
+    """Return a row a source: what it covers alone, what no other does; then all together."""
+    columns = [f"{iou} {what}" for iou in _SOURCE_IOUS for what in ("alone", "by no other")]
+    rows = [["coverage by source", "boxes", *columns]]
     for name, entry in report["per_source"].items():
-        shares = [_percent(entry["alone"]["0.50"]), _percent(entry["only"]["0.50"])]
+        shares = [_percent(entry[key][iou]) for iou in _SOURCE_IOUS for key in ("alone", "only")]
         rows.append([name, f"{entry['boxes_per_image']:.1f}", *shares])
+    together = [_percent(report["coverage"]["all"][iou]) for iou in _SOURCE_IOUS]
+    boxes = f"{report['boxes_per_image']:.1f}"
+    return [*rows, ["together", boxes, together[0], "", together[1], ""]]
+
+
+def _source_class_rows(report: dict[str, Any]) -> list[list[str]]:
+    """Return a row a class: what each source covers of it alone, what no other does, together."""
+    sources = report["per_source"]
+    columns = [f"{name} {what}" for name in sources for what in ("alone", "only")]
+    rows = [["coverage 0.50", "objects", *columns, "together"]]
+    for name, block in report["per_class"].items():
+        entries = [entry["per_class"][name] for entry in sources.values()]
+        shares = [_percent(entry[key]["0.50"]) for entry in entries for key in ("alone", "only")]
+        together = _percent(block["coverage"]["all"]["0.50"])
+        rows.append([name, str(block["objects"]), *shares, together])
     return rows
 
 
@@ -97,11 +119,20 @@ def _percent(share: float) -> str:
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return `rows` with columns as wide as their longest entry: the first left, others right."""
+    return ["  ".join(row).rstrip() for row in _padded(rows)]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return `rows`, the first of them the head, as a Markdown table aligned as by `align`."""
+    head, *body = _padded(rows)
+    rule = ["-" * len(head[0]), *("-" * (len(entry) - 1) + ":" for entry in head[1:])]
+    return ["| " + " | ".join(row) + " |" for row in (head, rule, *body)]
+
+
+def _padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [entry.rjust(width) for entry, width in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
+        [row[0].ljust(widths[0])]
+        + [entry.rjust(width) for entry, width in zip(row[1:], widths[1:], strict=True)]
         for row in rows
     ]
