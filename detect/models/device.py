@@ -34,8 +34,8 @@ def _require_gpu(name: str, index: int) -> None:
         raise EnvironmentProblem(f"--device {name}: no such GPU. This machine has {found}.")
 
 
-def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
-    """Return the context in which networks compute on `device` with `precision`.
+def resolve_precision(device: torch.device, precision: str = "auto") -> str:
+    """Return "float32" or "bfloat16" for what `precision` means on `device`.
 
     auto: bfloat16 where the hardware multiplies it faster (CUDA from compute capability 8, CPUs
     with AMX tiles, where it halves the time of a crop), float32 elsewhere. ValueError for
@@ -43,7 +43,14 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
-    reduced = precision == "bfloat16" or (precision == "auto" and multiplies_bfloat16(device))
+    if precision == "auto":
+        return "bfloat16" if multiplies_bfloat16(device) else "float32"
+    return precision
+
+
+def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """Return the context in which networks compute on `device` with `precision` (as resolved)."""
+    reduced = resolve_precision(device, precision) == "bfloat16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=reduced)
 
 
