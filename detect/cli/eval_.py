@@ -1,12 +1,11 @@
 """`detect eval`: score detections (--map) or proposals (--recall) against annotations."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from detect.cli import options
+from detect.cli import eval_recall, options
 from detect.cli.skipping import warn_skipped
 from detect.errors import UsageError
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 _PROTOCOLS = ("voc2007", "voc2012", "ilsvrc", "coco", "all")
 _MAP_ONLY = ("detections", "protocol", "iou", "blacklist")
-_RECALL_ONLY = ("proposals",)
+_RECALL_ONLY = ("proposals", "plot", "target", "target_iou", "input_size")
 
 
 @click.command("eval")
@@ -57,6 +56,29 @@ _RECALL_ONLY = ("proposals",)
     metavar="B",
     help="Lines IMAGE CLASS that ilsvrc leaves out (--map).",
 )
+@click.option(
+    "--plot", type=options.PATH, metavar="OUT.png", help="Draw every --proposals (--recall)."
+)
+@click.option(
+    "--target",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Advise on the fewest boxes that cover this share of the objects (--recall).",
+)
+@click.option(
+    "--target-iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="From which a box covers an object (--target).",
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(32),
+    default=224,
+    show_default=True,
+    help="Side of the crops whose classification is timed, px (--target).",
+)
 @click.option("--json", "json_out", type=options.PATH, metavar="OUT", help="Write all figures.")
 @click.option("--per-class", is_flag=True, help="Print every class as well.")
 @options.skip_bad
@@ -65,13 +87,14 @@ _RECALL_ONLY = ("proposals",)
 def command(context: click.Context, /, **given: Any) -> None:
     """Score detections (--map) or proposals (--recall) against annotations.
 
-    Figures are printed in percent. --json writes all of them in [0, 1]: for --map an object
+    Figures are printed in percent, those of several --proposals in one table as well, all compared
+    with the first. --json writes all of them in [0, 1]: for --map an object
     with a key a protocol; for --recall one object, or with several --proposals a list of them
     in that order, each with its "proposals".
     """
     _check(context, given)
     dataset = _open(given)
-    score = _map if given["want_map"] else _recall
+    score = _map if given["want_map"] else eval_recall.recall
     figures = score(dataset, given)
     if given["json_out"]:
         from detect.files import write_json
@@ -90,11 +113,19 @@ def _check(context: click.Context, given: dict[str, Any]) -> None:
     )
     if not given[needed]:
         raise UsageError(f"detect eval {mode} needs --{needed}.")
+    sources = {name: context.get_parameter_source(name) for name in given}
+    asked = {name for name, source in sources.items() if source is ParameterSource.COMMANDLINE}
     for name in other:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise UsageError(f"detect eval {mode} takes no --{name}.")
+        if name in asked:
+            raise UsageError(f"detect eval {mode} takes no --{name.replace('_', '-')}.")
     if given["blacklist"] and given["protocol"] not in ("ilsvrc", "all"):
         raise UsageError("--blacklist belongs to --protocol ilsvrc (or all).")
+    eval_recall.check(given, asked)
+    _check_truth(given)
+
+
+def _check_truth(given: dict[str, Any]) -> None:
+    """Raise UsageError unless the annotations are given in one way."""
     if bool(given["data"]) == bool(given["annotations"]):
         raise UsageError("detect eval: give either --data (with --split) or --annotations.")
     if given["annotations"] and given["split"]:
@@ -127,25 +158,3 @@ def _map(dataset: "Dataset", given: dict[str, Any]) -> dict[str, Any]:
     scores = evaluate(dataset, detections, given["protocol"], given["iou"], blacklist)
     click.echo("\n".join(score_lines(scores, per_class=given["per_class"])))
     return scores
-
-
-def _recall(dataset: "Dataset", given: dict[str, Any]) -> Any:
-    """Print the scores of every --proposals and return them."""
-    reports = [
-        _recall_of(dataset, path, per_class=given["per_class"]) for path in given["proposals"]
-    ]
-    return reports[0] if len(reports) == 1 else reports
-
-
-def _recall_of(dataset: "Dataset", path: Path, *, per_class: bool) -> dict[str, Any]:
-    """Print the scores of one proposals file, read image by image, and return them."""
-    from detect.cli.progress import track
-    from detect.evaluation.recall import recall_report
-    from detect.evaluation.tables import recall_lines
-    from detect.storage.proposals import ProposalFile
-
-    stored = ProposalFile(path)
-    images = track(dataset.samples, len(dataset), "scoring")
-    report = recall_report(dataset, (stored.read(one.image_id, one.size) for one in images))
-    click.echo("\n".join([f"{path}", *recall_lines(report, per_class=per_class)]))
-    return {"proposals": str(path), **report}

@@ -117,6 +117,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
+def advice_line(name: str, advice: dict[str, Any]) -> str:
+    """Return `advise`'s result, with its "seconds_per_image", for the file `name` as a line."""
+    boxes, seconds = advice["boxes_per_image"], f"{advice['seconds_per_image']:.3g} s"
+    if not advice["reached"]:
+        most = f"at most {100 * advice['coverage']:.2f} % with all {boxes:.1f} boxes an image"
+        return f"{name}: not reached: {most} ({seconds})"
+    parts = [
+        f"{entry['boxes_per_image']:.1f} of {source} (the first {entry['first']} an image)"
+        for source, entry in advice["sources"].items()
+    ]
+    return f"{name}: {boxes:.1f} boxes an image ({seconds}): {', '.join(parts)}"
+
+
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return `rows` with columns as wide as their longest entry: the first left, others right."""
     return ["  ".join(row).rstrip() for row in _padded(rows)]

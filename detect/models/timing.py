@@ -1,0 +1,54 @@
+"""How long a crop takes on this machine, measured."""
+
+import time
+from statistics import median
+from typing import NamedTuple
+
+import torch
+
+from detect.models.device import autocast
+from detect.models.inference import prepare_for_inference
+from detect.models.region_classifier import RegionClassifier
+
+# Outputs of the network that is timed: those of ILSVRC DET. Their number hardly matters.
+_CLASSES = 200
+_ROUNDS = 3
+
+
+class CropTime(NamedTuple):
+    """Seconds a crop, and what they were measured on: "cpu, 2 threads" or a GPU's name."""
+
+    seconds: float
+    device: str
+
+
+def time_crops(input_size: int, batch: int, device: torch.device) -> CropTime:
+    """Time GoogLeNet-bn on crops of `input_size` px, `batch` at a time, as `detect run` has it.
+
+    The network alone, from bytes on the device to scores, in its precision of this machine; no
+    cutting, no NMS. Weights are fresh, for they do not change the time. The median of three
+    batches after one that is not counted.
+    """
+    model = prepare_for_inference(RegionClassifier(_CLASSES, "bn", auxiliary=False).to(device))
+    crops = torch.randint(0, 256, (batch, 3, input_size, input_size), dtype=torch.uint8)
+    crops = crops.to(device).contiguous(memory_format=torch.channels_last)
+    _classify(model, crops)
+    seconds = median(_classify(model, crops) for _ in range(_ROUNDS))
+    return CropTime(seconds / batch, _description(device))
+
+
+@torch.inference_mode()
+def _classify(model: RegionClassifier, crops: torch.Tensor) -> float:
+    """Return the seconds until the scores of `crops` (N, 3, S, S) are there."""
+    start = time.perf_counter()
+    with autocast(crops.device):
+        logits = model(crops)
+    logits.float().softmax(dim=1).cpu()  # waits for a GPU
+    return time.perf_counter() - start
+
+
+def _description(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'' if threads == 1 else 's'}"

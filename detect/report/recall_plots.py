@@ -1,0 +1,129 @@
+"""One picture of how well several proposals files cover the objects."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from detect.files import replacing
+
+# Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/, without the
+# yellow, which is too light for a line on white; and a marker each, for print without colours.
+_LOOKS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#E69F00", "D"),
+    ("#CC79A7", "v"),
+    ("#56B4E9", "P"),
+)
+MOST_FILES = len(_LOOKS)
+
+_INK, _GREY, _GRID = "#222222", "#666666", "#E4E4E4"
+_DASHES = {"0.50": "-", "0.70": (0, (3, 1.5))}
+_STYLE = {
+    "font.size": 10,
+    "text.color": _INK,
+    "text.parse_math": False,  # file names may hold dollar signs
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "grid.color": _GRID,
+    "xtick.color": _GREY,
+    "ytick.color": _GREY,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+}
+# Pixels of the picture: 13.5 x 4.8 inches at 150 dpi.
+_INCHES, _DPI = (13.5, 4.8), 150
+
+
+def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, Any]]) -> None:
+    """Draw results of `recall_report` (R), called `names` (R), into the PNG `path`.
+
+    Recall against the number of boxes and against IoU, coverage by object size (COCO's). The
+    same reports give the same bytes. Raises ValueError for no file or more than MOST_FILES, and
+    what `files.replacing` does.
+    """
+    if not 1 <= len(reports) <= MOST_FILES:
+        raise ValueError(f"plot_recall: expected 1 to {MOST_FILES} files, got {len(reports)}")
+    with matplotlib.style.context(_STYLE, after_reset=True):
+        figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+        panels = figure.subplots(1, 3, width_ratios=(1.15, 1, 1.15))
+        _draw_by_boxes(panels[0], reports)
+        _draw_by_iou(panels[1], reports)
+        _draw_by_size(panels[2], reports)
+        handles = [_handle(*look) for look in _LOOKS[: len(reports)]]
+        columns = min(len(reports), 3)
+        figure.legend(handles, list(names), loc="outside upper left", ncols=columns)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def _handle(colour: str, marker: str) -> Line2D:
+    return Line2D([], [], color=colour, marker=marker)
+
+
+def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
+    """Draw recall at two IoUs against the boxes an image, with a marker where all boxes count."""
+    for (colour, marker), report in zip(_LOOKS, reports, strict=False):
+        curves = report["curves"]["by_boxes"]
+        for iou, dash in _DASHES.items():
+            recall = curves["recall"][iou]
+            style = {"color": colour, "linestyle": dash, "marker": marker, "clip_on": False}
+            panel.plot(curves["boxes"], recall, markevery=[len(recall) - 1], **style)
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    panel.set_xlabel("boxes an image (mean), in stored order")
+    _finish(panel, "Recall by number of boxes", "solid: IoU 0.5   dashed: IoU 0.7")
+
+
+def _draw_by_iou(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
+    for (colour, marker), report in zip(_LOOKS, reports, strict=False):
+        curve = report["curves"]["by_iou"]
+        style = {"color": colour, "marker": marker, "markevery": 10, "clip_on": False}
+        panel.plot(curve["iou"], curve["recall"], **style)
+    panel.set_xlim(0.5, 1)
+    panel.set_xlabel("IoU a box must reach")
+    _finish(panel, "Recall by IoU", "all boxes, one box an object")
+
+
+def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
+    """Draw a group of bars a size that has objects, each bar with its whole percentage."""
+    sizes = reports[0]["per_size"]
+    width = 0.8 / len(reports)
+    for number, ((colour, _), report) in enumerate(zip(_LOOKS, reports, strict=False)):
+        shares = [report["per_size"][size]["coverage"]["all"]["0.50"] for size in sizes]
+        places = [place - 0.4 + width * (number + 0.5) for place in range(len(sizes))]
+        bars = panel.bar(places, shares, width * 0.92, color=colour)
+        texts = [f"{100 * share:.0f}" for share in shares]
+        panel.bar_label(bars, texts, padding=2, fontsize=9 if len(reports) <= 3 else 7)
+    labels = [f"{size}\n{block['objects']:,} objects" for size, block in sizes.items()]
+    panel.set_xticks(range(len(sizes)), labels)
+    panel.tick_params(axis="x", length=0)
+    panel.grid(visible=False, axis="x")
+    _finish(panel, "Coverage by object size", "all boxes, IoU 0.5; sizes end at 32² and 96² px")
+
+
+def _finish(panel: Axes, title: str, subtitle: str) -> None:
+    """Give the axis of shares 0 to 100 %, and `panel` its title over a grey line."""
+    panel.set_ylim(0, 1)
+    panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+    panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panel.set_title(title, pad=24)
+    place = {"xy": (0, 1), "xytext": (0, 8), "xycoords": "axes fraction"}
+    panel.annotate(subtitle, **place, textcoords="offset points", color=_GREY, fontsize=9)
