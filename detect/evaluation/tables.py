@@ -125,6 +125,8 @@ def advice_line(name: str, advice: dict[str, Any]) -> str:
         return f"{name}: not reached: {most} ({seconds})"
     parts = [
         f"{entry['boxes_per_image']:.1f} of {source} (the first {entry['first']} an image)"
+        if entry["first"]
+        else f"none of {source}"
         for source, entry in advice["sources"].items()
     ]
     return f"{name}: {boxes:.1f} boxes an image ({seconds}): {', '.join(parts)}"

@@ -166,6 +166,101 @@ def test_recall_json_has_the_shape_of_the_design(
     assert reports == [report, report]
 
 
+def halves(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a data set and two proposals files of it, the second with half of the objects."""
+    root = write_voc(folder / "set", {"test": 2}, objects=2)
+    data = open_dataset(root, "test")
+    made = []
+    for sample in data.samples:
+        boxes = sample.annotations.boxes[:1]
+        made.append(Proposals(sample.image_id, sample.size, boxes, [1.0], ["multibox"]))
+    write_proposals(folder / "half.parquet", made, {"method": "half"})
+    return root, proposed(folder / "all.parquet", data), folder / "half.parquet"
+
+
+def test_several_files_are_compared_in_one_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, everything, half = halves(tmp_path)
+    given = ("--recall", "--data", root, "--split", "test")
+    assert run(*given, "--proposals", everything) == 0
+    assert "% of the first" not in capsys.readouterr().out
+    assert run(*given, "--proposals", everything, "--proposals", half, "--per-class") == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[-4:]]
+    assert rows[0][:3] == ["proposals", "boxes an image", "% of the first"]
+    assert rows[2] == ["all", "12.0", "100", *["100.0"] * 6]
+    assert rows[3][:-1] == ["half", "1.0", "8", *["50.0"] * 5]
+    sources = [line.split() for line in lines if line.startswith(("search", "together"))]
+    assert ["search", "2.0", *["100.0"] * 4] in sources
+    assert ["together", "12.0", "100.0", "100.0"] in sources
+    assert any(line.startswith("mean of ") for line in lines)
+    head = next(line.split() for line in lines if line.startswith("coverage 0.50"))
+    assert head[2:] == ["objects", "multibox", "alone", "multibox", "only", "search", "alone",
+                        "search", "only", "together"]  # fmt: skip
+
+
+def test_advice_is_printed_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, everything, half = halves(tmp_path)
+    files = ("--proposals", everything, "--proposals", half)
+    options = ("--target", "0.9", "--target-iou", "0.7", "--input-size", "32")
+    out = tmp_path / "out.json"
+    given = ("--recall", "--data", root, "--split", "test", *files, *options, "--json", out)
+    assert run(*given) == 0
+    lines = capsys.readouterr().out.splitlines()[-5:]
+    assert lines[0] == "fewest boxes that cover 90 % of the objects at IoU 0.7"
+    assert lines[1].startswith("all: 2.0 boxes an image (")
+    assert lines[1].endswith(" s): none of multibox, 2.0 of search (the first 2 an image)")
+    assert lines[2].startswith("half: not reached: at most 50.00 % with all 1.0 boxes an image (")
+    assert "Chosen on these very objects" in lines[3]
+    assert "classification" in lines[3]
+    assert lines[4].startswith("alone: GoogLeNet-bn at 32 px takes ")
+    assert "ms a crop on this machine (" in lines[4]
+    first, second = (report["advice"] for report in json.loads(out.read_text()))
+    assert first.pop("seconds_per_image") > 0
+    assert first == {
+        "iou": 0.7,
+        "input_size": 32,
+        "target": 0.9,
+        "reached": True,
+        "coverage": 1.0,
+        "boxes_per_image": 2.0,
+        "sources": {
+            "multibox": {"first": 0, "boxes_per_image": 0.0},
+            "search": {"first": 2, "boxes_per_image": 2.0},
+        },
+    }
+    assert (second["reached"], second["coverage"]) == (False, 0.5)
+
+
+def test_plot_is_written(tmp_path: Path) -> None:
+    root, everything, half = halves(tmp_path)
+    files = ("--proposals", everything, "--proposals", half)
+    plot = tmp_path / "new/plot.png"
+    assert run("--recall", "--data", root, "--split", "test", *files, "--plot", plot) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert list(plot.parent.iterdir()) == [plot]
+
+
+def test_more_files_than_a_plot_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--proposals", "P"] * 7
+    assert run("--recall", "--data", "D", "--split", "S", *files, "--plot", "p.png") == 2
+    assert "--plot shows at most 6 --proposals, got 7" in capsys.readouterr().err
+
+
+def test_a_proposals_file_that_is_missing_is_named_before_any_is_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, everything, _ = halves(tmp_path)
+    files = ("--proposals", everything, "--proposals", tmp_path / "none")
+    assert run("--recall", "--data", root, "--split", "test", *files) == 4
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert f"{tmp_path / 'none'}: no such proposals" in output.err
+
+
 def test_proposals_of_another_split_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,6 +296,17 @@ def test_detections_of_another_split_are_refused(
         ("--map --data D --split S --detections F --blacklist B", "--protocol ilsvrc"),
         ("--map --data D --split S --detections F --iou 0", "--iou"),
         ("--map --data D --split S --detections F --protocol voc", "--protocol"),
+        ("--map --data D --split S --detections F --plot p.png", "--map takes no --plot"),
+        ("--map --data D --split S --detections F --target 0.9", "--map takes no --target"),
+        ("--map --data D --detections F --target-iou 0.5", "--map takes no --target-iou"),
+        ("--map --data D --detections F --input-size 96", "--map takes no --input-size"),
+        ("--recall --data D --proposals P --target-iou 0.5", "--target-iou belongs to --target"),
+        ("--recall --data D --proposals P --input-size 96", "--input-size belongs to --target"),
+        ("--recall --data D --proposals P --target 0", "--target"),
+        ("--recall --data D --proposals P --target 1.01", "--target"),
+        ("--recall --data D --proposals P --target 0.9 --target-iou 0", "--target-iou"),
+        ("--recall --data D --proposals P --target 0.9 --input-size 31", "--input-size"),
+        ("--recall --data D --proposals P --plot p.pdf", "it writes a PNG. Name it p.png"),
     ],
 )
 def test_options_that_do_not_go_together(

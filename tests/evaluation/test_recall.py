@@ -208,3 +208,65 @@ def test_proposals_of_other_data_are_refused(made: list[Proposals], problem: str
 def test_a_split_without_objects_is_refused() -> None:
     with pytest.raises(DataError, match="split 'test' has no objects to recall"):
         recall_report(dataset({"1": []}), [proposals("1", [])])
+
+
+def test_class_mean_counts_each_class_once() -> None:
+    data = dataset({"1": [(0, SQUARE), (1, SQUARE)], "2": [(1, SQUARE)], "3": [(1, SQUARE)]})
+    made = [proposals("1", [SQUARE, SQUARE]), proposals("2", []), proposals("3", [])]
+    mean = recall_report(data, made)["class_mean"]
+    assert mean["classes"] == 2
+    third = pytest.approx((1 + 1 / 3) / 2)
+    assert at(mean, "recall") == at(mean, "coverage", "0.95", "10") == third
+    assert mean["average_recall"]["10"]["hosang"] == pytest.approx((1 + 1 / 3) / 2)
+
+
+def test_a_class_without_objects_is_no_part_of_the_mean() -> None:
+    mean = recall_report(dataset({"1": [(1, SQUARE)]}), [proposals("1", [SQUARE])])["class_mean"]
+    assert (mean["classes"], at(mean, "coverage")) == (1, 1.0)
+
+
+def test_sources_of_each_class_and_size() -> None:
+    small = (150, 0, 160, 10)
+    data = dataset({"1": [(0, SQUARE), (1, small)]})
+    made = [proposals("1", [SQUARE, small, SQUARE], ["search", "multibox", "multibox"])]
+    report = recall_report(data, made)["per_source"]
+    search, multibox = report["search"], report["multibox"]
+    assert search["per_class"]["cat"]["alone"]["0.50"] == 1.0
+    assert search["per_class"]["cat"]["only"]["0.50"] == 0.0
+    assert search["per_class"]["dog"]["alone"]["0.50"] == 0.0
+    assert multibox["per_class"]["dog"]["only"]["0.95"] == 1.0
+    assert multibox["per_size"]["small"] == multibox["per_class"]["dog"]
+    assert set(search["per_size"]) == {"small", "large"}
+
+
+def test_curves_pass_through_the_tables_figures() -> None:
+    data, made = random_recall(5)
+    report = recall_report(data, [made[0], made[1].take(slice(0, 55))])
+    curve = report["curves"]["by_boxes"]
+    # Budgets up to 50 are below the fullest image's 60; then all, 57.5 on average.
+    assert curve["boxes"][:9] == [1, 2, 3, 4, 5, 6, 8, 10, 13]
+    assert curve["boxes"][-2:] == [50, 57.5]
+    for place, budget in ((7, "10"), (-2, "50"), (-1, "all")):
+        for iou in ("0.50", "0.70"):
+            assert curve["recall"][iou][place] == at(report, "recall", iou, budget)
+        assert curve["average_recall"][place] == report["average_recall"][budget]["hosang"]
+
+
+def test_the_curve_over_iou_passes_through_the_tables_figures() -> None:
+    report = recall_report(*random_recall(6))
+    curve = report["curves"]["by_iou"]
+    shares = dict(zip(curve["iou"], curve["recall"], strict=True))
+    assert list(shares) == [round(0.5 + hundredths / 100, 2) for hundredths in range(51)]
+    assert [shares[threshold] for threshold in THRESHOLDS] == list(report["recall"]["all"].values())
+    perfect = recall_report(dataset({"1": [(0, SQUARE)]}), [proposals("1", [SQUARE])])
+    assert perfect["curves"]["by_iou"]["recall"][-1] == 1.0
+
+
+def test_curves_of_no_boxes_are_a_point_at_nothing() -> None:
+    report = recall_report(dataset({"1": [(0, SQUARE)]}), [proposals("1", [])])
+    assert report["curves"]["by_boxes"] == {
+        "boxes": [0.0],
+        "recall": {"0.50": [0.0], "0.70": [0.0]},
+        "average_recall": [0.0],
+    }
+    assert report["per_source"] == {}
