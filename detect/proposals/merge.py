@@ -4,10 +4,13 @@ The paper (section 8) adds 200 MultiBox boxes to Selective Search's and gives no
 that both found: the one here is ours.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from detect.boxes import iou_matrix
-from detect.regions import Proposals
+from detect.proposals.worker import Propose
+from detect.regions import Image, Proposals
 
 # Ours: above this IoU two crops of 224 px differ by a few pixels, and classifying both is waste.
 NEAR_DUPLICATE = 0.95
@@ -32,3 +35,15 @@ def merge(first: Proposals, second: Proposals, iou: float = NEAR_DUPLICATE) -> P
         scores=np.concatenate([first.scores, new.scores]),
         sources=np.concatenate([first.sources, new.sources]),
     )
+
+
+@dataclass(frozen=True)
+class Both:
+    """Proposes by `first` and by `second` and merges what they find; picklable if they are."""
+
+    first: Propose
+    second: Propose
+
+    def __call__(self, image: Image, image_id: str) -> Proposals:
+        """`image` (H, W, 3) -> the boxes of `first`, then what `second` adds."""
+        return merge(self.first(image, image_id), self.second(image, image_id))

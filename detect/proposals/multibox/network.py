@@ -1,0 +1,108 @@
+"""A MultiBox network looks at several views of an image, and the best boxes stay.
+
+Erhan et al., arXiv 1312.2249, section 4.2 (views at two scales, NMS at 0.5, the best); GoogLeNet's
+entry (arXiv 1409.4842, section 8) adds 200 of them to Selective Search's.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import nms
+
+from detect.boxes import clip
+from detect.errors import DetectError
+from detect.models.device import autocast, resolve_precision
+from detect.models.inference import prepare_for_inference
+from detect.models.multibox import MultiBox
+from detect.models.multibox_card import MultiBoxCard
+from detect.proposals.adaptive_nms import adaptive_nms
+from detect.proposals.views import Window, believed, to_image, views, warp
+from detect.regions import FloatArray, Image, Proposals, Size
+
+SOURCE = "multibox"
+ADAPTIVE = 0.0  # in place of an IoU: adaptive_nms
+SMALLEST_SIDE = 1.0  # px of the image (ours)
+
+# Ours: bounds the memory for the hundreds of dense views of a very long image.
+_VIEWS_AT_ONCE = 32
+
+
+class MultiBoxProposer:
+    """Proposes with a copy of `network` on `device`, as its `card` says.
+
+    `card.views` of an image (proposals/views.py), the best `card.per_view` boxes of each, NMS at
+    IoU `card.nms` (ADAPTIVE: adaptive_nms), the best `card.boxes`. `precision` as in
+    models.device.autocast. Runs in as many threads as torch has; round-off depends on them.
+    """
+
+    def __init__(
+        self, network: MultiBox, card: MultiBoxCard, device: torch.device, precision: str = "auto"
+    ) -> None:
+        self.card, self.device = card, device
+        self.precision = resolve_precision(device, precision)
+        self._network = prepare_for_inference(network).to(device)
+
+    def __call__(self, image: Image, image_id: str) -> Proposals:
+        """`image` (H, W, 3) -> at most `card.boxes` boxes, best first, scores 0 to 1.
+
+        Raises DetectError for outputs that are not finite.
+        """
+        size: Size = (image.shape[0], image.shape[1])
+        windows = views(size, self.card.views)
+        found = zip(*self._look(image, windows), windows, strict=True)
+        parts = [_of_view(*one, size, self.card.per_view) for one in found]
+        boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = _best_first(boxes, scores)
+        boxes, scores = boxes[order], scores[order]
+        kept = _suppress(boxes, self.card.nms, self.card.boxes)
+        names = np.full(len(kept), SOURCE)
+        return Proposals(image_id, size, boxes[kept], scores[kept], names)
+
+    @torch.inference_mode()
+    def _look(self, image: Image, windows: Sequence[Window]) -> tuple[FloatArray, FloatArray]:
+        """Return boxes (V, K, 4) in fractions of the V `windows`, and scores (V, K)."""
+        parts = []
+        for start in range(0, len(windows), _VIEWS_AT_ONCE):
+            some = windows[start : start + _VIEWS_AT_ONCE]
+            crops = np.stack([warp(image, one, self.card.input_size) for one in some])
+            batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
+            with autocast(self.device, self.precision):
+                offsets, logits = self._network(batch)
+            parts.append((self._network.decode(offsets), logits.sigmoid()))
+        boxes, scores = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise DetectError(
+                "the MultiBox network gives boxes that are not finite. Its weights are broken; if "
+                "training ended well, try --precision float32."
+            )
+        return boxes, scores
+
+
+def _of_view(
+    boxes: FloatArray, scores: FloatArray, window: Window, size: Size, limit: int
+) -> tuple[FloatArray, FloatArray]:
+    """`boxes` (K, 4) in fractions of `window`, `scores` (K,) -> its best `limit` in px."""
+    inside = np.clip(boxes, np.float32(0), np.float32(1))
+    found = clip(to_image(inside, window), size)
+    sides = found[:, 2:] - found[:, :2]
+    kept = believed(inside, window, size) & (sides >= SMALLEST_SIDE).all(axis=1)
+    found, scores = found[kept], scores[kept]
+    order = _best_first(found, scores)[:limit]
+    return found[order], scores[order]
+
+
+def _best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
+    """Return the order (N,) by falling score, then x1, y1, x2, y2."""
+    return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
+
+
+def _suppress(boxes: FloatArray, iou: float, limit: int) -> NDArray[np.intp]:
+    """`boxes` (N, 4), best first -> places of the best `limit` that no better one overlaps."""
+    if iou == ADAPTIVE:
+        return adaptive_nms(boxes, limit)
+    # Ranks in place of scores: torchvision's order of equal scores is not promised.
+    ranks = torch.arange(len(boxes), 0, -1, dtype=torch.float64)
+    kept = nms(torch.from_numpy(boxes.astype(np.float64)), ranks, iou)
+    return np.asarray(kept.numpy()[:limit], np.intp)

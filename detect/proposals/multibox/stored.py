@@ -1,0 +1,164 @@
+"""Proposing with stored MultiBox networks, in any process: one, or one for each fold."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from detect.data.folds import in_fold, parse_fold
+from detect.errors import DataError
+from detect.models.device import resolve_precision
+from detect.models.model_files import find_weights, model_hash
+from detect.models.multibox_card import MultiBoxCard
+from detect.models.multibox_file import load_multibox
+from detect.proposals.multibox.network import ADAPTIVE, MultiBoxProposer
+from detect.regions import Image, Proposals
+
+# Networks for the folds of one data set are alike in these.
+_ALIKE = (
+    "variant", "width", "head", "until", "input_size", "slots", "views", "per_view", "nms", "boxes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MultiBoxPropose:
+    """Proposes with the networks in the weights files `models`; picklable, loads them once.
+
+    Of several, an image is given to the one that did not see it in training (data/folds.py).
+    `views`, `nms`, `per_view`, `boxes` stand for those of the cards (MultiBoxProposer);
+    `precision` is "float32" or "bfloat16". `multibox_propose` makes one that is checked.
+    """
+
+    models: tuple[Path, ...]
+    views: str
+    nms: float
+    per_view: int
+    boxes: int
+    precision: str = "float32"
+    device: str = "cpu"
+
+    def __call__(self, image: Image, image_id: str) -> Proposals:
+        """`image` (H, W, 3) -> at most `boxes` boxes, best first, scores 0 to 1.
+
+        One thread computes them, so that they are the same for any number of workers. Raises
+        ValueError unless one of several models left the image out; errors of load_multibox.
+        """
+        proposers = self._proposers()
+        if len(proposers) > 1:
+            proposers = [one for one in proposers if in_fold(image_id, one.card.fold)]
+        (proposer,) = proposers
+        with _one_thread():
+            return proposer(image, image_id)
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what decides the boxes as JSON values: parameters, models' hashes, folds."""
+        cards = [one.card for one in self._proposers()]
+        return {
+            "parameters": {
+                "views": self.views,
+                "nms": "adaptive" if self.nms == ADAPTIVE else self.nms,
+                "per_view": self.per_view,
+                "boxes": self.boxes,
+                "precision": self.precision,
+                "input_size": cards[0].input_size,
+            },
+            "models": [model_hash(path) for path in self.models],
+            "folds": [card.fold for card in cards],
+        }
+
+    def _proposers(self) -> list[MultiBoxProposer]:
+        return _load(self, tuple(path.stat().st_mtime_ns for path in self.models))
+
+
+@functools.lru_cache(maxsize=2)
+def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxProposer]:
+    """Return a proposer a model, once a process; anew when a file has `changed`."""
+    proposers = []
+    for path in propose.models:
+        network, card = load_multibox(path)
+        own = replace(
+            card,
+            views=propose.views,
+            nms=propose.nms,
+            per_view=propose.per_view,
+            boxes=propose.boxes,
+        )
+        device = torch.device(propose.device)
+        proposers.append(MultiBoxProposer(network, own, device, propose.precision))
+    return proposers
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute with one thread: two round sums differently from one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def multibox_propose(
+    models: Sequence[Path],
+    device: torch.device,
+    *,
+    views: str | None = None,
+    nms: float | None = None,
+    boxes: int | None = None,
+    precision: str = "auto",
+) -> MultiBoxPropose:
+    """Return what proposes with the networks at `models` (see find_weights), checked.
+
+    What is None is taken from the cards. Raises DataError for a path that is no MultiBox network,
+    and for several that are not those of all folds of one data set; ValueError for none.
+    """
+    # A thread that has asked keeps its number when another one, in _one_thread, sets its own.
+    torch.get_num_threads()
+    paths = [find_weights(path) for path in models]
+    cards = [load_multibox(path)[1] for path in paths]
+    if len(paths) > 1:
+        _check_alike(dict(zip(paths, cards, strict=True)))
+        _check_folds([card.fold for card in cards])
+    order = sorted(range(len(paths)), key=lambda place: cards[place].fold)
+    card, *_ = cards
+    return MultiBoxPropose(
+        models=tuple(paths[place] for place in order),
+        views=card.views if views is None else views,
+        nms=card.nms if nms is None else nms,
+        per_view=card.per_view,
+        boxes=card.boxes if boxes is None else boxes,
+        precision=resolve_precision(device, precision),
+        device=str(device),
+    )
+
+
+def _check_alike(cards: Mapping[Path, MultiBoxCard]) -> None:
+    """Raise DataError for the first setting in which two networks differ."""
+    (first, card), *others = cards.items()
+    own = asdict(card)
+    for path, other in others:
+        theirs = asdict(other)
+        for name in _ALIKE:
+            if own[name] != theirs[name]:
+                raise DataError(
+                    f"{first} and {path}: {name} is {own[name]!r} and {theirs[name]!r}. Several "
+                    "--multibox are networks of one recipe, each trained without another fold."
+                )
+
+
+def _check_folds(folds: Sequence[str]) -> None:
+    """Raise DataError unless `folds` are all N of "I/N", each once."""
+    count = parse_fold(next(filter(None, folds), "1/2"))[1]
+    expected = [f"{index}/{count}" for index in range(1, count + 1)]
+    if sorted(folds) != sorted(expected):
+        given = ", ".join(fold or "none" for fold in folds)
+        raise DataError(
+            f"--multibox: {len(folds)} networks, trained without folds {given}; expected "
+            f"{', '.join(expected)}, each once: every image needs the one network that did not "
+            "see it. Give one for each fold, or one alone."
+        )
