@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detect.cli import options
+from detect.cli import methods, options
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
+    from detect.cli.sources import Source
     from detect.proposals.selective_search import Settings
 
 PRESETS = ("rcnn", "googlenet", "rcnn-quality", "googlenet-quality")
 COLOUR_SPACES = ("hsv", "lab", "rgi", "hue", "intensity")
 STRATEGIES = ("colour+texture+size+fill", "texture+size+fill", "fill", "size")
+# The parameters that only one of the two sources obeys.
+_OF_SEARCH = (
+    "preset", "colour_spaces", "strategies", "ks", "sigma", "width", "min_side", "seed",
+)  # fmt: skip
+_OF_MULTIBOX = (
+    "multibox", "multibox_boxes", "multibox_nms", "multibox_views", "precision", "device",
+)  # fmt: skip
 
 
 @click.command("propose")
 @click.argument("data", type=options.PATH)
 @options.split
 @options.out("Folder for the parts, or one file ending in .parquet.", required=False)
-@click.option(
-    "--method",
-    type=click.Choice(["selective-search"]),
-    default="selective-search",
-    show_default=True,
-    help="What proposes.",
-)
+@methods.method
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
@@ -63,6 +65,23 @@ STRATEGIES = ("colour+texture+size+fill", "texture+size+fill", "fill", "size")
     "--min-side", type=float, help="Drop boxes with a shorter side, px of the image. [default: 10]"
 )
 @options.seed
+@methods.multibox
+@click.option(
+    "--multibox-boxes", type=click.IntRange(1), help="Most of an image. [default: the model's]"
+)
+@click.option(
+    "--multibox-nms",
+    type=methods.IouOrAdaptive(),
+    help="IoU above which the worse of two boxes goes: 0.5, 0.7, ... or adaptive. "
+    "[default: the model's]",
+)
+@click.option(
+    "--multibox-views",
+    type=click.Choice(("whole", "squares", "dense")),
+    help="What of an image MultiBox looks at. [default: the model's]",
+)
+@options.precision
+@options.device
 @options.workers
 @click.option(
     "--backend",
@@ -77,25 +96,38 @@ STRATEGIES = ("colour+texture+size+fill", "texture+size+fill", "fill", "size")
 @options.exist_ok
 @options.skip_bad
 @options.debug
-def command(data: Path, split: str | None, out: Path | None, **chosen: Any) -> None:
+@click.pass_context
+def command(
+    context: click.Context, /, data: Path, split: str | None, out: Path | None, **chosen: Any
+) -> None:
     """Propose regions for every image of DATA: a data set, or a folder of images.
 
     The files are the same, byte for byte, for any number of workers, shards and reruns.
     """
-    from detect.cli import proposing
+    from detect.cli import proposing, sources
     from detect.data import open_dataset
 
+    methods.check(context, chosen["method"], search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     shard = _shard(chosen["shard"])
     settings = _settings(chosen)
     if out is None and not chosen["dry_run"]:
         raise UsageError("detect propose: --out is missing: a folder, or a file in .parquet.")
+    dataset = open_dataset(data, split, skip_bad=chosen["skip_bad"])
+    choice = sources.MultiBoxChoice(
+        models=chosen["multibox"],
+        device=chosen["device"],
+        precision=chosen["precision"],
+        views=chosen["multibox_views"],
+        nms=chosen["multibox_nms"],
+        boxes=chosen["multibox_boxes"],
+    )
+    source = sources.make_source(chosen["method"], settings, chosen["seed"], choice)
     job = proposing.Job(
-        dataset=open_dataset(data, split, skip_bad=chosen["skip_bad"]),
-        settings=settings,
-        seed=chosen["seed"],
+        dataset=dataset,
+        source=source,
         out=out or Path("proposals"),
         shard=shard,
-        workers=_workers(chosen["workers"]),
+        workers=_workers(chosen["workers"], source),
         backend=chosen["backend"],
         skip_bad=chosen["skip_bad"],
     )
@@ -127,7 +159,9 @@ def _settings(chosen: dict[str, Any]) -> "Settings":
         raise UsageError(f"detect propose: {error}.") from error
 
 
-def _workers(given: int | None) -> int:
+def _workers(given: int | None, source: "Source") -> int:
     from joblib import cpu_count
 
-    return max(1, given) if given is not None else int(cpu_count())
+    if given is not None:
+        return max(1, given)
+    return 1 if source.one_process else int(cpu_count())

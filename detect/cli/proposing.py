@@ -2,17 +2,16 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 
 from detect.cli import options
 from detect.cli.progress import track
 from detect.cli.skipping import warn_skipped
+from detect.cli.sources import Source
 from detect.data import data_hash
 from detect.errors import UsageError
 from detect.proposals.estimate import measure
@@ -25,7 +24,6 @@ from detect.proposals.run import (
     plan_parts,
     propose_parts,
 )
-from detect.proposals.selective_search import Settings, propose, segmentation_module
 from detect.regions import Dataset
 from detect.storage.proposals import clear_parts
 
@@ -35,8 +33,7 @@ class Job:
     """What to propose, how, and where to; `out` a folder of parts or a .parquet file."""
 
     dataset: Dataset
-    settings: Settings
-    seed: int
+    source: Source
     out: Path
     shard: tuple[int, int] | None
     workers: int
@@ -53,21 +50,14 @@ class Job:
 def _recipe(job: Job) -> dict[str, Any]:
     """Return what decides the proposals; not the time, host, workers or shards."""
     return {
-        "method": "selective-search",
-        "parameters": _json_ready(asdict(job.settings)) | {"seed": job.seed},
-        "opencv": cv2.__version__,
+        **job.source.recipe,
         "data": data_hash(job.dataset),
         "images": len(job.dataset),
     }
 
 
-def _json_ready(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-
-
 def run(job: Job, *, resume: bool, exist_ok: bool) -> None:
     """Propose for the images of the job that are not done yet, and say what came of it."""
-    segmentation_module()
     single = job.folder != job.out
     if single and job.shard:
         raise UsageError("--shard needs a folder as --out: shards write their own parts into it.")
@@ -109,11 +99,10 @@ def _begin_anew(job: Job, parts: Sequence[Part]) -> None:
 
 
 def _propose(job: Job, parts: Sequence[Part], recipe: dict[str, Any]) -> None:
-
     outcomes = propose_parts(
         parts,
         recipe,
-        partial(propose, settings=job.settings, seed=job.seed),
+        job.source.propose,
         workers=job.workers,
         backend=job.backend,
         skip_bad=job.skip_bad,
@@ -137,10 +126,9 @@ def _say(job: Job, images: int, boxes: int, skipped: Sequence[str]) -> None:
 
 def estimate(job: Job) -> None:
     """Time a few images and print hours, memory and disk for all of the job."""
-    segmentation_module()
     parts = plan_parts(job.dataset.samples, job.folder, job.shard or (1, 1))
     samples = [sample for part in parts for sample in part.samples]
-    found = measure(partial(propose, settings=job.settings, seed=job.seed), samples)
+    found = measure(job.source.propose, samples)
     seconds = found.seconds_per_image * len(samples) / job.workers
     memory = found.memory * (job.workers + 1 if job.workers > 1 else 1)
     click.echo(
