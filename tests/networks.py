@@ -5,10 +5,15 @@ import dataclasses
 import functools
 from typing import Any
 
+import numpy as np
 import torch
 from builders import CLASSES
+from numpy.typing import ArrayLike
 
+from detect.models.box_coder import BoxCoder
 from detect.models.card import ModelCard
+from detect.models.multibox import MultiBox, MultiBoxDesign
+from detect.models.multibox_card import MultiBoxCard
 from detect.models.region_classifier import RegionClassifier
 
 CARD = ModelCard(
@@ -40,3 +45,35 @@ def _warmed(seed: int, classes: int) -> RegionClassifier:
             for _ in range(10):
                 model(torch.rand(16, 3, 32, 32) * 255)
     return model.eval()
+
+
+def multibox(
+    priors: ArrayLike | None = None, logits: ArrayLike | None = None, seed: int = 0, **changes: Any
+) -> tuple[MultiBox, MultiBoxCard]:
+    """Return a MultiBox of 32 px inputs to evaluate and its card, with `changes` in that.
+
+    With `priors` (K, 4) and `logits` (K,) it finds those in every view; without, 12 boxes that
+    differ from image to image.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        corners = torch.rand(12, 2) * 0.6
+        wanted = torch.cat([corners, corners + torch.rand(12, 2) * 0.3 + 0.1], 1)
+        if priors is not None:
+            wanted = torch.as_tensor(np.asarray(priors, np.float32))
+        design = MultiBoxDesign("bn", 0.25, "fc", "5b", 32, len(wanted), 0, 0, BoxCoder())
+        model = MultiBox(design, wanted).train()
+        with torch.no_grad():
+            for _ in range(10):
+                model(torch.rand(16, 3, 32, 32) * 255)
+            for layer, factor in ((model.head.boxes, 50), (model.head.confidences, 10)):
+                layer.weight.mul_(factor if priors is None else 0)
+            if logits is not None:
+                model.head.confidences.bias.copy_(torch.as_tensor(np.asarray(logits, np.float32)))
+    values = {"views": "squares", "per_view": 50, "nms": 0.5, "boxes": 200, **changes}
+    mean, std = model.normalisation
+    card = MultiBoxCard(
+        variant="bn", width=0.25, input_size=32, mean=mean, std=std, head="fc", until="5b",
+        slots=len(wanted), levels=0, shapes=0, encoding="corners", scale=0.01, **values,
+    )  # fmt: skip
+    return model.eval(), card

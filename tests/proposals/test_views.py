@@ -154,4 +154,3 @@ def test_mapping_keeps_boxes_within_their_window(size: Size, seed: int) -> None:
         assert (mapped[:, 2:] <= window[2:]).all()
         back = (mapped - (window[:2] * 2)) / (np.subtract(window[2:], window[:2]).tolist() * 2)
         np.testing.assert_allclose(back, boxes, atol=1e-3)
-
