@@ -1,7 +1,6 @@
 """`--method` and what goes with it, the same in `propose` and `run`."""
 
 from collections.abc import Collection
-from typing import Any
 
 import click
 
@@ -28,24 +27,21 @@ multibox = click.option(
 )
 
 
-class IouOrAdaptive(click.ParamType):
-    """An IoU, or "adaptive", which becomes 0."""
-
-    name = "IOU|adaptive"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number; a usage error unless it is above 0 and at most 1."""
-        if value == "adaptive":
-            return 0.0
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
-        if not 0 < number <= 1:
-            self.fail(f"{value!r} is neither adaptive nor above 0 and at most 1.", param, ctx)
-        return number
+def iou_or_adaptive(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Read an IoU, or "adaptive", which becomes 0; BadParameter unless above 0 and at most 1."""
+    if value is None or value == "adaptive":
+        return None if value is None else 0.0
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise click.BadParameter(
+            f"{value!r} is neither adaptive nor above 0 and at most 1.", context, parameter
+        )
+    return number
 
 
 def check(
@@ -56,9 +52,9 @@ def check(
     `search` and `multibox` name the parameters that only the one or the other source obeys.
     """
     if method == SEARCH:
-        refuse(context, multibox, f"--method {SEARCH}", "Choose --method multibox or both")
+        _refuse(context, multibox, f"--method {SEARCH}", "Choose --method multibox or both")
     elif method == MULTIBOX:
-        refuse(context, search, f"--method {MULTIBOX}", "Choose --method both")
+        _refuse(context, search, f"--method {MULTIBOX}", "Choose --method both")
     if method != SEARCH and not context.params["multibox"]:
         raise UsageError(
             f"--method {method}: --multibox is missing: the run folder of detect train-multibox, "
@@ -66,7 +62,7 @@ def check(
         )
 
 
-def refuse(context: click.Context, names: Collection[str], with_what: str, instead: str) -> None:
+def _refuse(context: click.Context, names: Collection[str], with_what: str, instead: str) -> None:
     """Raise UsageError for the first of the parameters `names` that was given."""
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")

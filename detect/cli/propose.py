@@ -71,7 +71,8 @@ _OF_MULTIBOX = (
 )
 @click.option(
     "--multibox-nms",
-    type=methods.IouOrAdaptive(),
+    callback=methods.iou_or_adaptive,
+    metavar="IOU|adaptive",
     help="IoU above which the worse of two boxes goes: 0.5, 0.7, ... or adaptive. "
     "[default: the model's]",
 )

@@ -89,5 +89,5 @@ def believed(boxes: FloatArray, window: Window, size: Size) -> BoolArray:
 def to_image(boxes: FloatArray, window: Window) -> FloatArray:
     """`boxes` (N, 4) in fractions of `window` -> boxes (N, 4) px of the image."""
     x1, y1, x2, y2 = window
-    scaled = boxes.astype(np.float64) * [x2 - x1, y2 - y1, x2 - x1, y2 - y1]
-    return np.asarray(scaled + [x1, y1, x1, y1], np.float32)
+    sides, origin = np.array([x2 - x1, y2 - y1] * 2, np.float64), np.array([x1, y1] * 2)
+    return np.asarray(boxes * sides + origin, np.float32)
