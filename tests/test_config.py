@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.config import ClassifierRecipe, load_recipe, to_toml
+from detect.config import ClassifierRecipe, MultiBoxRecipe, Section, load_recipe, to_toml
 from detect.errors import DataError, UsageError
 
 MINIMAL = "[optimizer]\nsteps = 10\n"
@@ -55,12 +55,15 @@ def test_toml_round_trip(recipe_file: Path, tmp_path: Path) -> None:
     assert load(again) == recipe
 
 
-def test_every_config_of_the_project_is_valid() -> None:
-    paths = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+@pytest.mark.parametrize(
+    ("folder", "kind"), [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe)]
+)
+def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) -> None:
+    paths = sorted((Path(__file__).parents[1] / "configs" / folder).glob("*.toml"))
     assert paths
     for path in paths:
         assert path.read_text(encoding="utf-8").startswith("#"), f"{path}: no lab note"
-        load(path)
+        load_recipe(kind, path)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ COMMANDS = {
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),
     "import": ("detect.cli.import_", "Import proposals or detections from other formats."),
     "export": ("detect.cli.export", "Export proposals or detections to other formats."),
+    "train-multibox": ("detect.cli.train_multibox", "Train MultiBox to propose boxes."),
     "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),
     "run": ("detect.cli.run", "Detect objects in a data set or in images."),
     "eval": ("detect.cli.eval_", "Score detections (--map) or proposals (--recall)."),

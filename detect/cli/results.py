@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from detect.cli.methods import SEARCH
+from detect.cli.sources import MultiBoxChoice, make_source
 from detect.config import Section
 from detect.data import read_pixels
 from detect.errors import DataError
-from detect.proposals.selective_search import PRESETS, propose
+from detect.proposals.selective_search import PRESETS
 from detect.regions import Dataset, Detections, Image, Proposals, Sample
 from detect.runs import RunFolder
 from detect.storage.detections import write_detections
@@ -51,14 +53,18 @@ def stored_regions(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any
     return read, dict(stored.recipe)
 
 
-def searched_regions(preset: str, seed: int) -> tuple[Regions, dict[str, Any]]:
-    """Return what proposes by Selective Search as `detect propose` does, and its recipe."""
-    settings = PRESETS[preset]
+def made_regions(
+    method: str, preset: str, seed: int, choice: MultiBoxChoice
+) -> tuple[Regions, dict[str, Any]]:
+    """Return what makes an image's proposals as `detect propose` does, and their recipe."""
+    source = make_source(method, PRESETS[preset], seed, choice)
 
-    def search(image: Image, sample: Sample) -> Proposals:
-        return propose(image, sample.image_id, settings, seed)
+    def make(image: Image, sample: Sample) -> Proposals:
+        return source.propose(image, sample.image_id)
 
-    return search, {"method": "selective-search", "preset": preset, "seed": seed}
+    if method == SEARCH:
+        return make, {"method": method, "preset": preset, "seed": seed}
+    return make, source.recipe
 
 
 def read_pairs(

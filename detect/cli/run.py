@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detect.cli import options
+from detect.cli import methods, options
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
 from detect.cli.skipping import warn, warn_skipped
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from detect.regions import Dataset
 
 _DEFAULT_PRESET = "rcnn"
+# The parameters that only one of the two sources obeys.
+_OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Chosen:
     models: tuple[Path, ...]
     out: Path
     proposals: Path | None
+    method: str
+    multibox: tuple[Path, ...]
     preset: str | None
     seed: int
     threshold: float
@@ -61,6 +65,8 @@ class Chosen:
 )
 @options.out("Folder for detections.json and pictures/.")
 @click.option("--proposals", type=options.PATH, metavar="P", help="Stored regions of these images.")
+@methods.method
+@methods.multibox
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
@@ -103,13 +109,7 @@ class Chosen:
     metavar="N|auto",
     help="Crops at a time; halved when memory runs out.",
 )
-@click.option(
-    "--precision",
-    type=click.Choice(("auto", "float32", "bfloat16")),
-    default="auto",
-    show_default=True,
-    help="auto: bfloat16 where the hardware multiplies it faster.",
-)
+@options.precision
 @options.device
 @options.resume
 @options.exist_ok
@@ -120,17 +120,19 @@ def command(context: click.Context, /, **given: Any) -> None:
     """Detect objects in a split of DATA, in a folder of images, or in images.
 
     Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
-    are searched for on the way, as `detect propose` does it.
+    are proposed on the way, as `detect propose` does it.
     """
     chosen = Chosen(**given)
     if chosen.proposals is not None:
         _refuse_with_proposals(context)
+    else:
+        methods.check(context, chosen.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     _run(chosen, _parse_batch_size(chosen.batch_size))
 
 
 def _refuse_with_proposals(context: click.Context) -> None:
     """Raise UsageError for an option that stored proposals make meaningless."""
-    for name in ("preset", "seed"):
+    for name in ("method", *_OF_SEARCH, *_OF_MULTIBOX):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(
                 f"--{name} and --proposals: stored proposals are not made again. Leave one out."
@@ -147,7 +149,8 @@ def _parse_batch_size(text: str) -> int | None:
 
 def _run(chosen: Chosen, batch_size: int | None) -> None:
     """Open everything, detect what is left to detect, and say where the detections are."""
-    from detect.cli.results import Results, read_pairs, searched_regions, stored_regions
+    from detect.cli.results import Results, made_regions, read_pairs, stored_regions
+    from detect.cli.sources import MultiBoxChoice
     from detect.config import to_toml
     from detect.models.device import choose_device
 
@@ -157,7 +160,9 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
     if chosen.proposals is not None:
         regions, source = stored_regions(chosen.proposals, dataset)
     else:
-        regions, source = searched_regions(chosen.preset or _DEFAULT_PRESET, chosen.seed)
+        preset = chosen.preset or _DEFAULT_PRESET
+        choice = MultiBoxChoice(chosen.multibox, chosen.device, chosen.precision)
+        regions, source = made_regions(chosen.method, preset, chosen.seed, choice)
     results = Results(chosen.out, dataset, chosen.picture_threshold if chosen.pictures else None)
     recipe = to_toml(_recipe(chosen, dataset, source))
     left = results.begin(recipe, _environment(chosen, dataset, device), resume=chosen.resume)
@@ -173,7 +178,7 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
 def _recipe(chosen: Chosen, dataset: "Dataset", proposals: dict[str, Any]) -> "DetectionRecipe":
     """Return what decides the detections."""
     from detect.cli.results import DetectionRecipe
-    from detect.models.checkpoint import model_hash
+    from detect.models.model_files import model_hash
 
     return DetectionRecipe(
         split=dataset.split,

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detect.cli import options
+from detect.cli import options, training
 from detect.cli.progress import track
 from detect.cli.skipping import warn_skipped
-from detect.config import ClassifierRecipe, load_recipe, to_toml
+from detect.config import ClassifierRecipe, load_recipe
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
-    import torch
-
     from detect.regions import Dataset
-    from detect.runs import RunFolder
     from detect.training.classifier import Validation
     from detect.training.region_data import RegionData
 
@@ -45,42 +42,12 @@ class Chosen:
 
 @click.command("train-classifier")
 @click.argument("data", type=options.PATH)
-@click.option("--split", required=True, metavar="NAME|FILE", help="The split to train on.")
 @click.option(
     "--proposals", required=True, type=options.PATH, metavar="P", help="Proposals of that split."
 )
-@click.option(
-    "--config", required=True, type=options.PATH, metavar="C", help="The recipe, a TOML file."
-)
-@click.option("--val-split", metavar="NAME|FILE", help="The split to validate on.")
 @click.option("--val-proposals", type=options.PATH, metavar="Q", help="Proposals of that split.")
-@click.option(
-    "--set", "changes", multiple=True, metavar="A.B=3", help="Change a value of the recipe."
-)
-@click.option(
-    "--init", metavar="FILE|imagenet", help="Begin from weights: a run, torchvision's, or a fetch."
-)
-@click.option(
-    "--batch-size",
-    default="auto",
-    show_default=True,
-    metavar="N|auto",
-    help="Regions a step; auto: the recipe's, in pieces when memory runs out.",
-)
 @options.out("Run folder. [default: runs/train-classifier/NAME]", required=False)
-@options.resume
-@options.exist_ok
-@options.skip_bad
-@options.device
-@click.option("--seed", type=int, help="Of every random choice. [default: the recipe's]")
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Threads that cut crops ahead; more where a GPU waits for them.",
-)
-@options.debug
+@training.shared_options
 def command(**given: Any) -> None:
     """Train GoogLeNet to tell the objects of DATA from its background.
 
@@ -89,26 +56,9 @@ def command(**given: Any) -> None:
     chosen = Chosen(**given)
     if (chosen.val_split is None) != (chosen.val_proposals is None):
         raise UsageError("--val-split and --val-proposals go together: give both or neither.")
-    if chosen.resume and chosen.out is None:
-        raise UsageError("--resume needs --out, the folder of the interrupted run.")
-    recipe = load_recipe(ClassifierRecipe, chosen.config, _changes(chosen))
-    _train(chosen, recipe)
-
-
-def _changes(chosen: Chosen) -> tuple[str, ...]:
-    """Return --set and the options that stand for values of the recipe."""
-    changes = list(chosen.changes)
-    if chosen.init is not None:
-        changes.append(f"init='{chosen.init}'")
-    if chosen.batch_size != "auto":
-        if not chosen.batch_size.isdecimal() or int(chosen.batch_size) < 2:
-            raise UsageError(
-                f"--batch-size {chosen.batch_size}: expected auto or a number from 2 up."
-            )
-        changes.append(f"sampling.batch_size={chosen.batch_size}")
-    if chosen.seed is not None:
-        changes.append(f"seed={chosen.seed}")
-    return tuple(changes)
+    given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
+    changes = training.recipe_changes(*given_options, "sampling.batch_size")
+    _train(chosen, load_recipe(ClassifierRecipe, chosen.config, changes))
 
 
 def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
@@ -117,10 +67,12 @@ def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
     from detect.training.classifier import train_classifier
 
     device = choose_device(chosen.device)
-    out = _out(chosen)
+    again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
+    out = training.choose_out("train-classifier", chosen.config, chosen.out, **again)
     dataset, regions = _open(chosen, recipe)
     validation = _open_validation(chosen, dataset.classes)
-    folder = _start(out, chosen, recipe, dataset, device)
+    where = (recipe.seed, dataset, str(device))
+    folder = training.begin(out, recipe, *where, resume=chosen.resume)
     result = train_classifier(
         recipe,
         regions,
@@ -135,14 +87,6 @@ def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
     )
     scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{folder.weights('best')}{scored}")
-
-
-def _out(chosen: Chosen) -> Path:
-    from detect.runs import next_run_folder
-
-    out = chosen.out or next_run_folder("train-classifier", chosen.config.stem)
-    options.prepare_out(out, exist_ok=chosen.exist_ok, resume=chosen.resume)
-    return out
 
 
 def _open(chosen: Chosen, recipe: ClassifierRecipe) -> tuple["Dataset", "RegionData"]:
@@ -173,19 +117,3 @@ def _open_validation(chosen: Chosen, classes: tuple[str, ...]) -> "Validation | 
     dataset = open_dataset(chosen.data, chosen.val_split, skip_bad=chosen.skip_bad)
     warn_skipped(dataset.skipped)
     return Validation(choose_classes(dataset, classes), ProposalFile(chosen.val_proposals))
-
-
-def _start(
-    out: Path, chosen: Chosen, recipe: ClassifierRecipe, dataset: "Dataset", device: "torch.device"
-) -> "RunFolder":
-    """Begin the run folder, or check that the interrupted run in it was told the same."""
-    from detect.data import data_hash
-    from detect.runs import RunFolder, describe_environment
-
-    folder, config = RunFolder(out), to_toml(recipe)
-    if chosen.resume and folder.state.exists():
-        folder.check_same(config)
-        return folder
-    digest = data_hash(dataset)
-    folder.start(config, describe_environment(str(device), recipe.seed, digest))
-    return folder

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.regions import FloatArray
+
 # With equal chance: GoogLeNet, arXiv 1409.4842v1, section 6.
 RANDOM_INTERPOLATIONS = ("bilinear", "area", "nearest", "cubic")
 
@@ -21,6 +23,19 @@ _DISTORTIONS = (
     "adjust_contrast_torchvision",
     "adjust_saturation_torchvision",
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What changes in each of N crops.
+
+    `flips` (N, 3) left-right, top-bottom, transposed; `orders` (N, 3) which of _DISTORTIONS comes
+    first, second, third; `factors` (N, 3) by how much, in that order too.
+    """
+
+    flips: NDArray[np.bool_]
+    orders: NDArray[np.intp]
+    factors: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,20 +78,39 @@ class CropAugmenter:
         drawn = rng.integers(len(RANDOM_INTERPOLATIONS), size=count)
         return [RANDOM_INTERPOLATIONS[number] for number in drawn]
 
-    def apply(self, rng: np.random.Generator, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """`crops` (N, S, S, 3) uint8 -> changed copies (N, S, S, 3) uint8.
+    def draw(self, rng: np.random.Generator, count: int) -> Changes:
+        """Draw what changes in each of `count` crops.
 
-        A pure function of `crops` and `rng`'s state; draws the same numbers whatever is switched
-        on, so that recipes compare on equal batches. Raises ValueError for other arrays.
+        The same numbers are drawn whatever is switched on, so that recipes compare on equal
+        batches.
         """
-        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
-            raise ValueError(f"apply: expected uint8 (N, S, S, 3), got {crops.dtype} {crops.shape}")
-        count = len(crops)
         flips = rng.random((count, 3)) < 0.5
         orders = rng.random((count, 3)).argsort(axis=1)
         factors = rng.uniform(1 - self.strength, 1 + self.strength, (count, 3))
-        changed = _flipped(crops, flips & (self.mirror, self.vertical_mirror, self.transpose))
-        return _distorted(changed, orders, factors) if self.photometric else changed
+        return Changes(flips & (self.mirror, self.vertical_mirror, self.transpose), orders, factors)
+
+    def change(self, crops: NDArray[np.uint8], changes: Changes) -> NDArray[np.uint8]:
+        """`crops` (N, S, S, 3) uint8 -> changed copies; ValueError for other arrays."""
+        if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
+            raise ValueError(f"apply: expected uint8 (N, S, S, 3), got {crops.dtype} {crops.shape}")
+        changed = _flipped(crops, changes.flips)
+        return _distorted(changed, changes) if self.photometric else changed
+
+    def apply(self, rng: np.random.Generator, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`crops` (N, S, S, 3) uint8 -> changed copies, a pure function of them and `rng`'s state.
+
+        Raises ValueError for other arrays.
+        """
+        return self.change(crops, self.draw(rng, len(crops)))
+
+
+def flip_boxes(boxes: FloatArray, flips: NDArray[np.bool_]) -> FloatArray:
+    """`boxes` (N, 4) in fractions of a square crop -> where they are after its `flips` (3,)."""
+    flipped = boxes.copy()
+    for axis in (0, 1):
+        if flips[axis]:
+            flipped[:, [axis, axis + 2]] = 1 - flipped[:, [axis + 2, axis]]
+    return flipped[:, [1, 0, 3, 2]] if flips[2] else flipped
 
 
 def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -88,17 +122,11 @@ def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.u
     return flipped
 
 
-def _distorted(
-    crops: NDArray[np.uint8], orders: NDArray[np.intp], factors: NDArray[np.float64]
-) -> NDArray[np.uint8]:
-    """Write brightness, contrast and colour changes into `crops` (N, S, S, 3) and return it.
-
-    `orders` (N, 3) which of _DISTORTIONS comes first, second, third; `factors` (N, 3) by how
-    much, in that order too.
-    """
+def _distorted(crops: NDArray[np.uint8], changes: Changes) -> NDArray[np.uint8]:
+    """Write brightness, contrast and colour changes into `crops` (N, S, S, 3) and return it."""
     functional = _albumentations()
     steps = [getattr(functional, name) for name in _DISTORTIONS]
-    rows = zip(crops, orders.tolist(), factors.tolist(), strict=True)
+    rows = zip(crops, changes.orders.tolist(), changes.factors.tolist(), strict=True)
     for crop, order, amounts in rows:
         image = crop
         for number, amount in zip(order, amounts, strict=True):

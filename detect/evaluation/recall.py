@@ -144,7 +144,7 @@ def _block(matched: Doubles, covered: Doubles) -> dict[str, Any]:
 
 
 def _hosang(matched: Doubles) -> float:
-    """`matched` (M,) -> average recall, equation 3 of Hosang et al.
+    """Return the average recall of `matched` (M,), equation 3 of Hosang et al.
 
     Exact; the released code takes trapezoids instead.
     """

@@ -1,45 +1,85 @@
 """What a stored model says about itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar, Self, get_origin
+
+import torch
 
 from detect.errors import DataError
 from detect.models.googlenet import SMALLEST_INPUT
+from detect.models.normalised import NormalisedNetwork
 from detect.models.variants import VARIANTS
 
 CROP_MODES = ("warp", "square")
+_REMEDY = "is this card of another version of detect, or edited by hand?"
+
+# A field's name -> whether a value is right, and what is expected.
+Checks = dict[str, tuple[Callable[[Any], bool], str]]
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """Everything besides weights that is needed to use a region classifier.
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-    `classes` foreground names in the order of its outputs; `input_size` px of a crop's side;
-    `mean`, `std` (3,) RGB in 0..255 units; `context` px around the box in a crop of 224;
-    `crop_mode` "warp" or "square"; `image_side` longest side px images are shrunk to before
-    cropping, 0 for full resolution; `recipe` how it was trained; `metrics` what it scored.
-    Raises ValueError naming the field that is wrong.
+
+def is_count(value: object) -> bool:
+    """Tell whether `value` is a whole number from 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_triple(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(is_number, value))
+
+
+def _are_names(value: object) -> bool:
+    if not isinstance(value, tuple) or not all(isinstance(name, str) and name for name in value):
+        return False
+    return len(value) == len(set(value)) > 0
+
+
+def one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
+    """Return the check of a field that takes one of `names`."""
+    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The fields that every kind of model has.
+
+    `variant`, `width` of GoogLeNet; `input_size` px of the input's side; `mean`, `std` (3,) RGB in
+    0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError naming
+    the field that is wrong.
     """
 
     variant: str
     width: float
-    classes: tuple[str, ...]
     input_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    context: float
-    crop_mode: str
-    image_side: int
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
+    CHECKS: ClassVar[Checks] = {
+        "variant": one_of(tuple(VARIANTS)),
+        "width": (lambda value: is_number(value) and value > 0, "a positive number"),
+        "input_size": (
+            lambda value: is_count(value) and value >= SMALLEST_INPUT,
+            f"a whole number of at least {SMALLEST_INPUT}",
+        ),
+        "mean": (_is_triple, "three numbers"),
+        "std": (lambda value: _is_triple(value) and min(value) > 0, "three positive numbers"),
+        "recipe": (lambda value: isinstance(value, dict), "a table"),
+        "metrics": (lambda value: isinstance(value, dict), "a table"),
+    }
+
     def __post_init__(self) -> None:
         """Turn lists into tuples and check every field."""
-        for name in ("classes", "mean", "std"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name, (is_right, expected) in _CHECKS.items():
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, list) and get_origin(entry.type) is tuple:
+                object.__setattr__(self, entry.name, tuple(value))
+        for name, (is_right, expected) in self.CHECKS.items():
             value = getattr(self, name)
             if not is_right(value):
                 raise ValueError(f"{name}: expected {expected}, got {value!r}")
@@ -49,7 +89,7 @@ class ModelCard:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], where: str) -> "ModelCard":
+    def from_json(cls, values: Mapping[str, Any], where: str) -> Self:
         """Build a card from JSON `values`; DataError naming `where` and the key that is wrong."""
         names = {entry.name for entry in fields(cls)}
         if unknown := sorted(values.keys() - names):
@@ -61,44 +101,33 @@ class ModelCard:
         except ValueError as error:
             raise DataError(f"{where}: {error}; {_REMEDY}") from error
 
-
-_REMEDY = "is this card of another version of detect, or edited by hand?"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    def check_normalisation(self, model: NormalisedNetwork) -> None:
+        """Raise ValueError where `model` normalises otherwise than the card says."""
+        for name in ("mean", "std"):
+            own = getattr(model, name)
+            if not torch.allclose(own.cpu(), torch.tensor(getattr(self, name), dtype=own.dtype)):
+                given = getattr(self, name)
+                raise ValueError(f"card.{name}: {given}, the model has {own.tolist()}")
 
 
-def _is_triple(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_number, value))
+@dataclass(frozen=True, kw_only=True)
+class ModelCard(Card):
+    """Everything besides weights that is needed to use a region classifier.
 
+    `classes` foreground names in the order of its outputs; `context` px around the box in a crop
+    of 224; `crop_mode` "warp" or "square"; `image_side` longest side px images are shrunk to
+    before cropping, 0 for full resolution. The other fields are Card's.
+    """
 
-def _are_names(value: object) -> bool:
-    if not isinstance(value, tuple) or not all(isinstance(name, str) and name for name in value):
-        return False
-    return len(value) == len(set(value)) > 0
+    classes: tuple[str, ...]
+    context: float
+    crop_mode: str
+    image_side: int
 
-
-_CHECKS: dict[str, tuple[Any, str]] = {
-    "variant": (
-        lambda value: isinstance(value, str) and value in VARIANTS,
-        f"one of {', '.join(VARIANTS)}",
-    ),
-    "width": (lambda value: _is_number(value) and value > 0, "a positive number"),
-    "classes": (_are_names, "a list of different class names"),
-    "input_size": (
-        lambda value: _is_size(value) and value >= SMALLEST_INPUT,
-        f"a whole number of at least {SMALLEST_INPUT}",
-    ),
-    "mean": (_is_triple, "three numbers"),
-    "std": (lambda value: _is_triple(value) and min(value) > 0, "three positive numbers"),
-    "context": (lambda value: _is_number(value) and value >= 0, "a number from 0"),
-    "crop_mode": (lambda value: value in CROP_MODES, f"one of {', '.join(CROP_MODES)}"),
-    "image_side": (_is_size, "a whole number from 0"),
-    "recipe": (lambda value: isinstance(value, dict), "a table"),
-    "metrics": (lambda value: isinstance(value, dict), "a table"),
-}
+    CHECKS: ClassVar[Checks] = {
+        **Card.CHECKS,
+        "classes": (_are_names, "a list of different class names"),
+        "context": (lambda value: is_number(value) and value >= 0, "a number from 0"),
+        "crop_mode": one_of(CROP_MODES),
+        "image_side": (is_count, "a whole number from 0"),
+    }

@@ -86,6 +86,18 @@ class GoogLeNet(nn.Module):
             if hasattr(self, name):
                 delattr(self, name)
 
+    def cut(self, until: str) -> int:
+        """Remove everything after Inception module `until`, for good; return its channels.
+
+        What is left has `features`, and no `forward`.
+        """
+        last = self.steps.index(f"inception{until}")
+        for name in (*self.steps[last + 1 :], "avgpool", "dropout", "fc"):
+            delattr(self, name)
+        self.drop_auxiliary()
+        self.steps = self.steps[: last + 1]
+        return INCEPTIONS[until].scaled(self.width).outputs
+
     def features(self, images: Tensor, until: str = "5b") -> Tensor:
         """`images` (N, 3, H, W), normalised -> the maps of Inception module `until`.
 

@@ -9,9 +9,14 @@ import torch
 from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError
-from detect.models.checkpoint import find_weights, read_model, read_pickle
+from detect.models.card import Card, ModelCard
+from detect.models.checkpoint import KIND as CLASSIFIER
+from detect.models.checkpoint import read_pickle
 from detect.models.googlenet import AUXILIARY
-from detect.models.region_classifier import RegionClassifier
+from detect.models.model_files import KIND_KEY, read_card, read_model
+from detect.models.multibox_card import MultiBoxCard
+from detect.models.multibox_file import KIND as MULTIBOX
+from detect.models.normalised import NormalisedNetwork
 
 IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
@@ -19,6 +24,8 @@ IMAGENET_VARIANT = "torchvision"
 # torchvision's weights see (x/255 - 0.5) / 0.5: its `transform_input` undoes ImageNet's mean and
 # std and applies these (torchvision.models.googlenet, GoogLeNet._transform_input).
 TORCHVISION_MEAN = TORCHVISION_STD = (127.5, 127.5, 127.5)
+
+_CARDS: dict[str, type[Card]] = {CLASSIFIER: ModelCard, MULTIBOX: MultiBoxCard}
 
 # Never copied: they are of other classes, and torchvision's auxiliary ones were not trained.
 _CLASSIFIERS = ("fc", *AUXILIARY.values())
@@ -39,7 +46,7 @@ class Initialised:
         return f"started from {self.source}: {count} of {total} layers copied{left}"
 
 
-def initialise(model: RegionClassifier, init: str) -> Initialised:
+def initialise(model: NormalisedNetwork, init: str) -> Initialised:
     """Copy into `model` every layer of `init` with the same name and shape, classifiers aside.
 
     `init` is a torchvision GoogLeNet state dict (.pth), a model of this program (run folder or
@@ -53,7 +60,9 @@ def initialise(model: RegionClassifier, init: str) -> Initialised:
     path = Path(init)
     if path.suffix in (".pth", ".pt"):
         return _copy(model, _read_state_dict(path), init)
-    weights, card, tensors = read_model(find_weights(path))
+    kind = read_card(path)[KIND_KEY]
+    weights, values, tensors = read_model(path, kind)
+    card = _CARDS[kind].from_json(values, str(weights.with_suffix(".json")))
     prefix = "network."
     network = {name for name in tensors if name.startswith(prefix)}
     state = {name.removeprefix(prefix): tensors[name] for name in network}
@@ -78,7 +87,7 @@ def fetch_imagenet() -> dict[str, Tensor]:
     return dict(state)
 
 
-def _require_torchvision(model: RegionClassifier) -> None:
+def _require_torchvision(model: NormalisedNetwork) -> None:
     network = model.network
     if network.variant != IMAGENET_VARIANT or network.width != 1:
         raise UsageError(
@@ -107,7 +116,7 @@ _ACCEPTED = (
 
 @torch.no_grad()
 def _copy(
-    model: RegionClassifier,
+    model: NormalisedNetwork,
     state: dict[str, Tensor],
     source: str,
     mean: Sequence[float] = TORCHVISION_MEAN,

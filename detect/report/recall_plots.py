@@ -25,8 +25,8 @@ _LOOKS = (
 MOST_FILES = len(_LOOKS)
 
 _INK, _GREY, _GRID = "#222222", "#666666", "#E4E4E4"
-_DASHES = {"0.50": "-", "0.70": (0, (3, 1.5))}
-_STYLE = {
+_DASHES: dict[str, Any] = {"0.50": "-", "0.70": (0, (3, 1.5))}
+_STYLE: dict[str, Any] = {
     "font.size": 10,
     "text.color": _INK,
     "text.parse_math": False,  # file names may hold dollar signs
@@ -67,39 +67,44 @@ def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, An
         _draw_by_boxes(panels[0], reports)
         _draw_by_iou(panels[1], reports)
         _draw_by_size(panels[2], reports)
-        handles = [_handle(*look) for look in _LOOKS[: len(reports)]]
+        handles = [_line(look) for look in _LOOKS[: len(reports)]]
         columns = min(len(reports), 3)
         figure.legend(handles, list(names), loc="outside upper left", ncols=columns)
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
-def _handle(colour: str, marker: str) -> Line2D:
-    return Line2D([], [], color=colour, marker=marker)
-
-
 def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     """Draw recall at two IoUs against the boxes an image, with a marker where all boxes count."""
-    for (colour, marker), report in zip(_LOOKS, reports, strict=False):
+    for look, report in zip(_LOOKS, reports, strict=False):
         curves = report["curves"]["by_boxes"]
         for iou, dash in _DASHES.items():
-            recall = curves["recall"][iou]
-            style = {"color": colour, "linestyle": dash, "marker": marker, "clip_on": False}
-            panel.plot(curves["boxes"], recall, markevery=[len(recall) - 1], **style)
-    panel.set_xscale("log")
+            line = _line(look, curves["boxes"], curves["recall"][iou])
+            line.set(linestyle=dash, markevery=[len(curves["boxes"]) - 1])
+            panel.add_line(line)
+    drawn = [count for one in reports for count in one["curves"]["by_boxes"]["boxes"] if count > 0]
+    panel.set_xscale("log", nonpositive="mask")
+    panel.set_xlim(min([1, *drawn]), max([10, *drawn]))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panel.set_xlabel("boxes an image (mean), in stored order")
     _finish(panel, "Recall by number of boxes", "solid: IoU 0.5   dashed: IoU 0.7")
 
 
 def _draw_by_iou(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
-    for (colour, marker), report in zip(_LOOKS, reports, strict=False):
+    for look, report in zip(_LOOKS, reports, strict=False):
         curve = report["curves"]["by_iou"]
-        style = {"color": colour, "marker": marker, "markevery": 10, "clip_on": False}
-        panel.plot(curve["iou"], curve["recall"], **style)
+        line = _line(look, curve["iou"], curve["recall"])
+        line.set(markevery=10)
+        panel.add_line(line)
     panel.set_xlim(0.5, 1)
     panel.set_xlabel("IoU a box must reach")
     _finish(panel, "Recall by IoU", "all boxes, one box an object")
+
+
+def _line(look: tuple[str, str], x: Sequence[float] = (), y: Sequence[float] = ()) -> Line2D:
+    """Return a line in a file's `look`, drawn over the panel's edge where it runs along it."""
+    colour, marker = look
+    return Line2D(x, y, color=colour, marker=marker, clip_on=False)
 
 
 def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
@@ -125,5 +130,5 @@ def _finish(panel: Axes, title: str, subtitle: str) -> None:
     panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panel.set_title(title, pad=24)
-    place = {"xy": (0, 1), "xytext": (0, 8), "xycoords": "axes fraction"}
+    place: dict[str, Any] = {"xy": (0, 1), "xytext": (0, 8), "xycoords": "axes fraction"}
     panel.annotate(subtitle, **place, textcoords="offset points", color=_GREY, fontsize=9)

@@ -77,7 +77,7 @@ class Trainer:
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.task, self.settings, self.folder = task, settings, folder
         self.device, self.show = device, show
-        self.optimizer = _sgd(self.model, settings.optimizer)
+        self.optimizer = _optimizer(self.model, settings.optimizer)
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=_ramped(settings.optimizer.averaging), use_buffers=True
         )
@@ -214,15 +214,17 @@ def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float
     return optimizer.learning_rate * warm * factor
 
 
-def _sgd(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.SGD:
-    """SGD with weight decay on kernels alone: biases and batch norm go without (our choice)."""
+def _optimizer(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.Optimizer:
+    """SGD or AdamW, with weight decay on kernels alone: biases and norms go without (ours)."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optimizer.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    momentum = optimizer.momentum
-    return torch.optim.SGD(groups, lr=optimizer.learning_rate, momentum=momentum, foreach=True)
+    rate, momentum = optimizer.learning_rate, optimizer.momentum
+    if optimizer.algorithm == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), foreach=True)
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, foreach=True)
 
 
 def _ramped(

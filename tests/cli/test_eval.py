@@ -200,9 +200,7 @@ def test_several_files_are_compared_in_one_table(
                         "search", "only", "together"]  # fmt: skip
 
 
-def test_advice_is_printed_and_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_advice_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, everything, half = halves(tmp_path)
     files = ("--proposals", everything, "--proposals", half)
     options = ("--target", "0.9", "--target-iou", "0.7", "--input-size", "32")

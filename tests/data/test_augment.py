@@ -9,8 +9,7 @@ import pytest
 from PIL import Image as Pictures
 from PIL import ImageEnhance
 
-from detect.data import augment
-from detect.data.augment import CropAugmenter
+from detect.data.augment import RANDOM_INTERPOLATIONS, Changes, CropAugmenter, flip_boxes
 
 PLAIN = CropAugmenter(mirror=False, photometric=False)
 
@@ -76,7 +75,8 @@ def test_mirrors_and_transpose_make_the_eight_symmetries_equally_often() -> None
 def test_each_distortion_is_pils(number: int, enhancement: type, factor: float) -> None:
     batch = crops(3)
     orders = np.array([[number, (number + 1) % 3, (number + 2) % 3]] * 3)
-    ours = augment._distorted(batch.copy(), orders, np.array([[factor, 1.0, 1.0]] * 3))
+    changes = Changes(np.zeros((3, 3), bool), orders, np.array([[factor, 1.0, 1.0]] * 3))
+    ours = CropAugmenter().change(batch, changes)
     for crop, made in zip(batch, ours, strict=True):
         theirs = np.asarray(enhancement(Pictures.fromarray(crop)).enhance(factor))
         # Both round to whole levels, the grey picture once more.
@@ -87,7 +87,8 @@ def test_the_order_is_drawn() -> None:
     batch = crops(1).repeat(2, axis=0)
     orders = np.array([[0, 1, 2], [1, 2, 0]])
     factors = np.array([[1.5, 0.5, 1.2], [0.5, 1.2, 1.5]])  # the same three amounts
-    first, second = augment._distorted(batch, orders, factors)
+    changes = Changes(np.zeros((2, 3), bool), orders, factors)
+    first, second = CropAugmenter().change(batch, changes)
     assert (first != second).any()
 
 
@@ -114,7 +115,7 @@ def test_mirrors_do_not_depend_on_the_distortion() -> None:
 def test_interpolations_are_drawn_equally_often() -> None:
     drawn = CropAugmenter().interpolations(np.random.default_rng(0), 4000)
     names, counts = np.unique(drawn, return_counts=True)
-    assert set(names) == set(augment.RANDOM_INTERPOLATIONS)
+    assert set(names) == set(RANDOM_INTERPOLATIONS)
     assert np.allclose(counts, 1000, atol=100)
     plain = CropAugmenter(interpolation="bilinear")
     assert plain.interpolations(np.random.default_rng(0), 3) == ["bilinear"] * 3
@@ -151,3 +152,17 @@ def test_albumentations_is_imported_late_and_asked_not_to_call_home() -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_boxes_follow_every_symmetry() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[1:3, 2:7] = 200  # y 1 to 3, x 2 to 7
+    box = np.array([[2 / 8, 1 / 8, 7 / 8, 3 / 8]], np.float32)
+    augmenter = CropAugmenter(photometric=False)
+    for number in range(8):
+        flips = np.array([[bool(number & bit) for bit in (1, 2, 4)]])
+        nothing = np.zeros((1, 3), int), np.ones((1, 3))
+        turned = augmenter.change(picture[None], Changes(flips, *nothing))[0]
+        x1, y1, x2, y2 = (flip_boxes(box, flips[0])[0] * 8).astype(int)
+        assert (turned[y1:y2, x1:x2] == 200).all()
+        assert turned.sum() == picture.sum() == 3 * 200 * (y2 - y1) * (x2 - x1)

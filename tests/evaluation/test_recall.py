@@ -215,9 +215,9 @@ def test_class_mean_counts_each_class_once() -> None:
     made = [proposals("1", [SQUARE, SQUARE]), proposals("2", []), proposals("3", [])]
     mean = recall_report(data, made)["class_mean"]
     assert mean["classes"] == 2
-    third = pytest.approx((1 + 1 / 3) / 2)
-    assert at(mean, "recall") == at(mean, "coverage", "0.95", "10") == third
-    assert mean["average_recall"]["10"]["hosang"] == pytest.approx((1 + 1 / 3) / 2)
+    two_thirds = pytest.approx((1 + 1 / 3) / 2)
+    assert at(mean, "recall") == at(mean, "coverage", "0.95", "10") == two_thirds
+    assert mean["average_recall"]["10"]["hosang"] == two_thirds
 
 
 def test_a_class_without_objects_is_no_part_of_the_mean() -> None:

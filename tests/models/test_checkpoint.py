@@ -14,11 +14,12 @@ from detect.models.card import ModelCard
 from detect.models.checkpoint import (
     load_model,
     load_state,
-    model_hash,
     save_model,
     save_state,
 )
-from detect.models.region_classifier import IMAGENET_MEAN, IMAGENET_STD, RegionClassifier
+from detect.models.model_files import model_hash
+from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
+from detect.models.region_classifier import RegionClassifier
 
 CARD = ModelCard(
     variant="bn",

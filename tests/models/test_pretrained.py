@@ -61,7 +61,17 @@ def test_a_run_of_ours_with_its_normalisation(tmp_path: Path) -> None:
     mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
     source = RegionClassifier(5, "paper", 0.25, mean, std)
     classes = ("a", "b", "c", "d", "e")
-    card = ModelCard("paper", 0.25, classes, 64, mean, std, 16, "warp", 0)
+    card = ModelCard(
+        variant="paper",
+        width=0.25,
+        classes=classes,
+        input_size=64,
+        mean=mean,
+        std=std,
+        context=16,
+        crop_mode="warp",
+        image_side=0,
+    )
     save_model(tmp_path / "weights/best.safetensors", source, card)
     model = RegionClassifier(2, "paper", 0.25, auxiliary=False)
     report = initialise(model, str(tmp_path))

@@ -6,7 +6,8 @@ from torch import nn
 from torchvision.models import googlenet
 
 from detect.models.inference import prepare_for_inference
-from detect.models.region_classifier import IMAGENET_MEAN, IMAGENET_STD, RegionClassifier
+from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
+from detect.models.region_classifier import RegionClassifier
 
 
 def _calibrated(model: nn.Module, images: torch.Tensor) -> nn.Module:

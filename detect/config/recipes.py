@@ -1,114 +1,16 @@
-"""Recipes: TOML files checked by pydantic, changed from the command line by --set a.b=3.
-
-Every number that the paper does not give is our choice and says so in its description.
-"""
+"""Recipes: TOML files checked by pydantic, changed from the command line by --set a.b=3."""
 
 import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from detect.config.sections import Section
 from detect.errors import DataError, UsageError
-
-Fraction = Field(ge=0, le=1)
-
-
-class Section(BaseModel):
-    """A table of a recipe; unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelSection(Section):
-    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice."""
-
-    variant: Literal["paper", "bn", "torchvision"] = "bn"
-    width: float = Field(1.0, gt=0, le=4)
-    input_size: int = Field(224, ge=32, le=1024)
-    dropout: float = Field(0.4, ge=0, lt=1)
-    mean: tuple[float, float, float] = (123.7, 116.3, 103.5)
-    std: tuple[float, float, float] = (58.4, 57.1, 57.4)
-
-
-class CropSection(Section):
-    """How a region becomes a crop: R-CNN, arXiv 1311.2524, appendix A."""
-
-    context: float = Field(16.0, ge=0, lt=112)
-    mode: Literal["warp", "square"] = "warp"
-    image_side: int = Field(0, ge=0)
-
-
-class SamplingSection(Section):
-    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128)."""
-
-    batch_size: int = Field(128, ge=2)
-    foreground_fraction: float = Field(0.25, gt=0, lt=1)
-    foreground_iou: float = Field(0.5, gt=0, le=1)
-    background_iou: tuple[float, float] = (0.0, 0.5)
-    class_balance: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SamplingSection":
-        low, high = self.background_iou
-        if not 0 <= low < high <= self.foreground_iou:
-            raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
-        return self
-
-
-class AugmentSection(Section):
-    """Distortions of a crop: arXiv 1409.4842, section 6, after Howard (arXiv 1312.5402)."""
-
-    mirror: bool = True
-    vertical_mirror: bool = False
-    transpose: bool = False
-    photometric: bool = True
-    photometric_strength: float = Field(0.5, ge=0, le=1)
-    random_interpolation: bool = True
-
-
-class OptimizerSection(Section):
-    """SGD with momentum 0.9 and Polyak averaging: arXiv 1409.4842, section 6.
-
-    `paper` lowers the rate by 4 % every 8 epochs; an epoch here is as many steps as show every
-    positive region once on average. The rates, the weight decay and `cosine` are our choice.
-    """
-
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(0.01, gt=0)
-    schedule: Literal["paper", "cosine"] = "paper"
-    warmup_steps: int = Field(0, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(0.0005, ge=0)
-    averaging: float = Field(0.999, ge=0, lt=1)
-    auxiliary_weight: float = Field(0.3, ge=0)
-
-
-class RunSection(Section):
-    """How often to validate and to save; neither changes the weights a run ends with."""
-
-    validate_every: int = Field(500, ge=1)
-    validation_images: int = Field(10, ge=1)
-    save_every: int = Field(200, ge=1)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-
-
-class ClassifierRecipe(Section):
-    """Everything `detect train-classifier` is told besides the data."""
-
-    seed: int = 0
-    init: str = ""
-    classes: tuple[str, ...] = ()
-    model: ModelSection = ModelSection()
-    crops: CropSection = CropSection()
-    sampling: SamplingSection = SamplingSection()
-    augment: AugmentSection = AugmentSection()
-    optimizer: OptimizerSection
-    run: RunSection = RunSection()
-
 
 Recipe = TypeVar("Recipe", bound=Section)
 

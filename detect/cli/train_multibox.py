@@ -1,0 +1,128 @@
+"""`detect train-multibox`: a network that proposes boxes, whatever their class."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detect.cli import options, training
+from detect.cli.progress import track
+from detect.cli.skipping import warn, warn_skipped
+from detect.config import MultiBoxRecipe, load_recipe
+from detect.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The options of one call."""
+
+    data: Path
+    split: str
+    config: Path
+    val_split: str | None
+    fold: str
+    changes: tuple[str, ...]
+    init: str | None
+    batch_size: str
+    out: Path | None
+    resume: bool
+    exist_ok: bool
+    skip_bad: bool
+    device: str
+    seed: int | None
+    threads: int
+
+
+@click.command("train-multibox")
+@click.argument("data", type=options.PATH)
+@click.option(
+    "--leave-out",
+    "fold",
+    default="",
+    metavar="I/N",
+    help="Train without this fold of the images, to propose for them unseen.",
+)
+@options.out("Run folder. [default: runs/train-multibox/NAME]", required=False)
+@training.shared_options
+def command(**given: Any) -> None:
+    """Train MultiBox to propose the objects of DATA, whatever their class.
+
+    With --leave-out 1/2 and 2/2 two networks together propose for every image of the split
+    without having seen it: `detect propose --multibox A --multibox B`. --resume goes on with an
+    interrupted run in --out and ends with the same weights.
+    """
+    chosen = Chosen(**given)
+    _check_fold(chosen.fold)
+    given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
+    changes = training.recipe_changes(*given_options, "batch_size")
+    _train(chosen, load_recipe(MultiBoxRecipe, chosen.config, changes))
+
+
+def _check_fold(fold: str) -> None:
+    """Raise UsageError unless `fold` is empty or I/N."""
+    from detect.data.folds import parse_fold
+
+    try:
+        if fold:
+            parse_fold(fold)
+    except ValueError as error:
+        raise UsageError(f"--leave-out: {error}.") from None
+
+
+def _train(chosen: Chosen, recipe: MultiBoxRecipe) -> None:
+    """Open everything, train, and say where the weights are and what they cover."""
+    from detect.models.device import choose_device
+    from detect.training.multibox import train_multibox
+    from detect.training.window_data import collect_windows
+
+    device = choose_device(chosen.device)
+    again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
+    out = training.choose_out("train-multibox", chosen.config, chosen.out, **again)
+    dataset = _open(chosen, chosen.split, chosen.fold)
+    validation = _open(chosen, chosen.val_split) if chosen.val_split else None
+    data = collect_windows(dataset)
+    where = (recipe.seed, dataset, str(device))
+    folder = training.begin(out, recipe, *where, resume=chosen.resume)
+    result = train_multibox(
+        recipe,
+        data,
+        folder,
+        device,
+        fold=chosen.fold,
+        validation=validation,
+        resume=chosen.resume,
+        threads=chosen.threads,
+        show=lambda line: click.echo(line, err=True),
+        track=track,
+    )
+    scored = f": {_shown(result)} on {chosen.val_split}" if result else ""
+    click.echo(f"{folder.weights('best')}{scored}")
+
+
+def _shown(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in figures.items())
+
+
+def _open(chosen: Chosen, split: str, fold: str = "") -> "Dataset":
+    """Return the split without the images of `fold`; DataError if none is left."""
+    from dataclasses import replace
+
+    from detect.data import open_dataset
+    from detect.data.folds import in_fold
+
+    dataset = open_dataset(chosen.data, split, skip_bad=chosen.skip_bad)
+    warn_skipped(dataset.skipped)
+    if not fold:
+        return dataset
+    kept = tuple(one for one in dataset.samples if not in_fold(one.image_id, fold))
+    if len(kept) in (0, len(dataset)):
+        raise DataError(
+            f"--leave-out {fold}: {len(dataset) - len(kept)} of the {len(dataset)} images of split "
+            f"{dataset.split!r} are in that fold. Use fewer folds, or more images."
+        )
+    warn(f"left out fold {fold}: {len(dataset) - len(kept)} of {len(dataset)} images.")
+    return replace(dataset, samples=kept)

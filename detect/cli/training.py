@@ -1,0 +1,105 @@
+"""What the commands that train have in common: options, the run folder, its beginning."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detect.cli import options
+from detect.config import Section, to_toml
+from detect.errors import UsageError
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+    from detect.runs import RunFolder
+
+_SHARED = (
+    click.option("--split", required=True, metavar="NAME|FILE", help="The split to train on."),
+    click.option(
+        "--config", required=True, type=options.PATH, metavar="C", help="The recipe, a TOML file."
+    ),
+    click.option("--val-split", metavar="NAME|FILE", help="The split to validate on."),
+    click.option(
+        "--set", "changes", multiple=True, metavar="A.B=3", help="Change a value of the recipe."
+    ),
+    click.option(
+        "--init",
+        metavar="FILE|imagenet",
+        help="Begin from weights: a run, torchvision's, or a fetch.",
+    ),
+    click.option(
+        "--batch-size",
+        default="auto",
+        show_default=True,
+        metavar="N|auto",
+        help="Samples a step; auto: the recipe's, in pieces when memory runs out.",
+    ),
+    options.resume,
+    options.exist_ok,
+    options.skip_bad,
+    options.device,
+    click.option("--seed", type=int, help="Of every random choice. [default: the recipe's]"),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Threads that make batches ahead; more where a GPU waits for them.",
+    ),
+    options.debug,
+)
+
+
+def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every training takes."""
+    for option in reversed(_SHARED):
+        function = option(function)
+    return function
+
+
+def recipe_changes(
+    changes: Sequence[str], init: str | None, batch_size: str, seed: int | None, batch_key: str
+) -> tuple[str, ...]:
+    """Return --set and the options that stand for values of the recipe.
+
+    `batch_key` is the recipe's name of the batch size. UsageError for a bad --batch-size.
+    """
+    found = list(changes)
+    if init is not None:
+        found.append(f"init='{init}'")
+    if batch_size != "auto":
+        if not batch_size.isdecimal() or int(batch_size) < 2:
+            raise UsageError(f"--batch-size {batch_size}: expected auto or a number from 2 up.")
+        found.append(f"{batch_key}={batch_size}")
+    if seed is not None:
+        found.append(f"seed={seed}")
+    return tuple(found)
+
+
+def choose_out(
+    command: str, config: Path, out: Path | None, *, resume: bool, exist_ok: bool
+) -> Path:
+    """Return --out or the next free runs/COMMAND/NAME; UsageError if it may not be written."""
+    from detect.runs import next_run_folder
+
+    if resume and out is None:
+        raise UsageError("--resume needs --out, the folder of the interrupted run.")
+    chosen = out or next_run_folder(command, config.stem)
+    options.prepare_out(chosen, exist_ok=exist_ok, resume=resume)
+    return chosen
+
+
+def begin(
+    out: Path, recipe: Section, seed: int, dataset: "Dataset", device: str, *, resume: bool
+) -> "RunFolder":
+    """Begin the run folder, or check that the interrupted run in it was told the same."""
+    from detect.data import data_hash
+    from detect.runs import RunFolder, describe_environment
+
+    folder, config = RunFolder(out), to_toml(recipe)
+    if resume and folder.state.exists():
+        folder.check_same(config)
+        return folder
+    folder.start(config, describe_environment(device, seed, data_hash(dataset)))
+    return folder

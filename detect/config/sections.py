@@ -1,0 +1,53 @@
+"""Tables that the recipes of every network share.
+
+Every number that the paper does not give is our choice and says so in its description.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A table of a recipe; unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AugmentSection(Section):
+    """Distortions of a crop: arXiv 1409.4842, section 6, after Howard (arXiv 1312.5402)."""
+
+    mirror: bool = True
+    vertical_mirror: bool = False
+    transpose: bool = False
+    photometric: bool = True
+    photometric_strength: float = Field(0.5, ge=0, le=1)
+    random_interpolation: bool = True
+
+
+class OptimizerSection(Section):
+    """SGD with momentum 0.9 and Polyak averaging: arXiv 1409.4842, section 6.
+
+    `adamw` (arXiv 1711.05101) is our choice for small sets; `momentum` is its first beta then.
+    `paper` lowers the rate by 4 % every 8 epochs; an epoch here is as many steps as show every
+    positive region once on average. The rates, the weight decay and `cosine` are our choice.
+    """
+
+    steps: int = Field(ge=1)
+    algorithm: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(0.01, gt=0)
+    schedule: Literal["paper", "cosine"] = "paper"
+    warmup_steps: int = Field(0, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(0.0005, ge=0)
+    averaging: float = Field(0.999, ge=0, lt=1)
+    auxiliary_weight: float = Field(0.3, ge=0)
+
+
+class RunSection(Section):
+    """How often to validate and to save; neither changes the weights a run ends with."""
+
+    validate_every: int = Field(500, ge=1)
+    validation_images: int = Field(10, ge=1)
+    save_every: int = Field(200, ge=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -1,0 +1,154 @@
+"""`detect train-multibox` through the command: outputs, exact resume, folds, refusals."""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from builders import write_voc
+from interrupting import start_interrupted
+from safetensors.torch import load_file
+
+from detect.cli import main
+
+RECIPE = """# A tiny recipe for the tests.
+batch_size = 4
+[model]
+input_size = 64
+width = 0.25
+head = "conv"
+until = "4e"
+[priors]
+shapes = 2
+[objective]
+matching = "iou"
+encoding = "centre"
+scale = 0.1
+location = "smooth_l1"
+confidence = "focal"
+[propose]
+views = "whole"
+[optimizer]
+steps = 6
+algorithm = "adamw"
+learning_rate = 0.001
+schedule = "cosine"
+[run]
+validate_every = 3
+save_every = 2
+validation_images = 2
+precision = "float32"
+"""
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write_voc(root / "voc", {"train": 8, "val": 3}, seed=1)
+    (root / "tiny.toml").write_text(RECIPE)
+    return root
+
+
+@pytest.fixture
+def arguments(data: Path) -> list[object]:
+    return [
+        "train-multibox",
+        data / "voc",
+        "--split",
+        "train",
+        "--config",
+        data / "tiny.toml",
+        "--device",
+        "cpu",
+    ]
+
+
+def test_a_run_leaves_weights_figures_and_what_it_was_told(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert call(*arguments, "--val-split", "val", "--out", out) == 0
+    printed = capsys.readouterr()
+    assert re.search(r"32 priors alone: mean IoU 0\.\d{3} with the \d+ training boxes", printed.err)
+    assert "average recall 0." in printed.out
+    card = json.loads((out / "weights/best.json").read_text())
+    assert card["kind"] == "multibox"
+    assert card["slots"] == 32
+    assert 0 <= card["metrics"]["full_val_coverage_50"] <= 1
+    header, *rows = (out / "results.csv").read_text().splitlines()
+    assert {"location_loss", "confidence_loss", "val_average_recall"} <= set(header.split(","))
+    assert [row.split(",")[0] for row in rows] == ["3", "6"]
+
+
+def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
+    arguments: list[object], tmp_path: Path
+) -> None:
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    assert call(*arguments, "--out", whole) == 0
+    stopped = start_interrupted(parted / "state.pt", signal.SIGINT, *arguments, "--out", parted)
+    assert "--resume goes on" in stopped.communicate(timeout=120)[1]
+    assert stopped.returncode == 1
+    assert call(*arguments, "--out", parted, "--resume") == 0
+    ours, theirs = (load_file(run / "weights/last.safetensors") for run in (whole, parted))
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_a_fold_is_left_out_and_noted(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*arguments, "--leave-out", "1/2", "--out", tmp_path / "run") == 0
+    assert re.search(r"left out fold 1/2: [1-7] of 8 images", capsys.readouterr().err)
+    assert json.loads((tmp_path / "run/weights/best.json").read_text())["fold"] == "1/2"
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "text"),
+    [
+        (["--leave-out", "3/2"], 2, "--leave-out: fold: expected I/N with I from 1 to N"),
+        (["--set", "priors.shape=3"], 2, "unknown key priors.shape. Did you mean priors.shapes?"),
+        (["--set", "priors.shapes=400"], 4, "400 shapes asked for, but the split has"),
+        (["--set", "model.head=fc"], 2, "objective.matching iou needs model.head conv"),
+        (["--set", "propose.nms=1.5"], 2, "nms needs a number above 0 and at most 1, or adaptive"),
+        (["--set", "optimizer.learning_rate=1e30"], 1, "training diverged"),
+        (["--resume"], 2, "--resume needs --out"),
+    ],
+)
+def test_mistakes_are_explained(
+    arguments: list[object],
+    given: list[str],
+    code: int,
+    text: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = [] if given == ["--resume"] else ["--out", tmp_path / "run"]
+    assert call(*arguments, *given, *out) == code
+    assert text in capsys.readouterr().err
+
+
+def test_more_priors_than_boxes_are_refused(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fc = ("model.head=fc", "objective.matching=prior_l2", "priors.count=500")
+    changes = [word for change in fc for word in ("--set", change)]
+    assert call(*arguments, *changes, "--out", tmp_path / "run") == 4
+    assert "500 priors asked for, but the split has" in capsys.readouterr().err
+
+
+def test_a_split_without_boxes_is_refused(
+    arguments: list[object], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_voc(tmp_path / "voc", {"train": 2})
+    for path in (tmp_path / "voc/Annotations").iterdir():
+        path.write_text(re.sub("<object>.*</object>", "", path.read_text()))
+    given = [tmp_path / "voc" if part == data / "voc" else part for part in arguments]
+    assert call(*given, "--out", tmp_path / "run") == 4
+    assert "split 'train' has no boxes to learn from" in capsys.readouterr().err

@@ -1,0 +1,25 @@
+"""Folds: by the id alone, every image in exactly one."""
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detect.data.folds import in_fold
+
+
+@given(st.text(), st.integers(2, 9))
+def test_every_image_is_in_exactly_one_fold(image_id: str, count: int):
+    assert sum(in_fold(image_id, f"{index}/{count}") for index in range(1, count + 1)) == 1
+
+
+def test_the_fold_is_the_crc_of_the_id():
+    assert zlib.crc32(b"cat") % 2 == 0
+    assert in_fold("cat", "1/2")
+
+
+@pytest.mark.parametrize("fold", ["", "1", "0/2", "3/2", "1/1", "a/b", "1/2/3", "-1/2"])
+def test_other_forms_are_refused(fold: str):
+    with pytest.raises(ValueError, match="expected I/N with I from 1 to N"):
+        in_fold("cat", fold)
