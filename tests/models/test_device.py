@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from detect.errors import EnvironmentProblem, UsageError
-from detect.models.device import autocast, choose_device, multiplies_bfloat16
+from detect.models.device import (
+    autocast,
+    choose_device,
+    multiplies_bfloat16,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -43,6 +48,7 @@ def test_precision_decides_the_type_of_products() -> None:
         "auto": torch.bfloat16 if multiplies_bfloat16(CPU) else torch.float32,
     }
     for precision, dtype in expected.items():
+        assert resolve_precision(CPU, precision) == str(dtype).removeprefix("torch.")
         with autocast(CPU, precision):
             assert (left @ right).dtype == dtype
     with pytest.raises(ValueError, match="one of auto, float32, bfloat16, got 'half'"):
