@@ -106,7 +106,7 @@ def cheapest(first: IntArray, counts: IntArray, target: float) -> IntArray | Non
     the rest, until no two can be bettered. Equal totals: fewer of the earlier source.
     """
     needed = max(1, math.ceil(target * len(first) - 1e-9))  # 0.07 * 100 comes out above 7
-    taken = np.where(first == NEVER, 0, first).max(axis=0, initial=0)
+    taken: IntArray = np.where(first == NEVER, 0, first).max(axis=0, initial=0)
     if _covered(first, taken).sum() < needed:
         return None
     if len(taken) == 1:

@@ -81,12 +81,14 @@ def _group_rows(report: dict[str, Any], *, per_class: bool) -> list[list[str]]:
 
 
 def _source_rows(report: dict[str, Any]) -> list[list[str]]:
-    """Return a row a source: what it covers alone, what no other does; then all together."""
+    """Return a row a source: what it covers alone, what no other does; several: also together."""
     columns = [f"{iou} {what}" for iou in _SOURCE_IOUS for what in ("alone", "by no other")]
     rows = [["coverage by source", "boxes", *columns]]
     for name, entry in report["per_source"].items():
         shares = [_percent(entry[key][iou]) for iou in _SOURCE_IOUS for key in ("alone", "only")]
         rows.append([name, f"{entry['boxes_per_image']:.1f}", *shares])
+    if len(rows) < 3:
+        return rows
     together = [_percent(report["coverage"]["all"][iou]) for iou in _SOURCE_IOUS]
     boxes = f"{report['boxes_per_image']:.1f}"
     return [*rows, ["together", boxes, together[0], "", together[1], ""]]

@@ -1,5 +1,6 @@
 """One picture of how well several proposals files cover the objects."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
@@ -48,12 +50,13 @@ _STYLE: dict[str, Any] = {
     "lines.markersize": 6,
     "legend.frameon": False,
 }
-# Pixels of the picture: 13.5 x 4.8 inches at 150 dpi.
-_INCHES, _DPI = (13.5, 4.8), 150
+# Inches: of the panels, and of each row of the legend above them, which takes so many characters.
+_WIDTH, _HEIGHT, _LEGEND_ROW, _LEGEND_CHARACTERS = 13.5, 4.6, 0.24, 165
+_DPI = 150
 
 
 def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, Any]]) -> None:
-    """Draw results of `recall_report` (R), called `names` (R), into the PNG `path`.
+    """Draw results of `recall_report` (R) on one data set, called `names` (R), into the PNG `path`.
 
     Recall against the number of boxes and against IoU, coverage by object size (COCO's). The
     same reports give the same bytes. Raises ValueError for no file or more than MOST_FILES, and
@@ -61,30 +64,34 @@ def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, An
     """
     if not 1 <= len(reports) <= MOST_FILES:
         raise ValueError(f"plot_recall: expected 1 to {MOST_FILES} files, got {len(reports)}")
+    most = max(1, _LEGEND_CHARACTERS // (max(map(len, names)) + 8))
+    rows = math.ceil(len(reports) / most)
     with matplotlib.style.context(_STYLE, after_reset=True):
-        figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+        size = (_WIDTH, _HEIGHT + _LEGEND_ROW * rows)
+        figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12))
         panels = figure.subplots(1, 3, width_ratios=(1.15, 1, 1.15))
         _draw_by_boxes(panels[0], reports)
         _draw_by_iou(panels[1], reports)
         _draw_by_size(panels[2], reports)
         handles = [_line(look) for look in _LOOKS[: len(reports)]]
-        columns = min(len(reports), 3)
-        figure.legend(handles, list(names), loc="outside upper left", ncols=columns)
+        figure.legend(
+            handles, list(names), loc="outside upper left", ncols=math.ceil(len(reports) / rows)
+        )
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     """Draw recall at two IoUs against the boxes an image, with a marker where all boxes count."""
-    for look, report in zip(_LOOKS, reports, strict=False):
-        curves = report["curves"]["by_boxes"]
-        for iou, dash in _DASHES.items():
-            line = _line(look, curves["boxes"], curves["recall"][iou])
-            line.set(linestyle=dash, markevery=[len(curves["boxes"]) - 1])
-            panel.add_line(line)
-    drawn = [count for one in reports for count in one["curves"]["by_boxes"]["boxes"] if count > 0]
+    curves = [report["curves"]["by_boxes"] for report in reports]
     panel.set_xscale("log", nonpositive="mask")
-    panel.set_xlim(min([1, *drawn]), max([10, *drawn]))
+    for look, curve in zip(_LOOKS, curves, strict=False):
+        for iou, dash in _DASHES.items():
+            line = _line(look, curve["boxes"], curve["recall"][iou])
+            line.set(linestyle=dash, markevery=[len(curve["boxes"]) - 1])
+            panel.add_line(line)
+    drawn = [count for curve in curves for count in curve["boxes"] if count > 0]
+    panel.set_xlim(min([1, *drawn]), 1.1 * max([10, *drawn]))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panel.set_xlabel("boxes an image (mean), in stored order")
     _finish(panel, "Recall by number of boxes", "solid: IoU 0.5   dashed: IoU 0.7")
@@ -94,7 +101,7 @@ def _draw_by_iou(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     for look, report in zip(_LOOKS, reports, strict=False):
         curve = report["curves"]["by_iou"]
         line = _line(look, curve["iou"], curve["recall"])
-        line.set(markevery=10)
+        line.set(markevery=slice(0, 50, 10))
         panel.add_line(line)
     panel.set_xlim(0.5, 1)
     panel.set_xlabel("IoU a box must reach")
@@ -110,10 +117,10 @@ def _line(look: tuple[str, str], x: Sequence[float] = (), y: Sequence[float] = (
 def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     """Draw a group of bars a size that has objects, each bar with its whole percentage."""
     sizes = reports[0]["per_size"]
-    width = 0.8 / len(reports)
+    width = min(0.4, 0.8 / len(reports))
     for number, ((colour, _), report) in enumerate(zip(_LOOKS, reports, strict=False)):
         shares = [report["per_size"][size]["coverage"]["all"]["0.50"] for size in sizes]
-        places = [place - 0.4 + width * (number + 0.5) for place in range(len(sizes))]
+        places = [place + width * (number - (len(reports) - 1) / 2) for place in range(len(sizes))]
         bars = panel.bar(places, shares, width * 0.92, color=colour)
         texts = [f"{100 * share:.0f}" for share in shares]
         panel.bar_label(bars, texts, padding=2, fontsize=9 if len(reports) <= 3 else 7)
@@ -126,7 +133,7 @@ def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
 
 def _finish(panel: Axes, title: str, subtitle: str) -> None:
     """Give the axis of shares 0 to 100 %, and `panel` its title over a grey line."""
-    panel.set_ylim(0, 1)
+    panel.set_ylim(0, 1.05)  # room for the figures on bars
     panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panel.set_title(title, pad=24)

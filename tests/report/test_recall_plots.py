@@ -68,8 +68,16 @@ def test_names_are_drawn_as_they_are_and_sizes_without_objects_left_out(tmp_path
 
 
 def test_no_boxes_can_be_drawn(tmp_path: Path) -> None:
-    plot_recall(tmp_path / "plot.png", ["none", "some"], [report(0, 0), report(1)])
-    assert (tmp_path / "plot.png").stat().st_size > 0
+    plot_recall(tmp_path / "one.png", ["none"], [report(0, 0)])
+    plot_recall(tmp_path / "two.png", ["none", "some"], [report(0, 0), report(1)])
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_long_names_are_not_cut_off(tmp_path: Path) -> None:
+    plot_recall(tmp_path / "plot.png", ["rcnn-test-" * 10, "both-val2-" * 10], [report(0), report(1)])
+    with Pictures.open(tmp_path / "plot.png") as picture:
+        pixels = np.asarray(picture.convert("L"))
+    assert pixels[:, -4:].min() == 255
 
 
 @pytest.mark.parametrize("count", [0, 7])
