@@ -74,7 +74,8 @@ def test_no_boxes_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_long_names_are_not_cut_off(tmp_path: Path) -> None:
-    plot_recall(tmp_path / "plot.png", ["rcnn-test-" * 10, "both-val2-" * 10], [report(0), report(1)])
+    names = ["rcnn-test-" * 10, "both-val2-" * 10]
+    plot_recall(tmp_path / "plot.png", names, [report(0), report(1)])
     with Pictures.open(tmp_path / "plot.png") as picture:
         pixels = np.asarray(picture.convert("L"))
     assert pixels[:, -4:].min() == 255
