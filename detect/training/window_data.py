@@ -151,4 +151,4 @@ class WindowBatches:
             return boxes
         sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
         moved = boxes + sides * rng.uniform(-amount, amount, boxes.shape).astype(np.float32)
-        return np.clip(moved, 0, 1, dtype=np.float32)
+        return np.asarray(np.clip(moved, 0, 1), np.float32)
