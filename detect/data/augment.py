@@ -47,7 +47,7 @@ class CropAugmenter:
     chance 1/2, with both mirrors all eight symmetries of the square. `photometric`: brightness,
     contrast and colour, in random order, each blended with black, its mean grey or its grey
     picture by a factor uniform in [1 - `strength`, 1 + `strength`]; order, the three and the
-    strength 0.5 are Howard's (arXiv 1312.5402, section 2.2, after PIL's ImageEnhance). We leave
+    strength 0.5 are Howard's (arXiv 1312.5402, after PIL's ImageEnhance). We leave
     out his lighting noise (Krizhevsky's PCA), which needs colour statistics of the data set. The
     mean colour around a crop is distorted with it. `interpolation`: "random" is GoogLeNet's
     (section 6), "bilinear" R-CNN's. Raises ValueError for a strength outside [0, 1] or another
