@@ -1,0 +1,51 @@
+"""What selection begins and ends with: boxes above the threshold, best first, so many a class."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.regions import FloatArray, IntArray
+
+Floats = NDArray[np.floating]
+# boxes (K, 4), labels (K,) 0-based foreground, scores (K,): best first
+Selected = tuple[FloatArray, IntArray, NDArray[np.float64]]
+
+
+def candidates(boxes: Floats, probabilities: Floats, threshold: float) -> Selected:
+    """`boxes` (N, 4), `probabilities` (N, C+1), background last -> every box of every class.
+
+    A box counts once for every class with a probability of at least `threshold`. The order does
+    not depend on that of the boxes. Raises ValueError on other shapes.
+    """
+    count = len(probabilities)
+    if boxes.shape != (count, 4) or probabilities.ndim != 2:
+        raise ValueError(
+            f"expected boxes (N, 4) and probabilities (N, C+1), got {boxes.shape} "
+            f"and {probabilities.shape}"
+        )
+    rows, labels = np.nonzero(probabilities[:, :-1] >= np.float32(threshold))
+    return best_first(boxes[rows], labels, probabilities[rows, labels])
+
+
+def best_first(boxes: Floats, labels: IntArray, scores: Floats) -> Selected:
+    """Return all by falling score, then label, then x1, y1, x2, y2."""
+    scores = scores.astype(np.float64)
+    columns = (boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], labels, -scores)
+    order = np.lexsort(columns)
+    chosen = boxes[order].astype(np.float32)
+    return chosen, labels[order].astype(np.int64), np.asarray(scores[order], np.float64)
+
+
+def best_of_each(found: Selected, per_class: int) -> Selected:
+    """Return the first `per_class` of every label of `found`."""
+    boxes, labels, scores = found
+    kept = _ranks(labels) < per_class
+    return boxes[kept], labels[kept], scores[kept]
+
+
+def _ranks(labels: IntArray) -> IntArray:
+    """`labels` (N,) -> the place (N,) of each among those of its own label, from 0."""
+    order = np.argsort(labels, kind="stable")
+    firsts = np.searchsorted(labels[order], labels[order])
+    ranks = np.empty(len(labels), np.int64)
+    ranks[order] = np.arange(len(labels)) - firsts
+    return ranks

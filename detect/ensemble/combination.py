@@ -1,0 +1,60 @@
+"""One way to turn networks' scores into detections, chosen by its name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detect.ensemble.averaging import average
+from detect.ensemble.box_fusion import select_fused
+from detect.ensemble.candidates import Selected
+from detect.ensemble.nms import select
+from detect.ensemble.soft_nms import gaussian, linear, select_softly
+
+Floats = NDArray[np.floating]
+
+KINDS = ("nms", "soft-nms", "wbf")
+DECAYS = ("linear", "gaussian")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How scores become detections.
+
+    `kind` nms and soft-nms average the networks first, wbf fuses each one's own detections.
+    `threshold`, `nms`, `per_class` as in `select`; `nms` is where the linear decay begins as
+    well (0.3: arXiv 1704.04503, section 6.1). `decay` and `sigma` (0.5: the same section) are
+    soft-NMS's, `fusion_iou` is WBF's (0.55: arXiv 1910.13302). Raises ValueError on a kind or
+    decay that is none.
+    """
+
+    kind: str = "nms"
+    threshold: float = 0.01
+    nms: float = 0.3
+    per_class: int = 100
+    decay: str = "gaussian"
+    sigma: float = 0.5
+    fusion_iou: float = 0.55
+
+    def __post_init__(self) -> None:
+        """Check the two names."""
+        for name, known in (("kind", KINDS), ("decay", DECAYS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected {', '.join(known)}, got {getattr(self, name)}")
+
+    def select(
+        self, boxes: Floats, probabilities: Floats, weights: Sequence[float] | None = None
+    ) -> Selected:
+        """`boxes` (N, 4), `probabilities` (M, N, C+1), `weights` (M,) -> detections, best first.
+
+        Raises ValueError as `average`.
+        """
+        limits = (self.threshold, self.nms, self.per_class)
+        if self.kind == "wbf":
+            return select_fused(boxes, probabilities, weights, *limits, self.fusion_iou)
+        mean = average(probabilities, weights)
+        if self.kind == "nms":
+            return select(boxes, mean, *limits)
+        decay = linear(self.nms) if self.decay == "linear" else gaussian(self.sigma)
+        return select_softly(boxes, mean, decay, self.threshold, self.per_class)
