@@ -121,7 +121,7 @@ def _without_missed(dataset: Dataset, judged: Judged, missed: BoolArray) -> floa
         return 1.0
     outcome = replace(judged.outcome, positives=left)
     entries = summarise(outcome, dataset, "voc2012", area)["per_class"].values()
-    return (sum(entry["ap"] for entry in entries) + solved) / (len(entries) + solved)
+    return float((sum(entry["ap"] for entry in entries) + solved) / (len(entries) + solved))
 
 
 def _map(dataset: Dataset, outcome: Outcome) -> float:

@@ -5,54 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from detect.files import replacing
+from detect.report.looks import LOOKS, drawing, title
 
-# Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/, without the
-# yellow, which is too light for a line on white; and a marker each, for print without colours.
-_LOOKS = (
-    ("#0072B2", "o"),
-    ("#D55E00", "s"),
-    ("#009E73", "^"),
-    ("#E69F00", "D"),
-    ("#CC79A7", "v"),
-    ("#56B4E9", "P"),
-)
-MOST_FILES = len(_LOOKS)
+MOST_FILES = len(LOOKS)
 
-_INK, _GREY, _GRID = "#222222", "#666666", "#E4E4E4"
 _DASHES: dict[str, Any] = {"0.50": "-", "0.70": (0, (3, 1.5))}
-_STYLE: dict[str, Any] = {
-    "font.size": 10,
-    "text.color": _INK,
-    "text.parse_math": False,  # file names may hold dollar signs
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "grid.color": _GRID,
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "lines.linewidth": 2,
-    "lines.markersize": 6,
-    "legend.frameon": False,
-}
 # Inches: of the panels, and of each row of the legend above them, which takes so many characters.
-_WIDTH, _HEIGHT, _LEGEND_ROW, _LEGEND_CHARACTERS = 13.5, 4.6, 0.24, 165
-_DPI = 150
+_HEIGHT, _LEGEND_ROW, _LEGEND_CHARACTERS = 4.6, 0.24, 165
 
 
 def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, Any]]) -> None:
@@ -66,26 +29,22 @@ def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, An
         raise ValueError(f"plot_recall: expected 1 to {MOST_FILES} files, got {len(reports)}")
     most = max(1, _LEGEND_CHARACTERS // (max(map(len, names)) + 8))
     rows = math.ceil(len(reports) / most)
-    with matplotlib.style.context(_STYLE, after_reset=True):
-        size = (_WIDTH, _HEIGHT + _LEGEND_ROW * rows)
-        figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12))
+    with drawing(path, _HEIGHT + _LEGEND_ROW * rows) as figure:
         panels = figure.subplots(1, 3, width_ratios=(1.15, 1, 1.15))
         _draw_by_boxes(panels[0], reports)
         _draw_by_iou(panels[1], reports)
         _draw_by_size(panels[2], reports)
-        handles = [_line(look) for look in _LOOKS[: len(reports)]]
+        handles = [_line(look) for look in LOOKS[: len(reports)]]
         figure.legend(
             handles, list(names), loc="outside upper left", ncols=math.ceil(len(reports) / rows)
         )
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     """Draw recall at two IoUs against the boxes an image, with a marker where all boxes count."""
     curves = [report["curves"]["by_boxes"] for report in reports]
     panel.set_xscale("log", nonpositive="mask")
-    for look, curve in zip(_LOOKS, curves, strict=False):
+    for look, curve in zip(LOOKS, curves, strict=False):
         for iou, dash in _DASHES.items():
             line = _line(look, curve["boxes"], curve["recall"][iou])
             line.set(linestyle=dash, markevery=[len(curve["boxes"]) - 1])
@@ -98,7 +57,7 @@ def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
 
 
 def _draw_by_iou(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
-    for look, report in zip(_LOOKS, reports, strict=False):
+    for look, report in zip(LOOKS, reports, strict=False):
         curve = report["curves"]["by_iou"]
         line = _line(look, curve["iou"], curve["recall"])
         line.set(markevery=slice(0, 50, 10))
@@ -118,7 +77,7 @@ def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     """Draw a group of bars a size that has objects, each bar with its whole percentage."""
     sizes = reports[0]["per_size"]
     width = min(0.4, 0.8 / len(reports))
-    for number, ((colour, _), report) in enumerate(zip(_LOOKS, reports, strict=False)):
+    for number, ((colour, _), report) in enumerate(zip(LOOKS, reports, strict=False)):
         shares = [report["per_size"][size]["coverage"]["all"]["0.50"] for size in sizes]
         places = [place + width * (number - (len(reports) - 1) / 2) for place in range(len(sizes))]
         bars = panel.bar(places, shares, width * 0.92, color=colour)
@@ -131,11 +90,9 @@ def _draw_by_size(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
     _finish(panel, "Coverage by object size", "all boxes, IoU 0.5; sizes end at 32² and 96² px")
 
 
-def _finish(panel: Axes, title: str, subtitle: str) -> None:
+def _finish(panel: Axes, text: str, subtitle: str) -> None:
     """Give the axis of shares 0 to 100 %, and `panel` its title over a grey line."""
     panel.set_ylim(0, 1.05)  # room for the figures on bars
     panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    panel.set_title(title, pad=24)
-    place: dict[str, Any] = {"xy": (0, 1), "xytext": (0, 8), "xycoords": "axes fraction"}
-    panel.annotate(subtitle, **place, textcoords="offset points", color=_GREY, fontsize=9)
+    title(panel, text, subtitle)
