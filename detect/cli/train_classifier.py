@@ -13,8 +13,11 @@ from detect.config import ClassifierRecipe, load_recipe
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from detect.regions import Dataset
     from detect.training.classifier import Validation
+    from detect.training.distributed import Processes
     from detect.training.region_data import RegionData
 
 
@@ -51,27 +54,30 @@ class Chosen:
 def command(**given: Any) -> None:
     """Train GoogLeNet to tell the objects of DATA from its background.
 
-    --resume goes on with an interrupted run in --out and ends with the same weights.
+    --resume goes on with an interrupted run in --out and ends with the same weights. Several
+    processes train together under torchrun: see detect pretrain --help.
     """
     chosen = Chosen(**given)
     if (chosen.val_split is None) != (chosen.val_proposals is None):
         raise UsageError("--val-split and --val-proposals go together: give both or neither.")
     given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
     changes = training.recipe_changes(*given_options, "sampling.batch_size")
-    _train(chosen, load_recipe(ClassifierRecipe, chosen.config, changes))
+    recipe = load_recipe(ClassifierRecipe, chosen.config, changes)
+    with training.together(chosen.device) as (processes, device):
+        _train(chosen, recipe, processes, device)
 
 
-def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
+def _train(
+    chosen: Chosen, recipe: ClassifierRecipe, processes: "Processes", device: "torch.device"
+) -> None:
     """Open everything, train, and say where the weights are and what they score."""
-    from detect.models.device import choose_device
     from detect.training.classifier import train_classifier
 
-    device = choose_device(chosen.device)
     again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
-    out = training.choose_out("train-classifier", chosen.config, chosen.out, **again)
+    out = training.choose_out("train-classifier", chosen.config, chosen.out, processes, **again)
     dataset, regions = _open(chosen, recipe)
     validation = _open_validation(chosen, dataset.classes)
-    where = (recipe.seed, dataset, str(device))
+    where = (dataset, device, processes)
     folder = training.begin(out, recipe, *where, resume=chosen.resume)
     result = train_classifier(
         recipe,
@@ -82,6 +88,7 @@ def _train(chosen: Chosen, recipe: ClassifierRecipe) -> None:
         validation=validation,
         resume=chosen.resume,
         threads=chosen.threads,
+        processes=processes,
         show=lambda line: click.echo(line, err=True),
         track=track,
     )

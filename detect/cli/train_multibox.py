@@ -13,7 +13,10 @@ from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from detect.regions import Dataset
+    from detect.training.distributed import Processes
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,16 @@ def command(**given: Any) -> None:
 
     With --leave-out 1/2 and 2/2 two networks together propose for every image of the split
     without having seen it: `detect propose --multibox A --multibox B`. --resume goes on with an
-    interrupted run in --out and ends with the same weights.
+    interrupted run in --out and ends with the same weights. Several processes train together
+    under torchrun: see detect pretrain --help.
     """
     chosen = Chosen(**given)
     _check_fold(chosen.fold)
     given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
     changes = training.recipe_changes(*given_options, "batch_size")
-    _train(chosen, load_recipe(MultiBoxRecipe, chosen.config, changes))
+    recipe = load_recipe(MultiBoxRecipe, chosen.config, changes)
+    with training.together(chosen.device) as (processes, device):
+        _train(chosen, recipe, processes, device)
 
 
 def _check_fold(fold: str) -> None:
@@ -73,19 +79,19 @@ def _check_fold(fold: str) -> None:
         raise UsageError(f"--leave-out: {error}.") from None
 
 
-def _train(chosen: Chosen, recipe: MultiBoxRecipe) -> None:
+def _train(
+    chosen: Chosen, recipe: MultiBoxRecipe, processes: "Processes", device: "torch.device"
+) -> None:
     """Open everything, train, and say where the weights are and what they cover."""
-    from detect.models.device import choose_device
     from detect.training.multibox import train_multibox
     from detect.training.window_data import collect_windows
 
-    device = choose_device(chosen.device)
     again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
-    out = training.choose_out("train-multibox", chosen.config, chosen.out, **again)
+    out = training.choose_out("train-multibox", chosen.config, chosen.out, processes, **again)
     dataset = _open(chosen, chosen.split, chosen.fold)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
     data = collect_windows(dataset)
-    where = (recipe.seed, dataset, str(device))
+    where = (dataset, device, processes)
     folder = training.begin(out, recipe, *where, resume=chosen.resume)
     result = train_multibox(
         recipe,
@@ -96,6 +102,7 @@ def _train(chosen: Chosen, recipe: MultiBoxRecipe) -> None:
         validation=validation,
         resume=chosen.resume,
         threads=chosen.threads,
+        processes=processes,
         show=lambda line: click.echo(line, err=True),
         track=track,
     )

@@ -1,6 +1,8 @@
-"""What the commands that train have in common: options, the run folder, its beginning."""
+"""What the commands that train have in common: options, processes, the run folder's beginning."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +13,11 @@ from detect.config import Section, to_toml
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from detect.regions import Dataset
     from detect.runs import RunFolder
+    from detect.training.distributed import Processes
 
 _SHARED = (
     click.option("--split", required=True, metavar="NAME|FILE", help="The split to train on."),
@@ -77,29 +82,84 @@ def recipe_changes(
     return tuple(found)
 
 
+@contextmanager
+def together(device: str) -> Iterator[tuple["Processes", "torch.device"]]:
+    """Join the processes that torchrun started, if it did, and choose the --device of this one.
+
+    All but the first say nothing besides errors.
+    """
+    from detect.training.distributed import joined
+
+    with joined(device) as (processes, chosen):
+        if processes.first:
+            yield processes, chosen
+            return
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield processes, chosen
+
+
 def choose_out(
-    command: str, config: Path, out: Path | None, *, resume: bool, exist_ok: bool
+    command: str,
+    config: Path,
+    out: Path | None,
+    processes: "Processes",
+    *,
+    resume: bool,
+    exist_ok: bool,
 ) -> Path:
-    """Return --out or the next free runs/COMMAND/NAME; UsageError if it may not be written."""
+    """Return --out or the next free runs/COMMAND/NAME; UsageError if it may not be written.
+
+    The first of the `processes` decides for all.
+    """
     from detect.runs import next_run_folder
 
     if resume and out is None:
         raise UsageError("--resume needs --out, the folder of the interrupted run.")
-    chosen = out or next_run_folder(command, config.stem)
-    options.prepare_out(chosen, exist_ok=exist_ok, resume=resume)
-    return chosen
+
+    def choose() -> Path:
+        chosen = out or next_run_folder(command, config.stem)
+        options.prepare_out(chosen, exist_ok=exist_ok, resume=resume)
+        return chosen
+
+    return processes.from_first(choose)
 
 
 def begin(
-    out: Path, recipe: Section, seed: int, dataset: "Dataset", device: str, *, resume: bool
+    out: Path,
+    recipe: Section,
+    dataset: "Dataset",
+    device: "torch.device",
+    processes: "Processes",
+    *,
+    resume: bool,
 ) -> "RunFolder":
-    """Begin the run folder, or check that the interrupted run in it was told the same."""
-    from detect.data import data_hash
-    from detect.runs import RunFolder, describe_environment
+    """Begin the run folder, or check that the interrupted run in it was told the same.
 
-    folder, config = RunFolder(out), to_toml(recipe)
+    `recipe` has a `seed`. The first of the `processes` does it, and notes how many there are.
+    """
+    from detect.runs import RunFolder
+
+    folder = RunFolder(out)
+    if processes.first:
+        _begin(folder, recipe, dataset, device, processes.count, resume)
+    return folder
+
+
+def _begin(
+    folder: "RunFolder",
+    recipe: Section,
+    dataset: "Dataset",
+    device: "torch.device",
+    count: int,
+    resume: bool,
+) -> None:
+    from detect.data import data_hash
+    from detect.runs import describe_environment
+
+    config = to_toml(recipe)
     if resume and folder.state.exists():
         folder.check_same(config)
-        return folder
-    folder.start(config, describe_environment(device, seed, data_hash(dataset)))
-    return folder
+        return
+    seed: int = recipe.model_dump()["seed"]
+    environment = describe_environment(str(device), seed, data_hash(dataset))
+    folder.start(config, {**environment, "processes": count})

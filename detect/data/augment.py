@@ -37,6 +37,10 @@ class Changes:
     orders: NDArray[np.intp]
     factors: NDArray[np.float64]
 
+    def take(self, rows: slice) -> "Changes":
+        """Return the changes of the crops `rows`."""
+        return Changes(self.flips[rows], self.orders[rows], self.factors[rows])
+
 
 @dataclass(frozen=True)
 class CropAugmenter:

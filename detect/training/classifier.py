@@ -21,6 +21,7 @@ from detect.models.region_classifier import RegionClassifier
 from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
+from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, Settings, Trainer
 from detect.training.region_data import CropBatches, RegionData
 
@@ -71,9 +72,10 @@ class RegionTask:
         self.device, self.validation = device, validation
         self._batches = CropBatches(data, recipe, len(classes))
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int, processes: Processes = ALONE) -> Batch:
         """Return crops (N, 3, S, S) uint8, channels last, and labels (N,)."""
-        crops, labels = self._batches.make(step)
+        rows = processes.rows(self.recipe.sampling.batch_size)
+        crops, labels = self._batches.make(step, rows)
         return torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(labels)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -168,10 +170,13 @@ def train_classifier(
     validation: Validation | None = None,
     resume: bool = False,
     threads: int = 1,
+    processes: Processes = ALONE,
     show: Callable[[str], None] = lambda line: None,
     track: Track | None = None,
 ) -> dict[str, Any]:
     """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+
+    Of several `processes` the first alone writes and returns figures.
 
     Returns the figures of `best` on the whole validation split, empty without one. Raises
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
@@ -180,12 +185,12 @@ def train_classifier(
     task = RegionTask(recipe, data, classes, folder, device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads)
+    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
     trainer = Trainer(network, task, settings, folder, device, show)
-    if resume and folder.state.exists():
+    if resume and trainer.interrupted:
         trainer.resume()
     trainer.run()
-    return _final(task, folder, track)
+    return _final(task, folder, track) if processes.first else {}
 
 
 def _final(task: RegionTask, folder: RunFolder, track: Track | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 A batch is a function of the seed and the step alone, and torch's random state is set anew at
 every step, so a run that was stopped and resumed ends with the weights of one that was not.
+Several processes (distributed.py) each compute some rows of a batch and share the gradients.
 """
 
 import math
@@ -20,6 +21,7 @@ from detect.errors import DetectError, EnvironmentProblem
 from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
 from detect.runs import RunFolder
+from detect.training.distributed import ALONE, Processes
 from detect.training.interrupt import StopRequest
 
 Batch = tuple[Tensor, ...]
@@ -28,8 +30,11 @@ Batch = tuple[Tensor, ...]
 class Task(Protocol):
     """What is trained: where batches come from, what is minimised, what is validated."""
 
-    def batch(self, step: int) -> Batch:
-        """Return the tensors of `step`, the first axis of each the sample; thread-safe."""
+    def batch(self, step: int, processes: Processes) -> Batch:
+        """Return this process's rows of the tensors of `step`, the first axis of each the sample.
+
+        Thread-safe.
+        """
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return named scalar losses, means over the batch; "loss" is the one minimised."""
@@ -53,13 +58,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the loop is told: the recipe's sections, the seed, threads that make batches."""
+    """What the loop is told: the recipe's sections, the seed, threads that make batches.
+
+    `processes` that train together; of them the first validates and writes.
+    """
 
     optimizer: OptimizerSection
     run: RunSection
     seed: int
     steps_per_epoch: float
     threads: int = 1
+    processes: Processes = ALONE
 
 
 class Trainer:
@@ -76,7 +85,9 @@ class Trainer:
     ) -> None:
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.task, self.settings, self.folder = task, settings, folder
-        self.device, self.show = device, show
+        self.device, self.show, self.processes = device, show, settings.processes
+        if not self.processes.alone:  # Random draws may differ between kinds of processors.
+            self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = _optimizer(self.model, settings.optimizer)
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=_ramped(settings.optimizer.averaging), use_buffers=True
@@ -84,9 +95,14 @@ class Trainer:
         self.progress = Progress()
         self.pieces = 1
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run folder holds a state to resume from."""
+        return self.processes.from_first(self.folder.state.exists)
+
     def resume(self) -> None:
         """Take up the state saved in the run folder; DataError if it cannot be read."""
-        state = load_state(self.folder.state)
+        state = self.processes.from_first(lambda: load_state(self.folder.state))
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -103,9 +119,10 @@ class Trainer:
                 self.progress.seconds = before + time.monotonic() - start
                 if (step + 1) % every.validate_every == 0 or step + 1 == steps:
                     self._validate(losses)
-                if stop.asked or (step + 1) % every.save_every == 0 or step + 1 == steps:
+                stopping = self.processes.any(stop.asked, self.device)
+                if stopping or (step + 1) % every.save_every == 0 or step + 1 == steps:
                     self._save()
-                if stop.asked:
+                if stopping:
                     raise KeyboardInterrupt
 
     def _batches(self, first: int, steps: int) -> Iterator[tuple[int, Batch]]:
@@ -116,7 +133,7 @@ class Trainer:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
-                    pool.submit(self.task.batch, later)
+                    pool.submit(self.task.batch, later, self.processes)
                     for later in range(step + len(waiting), last)
                 ]
                 try:
@@ -131,12 +148,13 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         while True:
-            torch.manual_seed(self.settings.seed * 1_000_003 + step)
+            torch.manual_seed(self._seed(step))
             try:
                 losses = self._gradients(batch)
                 break
             except torch.OutOfMemoryError:
                 self._halve(len(batch[0]))
+        losses = self._combined(losses, len(batch[0]))
         if not math.isfinite(losses["loss"]):
             raise DetectError(
                 f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
@@ -146,6 +164,14 @@ class Trainer:
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
         return {"learning_rate": rate, **losses}
+
+    def _seed(self, step: int) -> int:
+        """Return what dropout of `step` is seeded with; torch uses its lower 32 bits on CPUs."""
+        # The golden ratio of 2**32 keeps the processes far apart.
+        return self.settings.seed * 1_000_003 + step + self.processes.rank * 0x9E3779B1
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.cpu() for name, value in self.model.state_dict().items()}
 
     def _gradients(self, batch: Batch) -> dict[str, float]:
         """Accumulate the gradient of `batch`, a piece at a time; return the mean losses."""
@@ -162,6 +188,21 @@ class Trainer:
                 sums[name] = sums.get(name, 0.0) + share * float(value.detach())
         return sums
 
+    def _combined(self, losses: dict[str, float], rows: int) -> dict[str, float]:
+        """Average gradients, batch statistics and `losses` over the rows of all processes."""
+        if self.processes.alone:
+            return losses
+        tensors = [p.grad for p in self.model.parameters() if p.grad is not None]
+        tensors += [b for name, b in self.model.named_buffers() if ".running_" in name]
+        ours = torch.tensor([*losses.values(), 1.0], device=self.device)
+        flat = torch.cat([tensor.flatten() for tensor in (*tensors, ours)]) * rows
+        self.processes.add(flat)
+        flat /= flat[-1].clone()
+        parts = flat.split([tensor.numel() for tensor in (*tensors, ours)])
+        for tensor, part in zip(tensors, parts[:-1], strict=True):
+            tensor.copy_(part.view_as(tensor))
+        return dict(zip(losses, parts[-1].tolist(), strict=False))
+
     def _halve(self, batch_size: int) -> None:
         """Compute batches in twice as many pieces; EnvironmentProblem below one sample each."""
         self.pieces *= 2
@@ -175,6 +216,8 @@ class Trainer:
 
     def _validate(self, losses: dict[str, float]) -> None:
         """Measure the averaged model, write a row of results.csv, keep the best."""
+        if not self.processes.first:
+            return
         progress = self.progress
         figures = self.task.validate(self.averaged.module)
         row = {"step": progress.step, "minutes": round(progress.seconds / 60, 2)}
@@ -190,6 +233,8 @@ class Trainer:
 
     def _save(self) -> None:
         """Write weights/last and then state.pt, the file that --resume reads."""
+        if not self.processes.first:
+            return
         self.task.save(self.averaged.module, "last", {})
         state = {
             "model": self.model.state_dict(),

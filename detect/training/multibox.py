@@ -21,6 +21,7 @@ from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_qual
 from detect.proposals.multibox import MultiBoxProposer
 from detect.regions import Dataset, FloatArray, Sample
 from detect.runs import RunFolder
+from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, Settings, Trainer
 from detect.training.multibox_loss import Truth, multibox_losses
 from detect.training.window_data import WindowBatches, WindowData
@@ -47,9 +48,9 @@ class MultiBoxTask:
         self.fold, self.validation = fold, validation
         self._batches = WindowBatches(data, recipe)
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int, processes: Processes = ALONE) -> Batch:
         """Return windows (N, 3, S, S) uint8, channels last, and packed truths (N, M, 5)."""
-        windows, truths = self._batches.make(step)
+        windows, truths = self._batches.make(step, processes.rows(self.recipe.batch_size))
         return torch.from_numpy(windows).permute(0, 3, 1, 2), torch.from_numpy(pack(truths))
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -187,24 +188,26 @@ def train_multibox(
     validation: Dataset | None = None,
     resume: bool = False,
     threads: int = 1,
+    processes: Processes = ALONE,
     show: Callable[[str], None] = lambda line: None,
     track: Track | None = None,
 ) -> dict[str, float]:
     """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
 
-    `fold` is what `data` leaves out, for the card. Returns the figures of `best` on the whole
+    `fold` is what `data` leaves out, for the card. Of several `processes` the first alone writes
+    and returns figures. Returns the figures of `best` on the whole
     validation split, empty without one. Raises DataError with fewer boxes than priors,
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
     network = build_multibox(recipe, data.fractions(), show)
     task = MultiBoxTask(recipe, data, folder, device, fold, validation)
     epoch = max(len(data.samples) / recipe.batch_size, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads)
+    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
     trainer = Trainer(network, task, settings, folder, device, show)
-    if resume and folder.state.exists():
+    if resume and trainer.interrupted:
         trainer.resume()
     trainer.run()
-    return _final(task, folder, track)
+    return _final(task, folder, track) if processes.first else {}
 
 
 def _final(task: MultiBoxTask, folder: RunFolder, track: Track | None) -> dict[str, float]:

@@ -175,8 +175,13 @@ class CropBatches:
             interpolation="random" if augment.random_interpolation else "bilinear",
         )
 
-    def make(self, step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return crops (N, S, S, 3) and labels (N,), the number of classes for background."""
+    def make(
+        self, step: int, rows: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return crops (N, S, S, 3) and labels (N,), the number of classes for background.
+
+        Of the batch of `step`, `rows` alone.
+        """
         rng = np.random.default_rng((self._recipe.seed, step))
         sampling = self._recipe.sampling
         drawn = sample_batch(
@@ -189,9 +194,12 @@ class CropBatches:
         )
         # Mixed, so that every piece of a batch split for want of memory holds both kinds.
         drawn = drawn.take(rng.permutation(len(drawn)))
-        crops = self._crops(drawn, self._augmenter.interpolations(rng, len(drawn)))
+        interpolations = self._augmenter.interpolations(rng, len(drawn))
+        changes = self._augmenter.draw(rng, len(drawn)).take(rows)
+        drawn = drawn.take(np.arange(len(drawn))[rows])
+        crops = self._crops(drawn, interpolations[rows])
         labels = np.where(drawn.label < 0, self._num_classes, drawn.label)
-        return self._augmenter.apply(rng, crops), labels.astype(np.int64)
+        return self._augmenter.change(crops, changes), labels.astype(np.int64)
 
     def _crops(self, drawn: Pool, interpolations: Sequence[str]) -> NDArray[np.uint8]:
         model, crops = self._recipe.model, self._recipe.crops

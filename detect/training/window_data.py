@@ -95,22 +95,28 @@ class WindowBatches:
             strength=augment.photometric_strength,
         )
 
-    def make(self, step: int) -> tuple[NDArray[np.uint8], list[Truth]]:
-        """Return windows (N, S, S, 3) and N Truths; every image comes once an epoch."""
+    def make(self, step: int, rows: slice = slice(None)) -> tuple[NDArray[np.uint8], list[Truth]]:
+        """Return windows (N, S, S, 3) and N Truths; every image comes once an epoch.
+
+        Of the batch of `step`, `rows` alone.
+        """
         rng = np.random.default_rng((self._recipe.seed, step))
-        count, side = self._recipe.batch_size, self._recipe.model.input_size
-        changes = self._augmenter.draw(rng, count)
-        pictures = np.empty((count, side, side, 3), np.uint8)
-        truths = []
-        for row, number in enumerate(self._images(step)):
+        changes = self._augmenter.draw(rng, self._recipe.batch_size)
+        pictures, truths = [], []
+        # Every row is drawn, so that each is the same whichever are asked for.
+        drawn = [(number, *self._draw(rng, number)) for number in self._images(step)]
+        for (number, window, boxes), flips in zip(drawn[rows], changes.flips[rows], strict=True):
             image, _ = self._cache.read(self._data.samples[number])
-            window = self._window(rng, image.shape[:2], self._data.boxes[number])
-            pictures[row] = warp(image, window, side)
-            boxes = self._jittered(rng, shown(self._data.boxes[number], window))
+            pictures.append(warp(image, window, self._recipe.model.input_size))
             crowd = to_fractions(self._data.crowd[number], window)
-            flips = changes.flips[row]
             truths.append(Truth(flip_boxes(boxes, flips), flip_boxes(crowd, flips)))
-        return self._augmenter.change(pictures, changes), truths
+        return self._augmenter.change(np.stack(pictures), changes.take(rows)), truths
+
+    def _draw(self, rng: np.random.Generator, number: int) -> tuple[Window, FloatArray]:
+        """Return a window of image `number` and the boxes (M, 4) it shows, fractions of it."""
+        boxes = self._data.boxes[number]
+        window = self._window(rng, self._data.samples[number].size, boxes)
+        return window, self._jittered(rng, shown(boxes, window))
 
     def _images(self, step: int) -> Iterable[int]:
         """Yield the numbers of the images of `step`."""

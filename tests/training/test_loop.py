@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from detect.config import OptimizerSection, RunSection
 from detect.errors import DetectError, EnvironmentProblem
 from detect.runs import RunFolder
+from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Settings, Trainer, learning_rate
 
 
@@ -21,9 +22,9 @@ class Line:
         self.saved: list[str] = []
         self.largest: int | None = None
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(step)
-        x = torch.randn(8, 3, 1, 1, generator=generator)
+        x = torch.randn(8, 3, 1, 1, generator=generator)[processes.rows(8)]
         return x, x.sum(dim=1).flatten()
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
