@@ -10,11 +10,12 @@ from detect.config import Section
 from detect.data import read_pixels
 from detect.errors import DataError
 from detect.proposals.selective_search import PRESETS
-from detect.regions import Dataset, Detections, Image, Proposals, Sample
+from detect.regions import Dataset, Detections, FloatArray, Image, Proposals, Sample
 from detect.runs import RunFolder
 from detect.storage.detections import write_detections
 from detect.storage.proposals import ProposalFile
-from detect.storage.unfinished import UnfinishedDetections
+from detect.storage.scores import NAME, RegionScores, ScoresCard
+from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
 from detect.visualize import draw_detections, file_name, write_picture
 
 
@@ -31,6 +32,7 @@ class DetectionRecipe(Section):
     nms: float
     per_class: int
     precision: str
+    keep_scores: str
     proposals: dict[str, Any]
 
 
@@ -85,14 +87,20 @@ def read_pairs(
 class Results:
     """The folder `out`: detections.json, pictures/ where a score to draw from is given.
 
-    Until the end the detections are in unfinished.jsonl, which --resume goes on with.
+    With a card of scores scores.parquet as well. Until the end the detections are in
+    unfinished.jsonl and the scores in unfinished-scores/, which --resume goes on with.
     """
 
-    def __init__(self, out: Path, dataset: Dataset, drawn_from: float | None) -> None:
-        self.path = out / "detections.json"
+    def __init__(
+        self, out: Path, dataset: Dataset, drawn_from: float | None, kept: ScoresCard | None
+    ) -> None:
+        self.path, self.scores_path = out / "detections.json", out / NAME
         self._folder, self._dataset, self._drawn_from = RunFolder(out), dataset, drawn_from
         self._pictures = out / "pictures"
         self._unfinished = UnfinishedDetections(out / "unfinished.jsonl")
+        self._kept = kept
+        dtype = "float32" if kept is None else kept.dtype
+        self._scores = UnfinishedScores(out / "unfinished-scores", dtype)
 
     def begin(
         self, recipe: str, environment: Mapping[str, Any], *, resume: bool
@@ -122,11 +130,21 @@ class Results:
 
     def _forget(self) -> None:
         """Remove what an earlier run left: it would read as this one's."""
-        for stale in (self.path, self._unfinished.path, *self._pictures.glob("*.jpg")):
+        files = (self.path, self.scores_path, self._unfinished.path)
+        for stale in (*files, *self._pictures.glob("*.jpg")):
             stale.unlink(missing_ok=True)
+        self._scores.remove()
 
-    def add(self, image: Image, found: Detections) -> None:
-        """Keep the detections of one image, its picture first: a resumed run draws no other."""
+    def add(
+        self, image: Image, found: Detections, proposals: Proposals, probabilities: FloatArray
+    ) -> None:
+        """Keep the detections of one image, made of `probabilities` (M, N, C+1).
+
+        Its scores and picture come first: a resumed run makes no others.
+        """
+        if self._kept is not None:
+            regions = (proposals.image_id, proposals.size, proposals.boxes, proposals.sources)
+            self._scores.add(RegionScores(*regions, probabilities))
         if self._drawn_from is not None:
             classes, score = self._dataset.classes, self._drawn_from
             picture = draw_detections(image, found, classes, threshold=score)
@@ -136,7 +154,7 @@ class Results:
     def finish(self) -> str:
         """Write detections.json, unless it is there already, and return what there is to say."""
         if self.path.exists():
-            self._unfinished.path.unlink(missing_ok=True)
+            self._clean_up()
             return f"{self.path}: complete already"
         images = boxes = 0
 
@@ -146,6 +164,21 @@ class Results:
                 images, boxes = images + 1, boxes + len(found)
                 yield found
 
+        kept = self._finish_scores()
         write_detections(self.path, counted(), self._dataset)
+        self._clean_up()
+        return f"{self.path}: {boxes} detections in {images} images{kept}"
+
+    def _finish_scores(self) -> str:
+        """Write scores.parquet in the order of the detections, and return what to say of it."""
+        if self._kept is None:
+            return ""
+        names = (found.image_id for found in self._unfinished)
+        self._scores.finish(self.scores_path, names, self._kept)
+        size = self.scores_path.stat().st_size / 1e6
+        return f"\n{self.scores_path}: scores of {len(self._kept.names)} networks, {size:.1f} MB"
+
+    def _clean_up(self) -> None:
+        """Remove what --resume would go on with."""
         self._unfinished.path.unlink(missing_ok=True)
-        return f"{self.path}: {boxes} detections in {images} images"
+        self._scores.remove()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import methods, options
+from detect.cli.members import member_folders, model_name
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
 from detect.cli.skipping import warn, warn_skipped
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from detect.cli.results import DetectionRecipe
     from detect.detector import Detector
     from detect.regions import Dataset
+    from detect.storage.scores import ScoresCard
 
 _DEFAULT_PRESET = "rcnn"
+DTYPES = ("float32", "float16")
+_NOT_KEPT = "no"
 # The parameters that only one of the two sources obeys.
 _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
@@ -49,6 +53,7 @@ class Chosen:
     resume: bool
     exist_ok: bool
     skip_bad: bool
+    keep_scores: str
 
 
 @click.command("run")
@@ -61,7 +66,8 @@ class Chosen:
     multiple=True,
     required=True,
     metavar="M",
-    help="A run folder or .safetensors file; several are averaged.",
+    help="A run folder, of one network or of --ensemble, or a .safetensors file; several are "
+    "averaged.",
 )
 @options.out("Folder for detections.json and pictures/.")
 @click.option("--proposals", type=options.PATH, metavar="P", help="Stored regions of these images.")
@@ -94,6 +100,15 @@ class Chosen:
     show_default=True,
     help="Most detections of a class in an image.",
 )
+@click.option(
+    "--keep-scores",
+    type=click.Choice(DTYPES),
+    is_flag=False,
+    flag_value=DTYPES[0],
+    default=None,
+    metavar="[float32|float16]",
+    help="Keep every network's scores of every region, for detect ensemble.  [default: off]",
+)
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw pictures.")
 @click.option(
     "--picture-threshold",
@@ -120,8 +135,11 @@ def command(context: click.Context, /, **given: Any) -> None:
     """Detect objects in a split of DATA, in a folder of images, or in images.
 
     Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
-    are proposed on the way, as `detect propose` does it.
+    are proposed on the way, as `detect propose` does it. --keep-scores leaves OUT/scores.parquet
+    as well, from which `detect ensemble` makes other detections without a network.
     """
+    given["keep_scores"] = given["keep_scores"] or _NOT_KEPT
+    given["models"] = tuple(model for path in given["models"] for model in member_folders(path))
     chosen = Chosen(**given)
     if chosen.proposals is not None:
         _refuse_with_proposals(context)
@@ -163,14 +181,17 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
         preset = chosen.preset or _DEFAULT_PRESET
         choice = MultiBoxChoice(chosen.multibox, chosen.device, chosen.precision)
         regions, source = made_regions(chosen.method, preset, chosen.seed, choice)
-    results = Results(chosen.out, dataset, chosen.picture_threshold if chosen.pictures else None)
-    recipe = to_toml(_recipe(chosen, dataset, source))
-    left = results.begin(recipe, _environment(chosen, dataset, device), resume=chosen.resume)
+    recipe = _recipe(chosen, dataset, source)
+    environment = _environment(chosen, dataset, device)
+    kept = _card(chosen, recipe, dataset, detector, environment["data"])
+    drawn_from = chosen.picture_threshold if chosen.pictures else None
+    results = Results(chosen.out, dataset, drawn_from, kept)
+    left = results.begin(to_toml(recipe), environment, resume=chosen.resume)
     bad: list[str] = []
     pairs = read_pairs(left, regions, bad if chosen.skip_bad else None)
-    with closing(detector.stream(pairs)) as stream:
-        for image, found in track(stream, len(left), "detecting"):
-            results.add(image, found)
+    with closing(detector.scored(pairs)) as scored:
+        for image, proposals, scores in track(scored, len(left), "detecting"):
+            results.add(image, detector.selected(proposals, scores), proposals, scores)
     warn_skipped(bad)
     click.echo(results.finish())
 
@@ -188,7 +209,33 @@ def _recipe(chosen: Chosen, dataset: "Dataset", proposals: dict[str, Any]) -> "D
         nms=chosen.nms,
         per_class=chosen.per_class,
         precision=chosen.precision,
+        keep_scores=chosen.keep_scores,
         proposals=proposals,
+    )
+
+
+def _card(
+    chosen: Chosen,
+    recipe: "DetectionRecipe",
+    dataset: "Dataset",
+    detector: "Detector",
+    data_hash: str,
+) -> "ScoresCard | None":
+    """Return what the scores to keep are of, None if none are kept."""
+    from detect.storage.scores import ScoresCard
+
+    if chosen.keep_scores == _NOT_KEPT:
+        return None
+    same = ("split", "classes", "precision", "proposals", "threshold", "nms", "per_class")
+    return ScoresCard(
+        category_ids=dataset.category_ids,
+        integer_ids=dataset.integer_ids,
+        columns=detector.model_classes,
+        names=tuple(map(model_name, chosen.models)),
+        hashes=recipe.models,
+        dtype=chosen.keep_scores,
+        data=data_hash,
+        **{name: getattr(recipe, name) for name in same},
     )
 
 
@@ -199,7 +246,7 @@ def _environment(chosen: Chosen, dataset: "Dataset", device: "torch.device") -> 
 
     digest = data_hash(dataset)
     record = describe_environment(device=str(device), seed=chosen.seed, data_hash=digest)
-    return {**record, "models": [path.name for path in chosen.models]}
+    return {**record, "models": [model_name(path) for path in chosen.models]}
 
 
 def _open(

@@ -83,20 +83,33 @@ class Detector:
         Raises DataError for proposals made on an image of another size.
         """
         _check_size(image, proposals)
-        return self._selected(proposals, self.probabilities(image, proposals.boxes))
+        return self.selected(proposals, self.probabilities(image, proposals.boxes))
+
+    def selected(self, proposals: Proposals, probabilities: FloatArray) -> Detections:
+        """`probabilities` (M, N, C+1) -> the detections, labels in the order of `classes`."""
+        boxes, labels, scores = select(proposals.boxes, average(probabilities), **self._limits)
+        return Detections(proposals.image_id, boxes, self._labels[labels], scores)
 
     def stream(
         self, pairs: Iterable[tuple[Image, Proposals]]
     ) -> Generator[tuple[Image, Detections], None, None]:
-        """Yield each image of `pairs` with its detections, in order, a few batches in memory.
+        """Yield each image of `pairs` with its detections; otherwise as `scored`."""
+        with closing(self.scored(pairs)) as scored:
+            for image, proposals, probabilities in scored:
+                yield image, self.selected(proposals, probabilities)
 
-        `pairs` is read, and crops are cut, in a thread ahead of the networks.
+    def scored(
+        self, pairs: Iterable[tuple[Image, Proposals]]
+    ) -> Generator[tuple[Image, Proposals, FloatArray], None, None]:
+        """Yield each of `pairs` with its softmax (M, N, C+1), in order, a few batches in memory.
+
+        `pairs` is read, and crops are cut, in a thread ahead of the networks. What `selected`
+        makes of the result is what `detect` returns.
         """
         with closing(run_ahead(self._parts(pairs), _BATCHES_AHEAD)) as parts:
             for image, proposals, _ in parts:
                 batches = iter(lambda: next(parts)[2], None)
-                found = self._probabilities(len(proposals), batches)
-                yield image, self._selected(proposals, found)
+                yield image, proposals, self._probabilities(len(proposals), batches)
 
     def _parts(
         self, pairs: Iterable[tuple[Image, Proposals]]
@@ -170,11 +183,6 @@ class Detector:
             torch.cuda.empty_cache()
         self._largest = tried // 2
         return self._largest
-
-    def _selected(self, proposals: Proposals, probabilities: FloatArray) -> Detections:
-        """`probabilities` (M, N, C+1) -> the detections, labels in the order of `classes`."""
-        boxes, labels, scores = select(proposals.boxes, average(probabilities), **self._limits)
-        return Detections(proposals.image_id, boxes, self._labels[labels], scores)
 
 
 def shared_classes(cards: Sequence[ModelCard]) -> tuple[str, ...]:

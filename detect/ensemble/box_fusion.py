@@ -1,5 +1,6 @@
-"""Weighted boxes fusion: networks' boxes averaged, not chosen from (Solovyev, Wang and Gabruseva,
-arXiv 1910.13302, section 3.1).
+"""Weighted boxes fusion: networks' boxes are averaged, not chosen from.
+
+Solovyev, Wang and Gabruseva, arXiv 1910.13302, section 3.1.
 """
 
 from collections.abc import Sequence
@@ -34,8 +35,8 @@ def select_fused(
     """
     shares = network_shares(probabilities, weights)
     used = np.flatnonzero(shares)
-    # A share of 1 for equal weights: the scores of one network stay what they are.
     found = [select(boxes, probabilities[place], threshold, nms, per_class) for place in used]
+    # Shares of 1 on average: the scores of one network stay what they are.
     scaled = [one[2] * share for one, share in zip(found, shares[used] * len(used), strict=True)]
     every = best_first(
         np.concatenate([one[0] for one in found]),
@@ -65,8 +66,8 @@ def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Dou
     """`boxes` (N, 4), `scores` (N,) of one class, best first -> `boxes` (K, 4), `scores` (K,).
 
     A box joins the fused box it overlaps most, if by more than `iou`, else it begins one.
-    Coordinates are means weighted by the scores (equations 2 and 3); a score is the mean of the
-    cluster's T boxes (equation 1) times min(T, `networks`) / `networks` (equation 5).
+    Coordinates are means weighted by the scores; a score is the mean of the cluster's T boxes
+    (the algorithm's step 6) times min(T, `networks`) / `networks` (step 7).
     """
     boxes = boxes.astype(np.float64)
     fused, sums = np.empty_like(boxes), np.zeros_like(boxes)

@@ -24,7 +24,7 @@ class Combination:
 
     `kind` nms and soft-nms average the networks first, wbf fuses each one's own detections.
     `threshold`, `nms`, `per_class` as in `select`; `nms` is where the linear decay begins as
-    well (0.3: arXiv 1704.04503, section 6.1). `decay` and `sigma` (0.5: the same section) are
+    well (0.3: arXiv 1704.04503, the experiments). `decay` and `sigma` (0.5: the same) are
     soft-NMS's, `fusion_iou` is WBF's (0.55: arXiv 1910.13302). Raises ValueError on a kind or
     decay that is none.
     """

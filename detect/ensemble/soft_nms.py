@@ -19,12 +19,12 @@ Decay = Callable[[Doubles], Doubles]
 
 
 def linear(nms: float) -> Decay:
-    """Return the paper's linear decay: 1 - IoU from IoU `nms` on (section 3, first equation)."""
+    """Return the paper's linear decay, 1 - IoU from IoU `nms` on (section 3)."""
     return lambda overlaps: np.where(overlaps >= nms, 1 - overlaps, 1.0)
 
 
 def gaussian(sigma: float) -> Decay:
-    """Return the paper's Gaussian decay, exp(-IoU² / `sigma`) (section 3, equation 3).
+    """Return the paper's Gaussian decay, exp(-IoU² / `sigma`) (section 3).
 
     Raises ValueError unless `sigma` is above 0.
     """

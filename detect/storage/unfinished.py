@@ -1,17 +1,27 @@
 """Detections of a run that is still going on: a JSON line an image, appended as it is finished.
 
 A killed process leaves at most one line without its end, which the next one cuts off. The
-finished file (storage/detections.py) is made from this one in a single step.
+finished file (storage/detections.py) is made from this one in a single step. Scores that are kept
+beside the detections wait in a file an image until then.
 """
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from detect.errors import DataError
-from detect.files import readable
+from detect.files import digest, readable
 from detect.regions import Detections
+from detect.storage.scores import (
+    RegionScores,
+    ScoresCard,
+    read_table,
+    scores_table,
+    write_scores,
+    write_table,
+)
 
 
 class UnfinishedDetections:
@@ -74,3 +84,30 @@ class UnfinishedDetections:
                 file.seek(start)
                 kept = file.read(min(2**20, end - start)).rfind(b"\n")
             file.truncate(start + kept + 1)
+
+
+class UnfinishedScores:
+    """The scores of finished images, a file each in the folder `path`, kept as `dtype`.
+
+    They are twice on the disk while the finished file is being written.
+    """
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self.path, self.dtype = path, dtype
+
+    def add(self, scores: RegionScores) -> None:
+        """Write the scores of one image, over those it had. Raises errors of files.replacing."""
+        write_table(self._file(scores.image_id), scores_table(scores, self.dtype))
+
+    def finish(self, path: Path, image_ids: Iterable[str], card: ScoresCard) -> None:
+        """Write the scores of `image_ids` in their order to `path`; DataError for one missing."""
+        tables = (read_table(self._file(image_id), self.dtype) for image_id in image_ids)
+        write_scores(path, tables, card)
+
+    def remove(self) -> None:
+        """Delete the folder, if it is there."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _file(self, image_id: str) -> Path:
+        # An id may hold slashes, and characters that no file name takes.
+        return self.path / f"{digest(image_id)}.parquet"

@@ -1,0 +1,237 @@
+"""Every network's scores of every region: Parquet, a row an image, what they are in the metadata.
+
+Columns: image_id, height, width, boxes (flat, 4 a box), sources, scores (flat: network by network,
+box by box, the classes and background last; float32 or float16).
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from detect.errors import DataError
+from detect.files import replacing
+from detect.regions import FloatArray, Size
+
+NAME = "scores.parquet"
+DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
+_KEY = b"detect.scores"
+# Bytes of images written, and read, together.
+_GROUP_BYTES = 8 * 2**20
+_EXPECTED = "Scores are kept by detect run --keep-scores."
+
+
+@dataclass(frozen=True)
+class ScoresCard:
+    """What a file of scores says about itself.
+
+    `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
+    `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
+    the M networks; `precision` they ran in, `dtype` the scores are kept in; `proposals` the
+    regions' recipe, `data` the digest of the images; the rest is what the run selected by.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    integer_ids: bool
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    hashes: tuple[str, ...]
+    precision: str
+    dtype: str
+    proposals: dict[str, Any]
+    data: str
+    threshold: float
+    nms: float
+    per_class: int
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the card of JSON `values`; TypeError where keys are missing or unknown."""
+        made = cls(**values)
+        for entry in fields(cls):
+            value = getattr(made, entry.name)
+            if isinstance(value, list):
+                object.__setattr__(made, entry.name, tuple(value))
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class RegionScores:
+    """The regions of one image and what M networks say of them.
+
+    `size` (H, W) px; `boxes` (N, 4) xyxy px; `sources` (N,) as in Proposals; `scores` (M, N, C+1)
+    softmax, background last. Raises ValueError where the shapes do not go together.
+    """
+
+    image_id: str
+    size: Size
+    boxes: FloatArray
+    sources: NDArray[np.str_]
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        """Check the shapes."""
+        count = len(self.boxes)
+        shapes = (self.boxes.shape, self.sources.shape, self.scores.shape[1:2])
+        if self.scores.ndim != 3 or shapes != ((count, 4), (count,), (count,)):
+            raise ValueError(
+                "expected boxes (N, 4), sources (N,), scores (M, N, C+1), got "
+                f"{self.boxes.shape}, {self.sources.shape}, {self.scores.shape}"
+            )
+
+
+def scores_table(row: RegionScores, dtype: str) -> pa.Table:
+    """Return `row` as a table of one row, its scores rounded to `dtype`."""
+    columns = {
+        "image_id": [row.image_id],
+        "height": [row.size[0]],
+        "width": [row.size[1]],
+        "boxes": [row.boxes.reshape(-1)],
+        "sources": [row.sources.tolist()],
+        "scores": [row.scores.reshape(-1).astype(dtype)],
+    }
+    return pa.table(columns, schema=_schema(dtype))
+
+
+def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> None:
+    """Write `tables` (of `scores_table`) to `path` atomically; memory holds one row group.
+
+    Raises errors of files.replacing.
+    """
+    metadata = {_KEY: json.dumps(asdict(card), sort_keys=True).encode()}
+    schema = _schema(card.dtype).with_metadata(metadata)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary, schema, compression="zstd", write_page_checksum=True
+        ) as parquet,
+    ):
+        for group in _groups(tables):
+            parquet.write_table(group.replace_schema_metadata(metadata))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write one `table` to `path` atomically. Raises errors of files.replacing."""
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def read_table(path: Path, dtype: str) -> pa.Table:
+    """Read what `write_table` wrote; DataError where it is missing, broken or not of `dtype`."""
+    parquet = _open(path)
+    if not parquet.schema_arrow.equals(_schema(dtype)):
+        raise DataError(f"{path}: not the scores of an image in {dtype}. {_EXPECTED}")
+    table: pa.Table = _guarded(path, parquet.read)
+    return table
+
+
+class ScoresFile:
+    """The scores at `path`: a file, or the folder of a run that kept them. Read image by image.
+
+    Raises DataError where there are none, or where a row does not hold what the card says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path / NAME if path.is_dir() else path
+        self._parquet = _open(self.path)
+        self.card = self._read_card()
+        if not self._parquet.schema_arrow.equals(_schema(self.card.dtype)):
+            raise DataError(f"{self.path}: its columns are not those of scores. {_EXPECTED}")
+
+    def __len__(self) -> int:
+        return int(self._parquet.metadata.num_rows)
+
+    def __iter__(self) -> Iterator[RegionScores]:
+        """Yield the images in the order of the run, one row group in memory."""
+        for group in range(self._parquet.num_row_groups):
+            table = _guarded(self.path, lambda group=group: self._parquet.read_row_group(group))
+            for row in range(len(table)):
+                yield self._read(table, row)
+
+    def sizes(self) -> dict[str, Size]:
+        """Return the size (H, W) px of every image by its id; DataError for one that is twice."""
+        columns = ["image_id", "height", "width"]
+        table = _guarded(self.path, lambda: self._parquet.read(columns)).to_pydict()
+        heights = zip(table["height"], table["width"], strict=True)
+        found = dict(zip(table["image_id"], heights, strict=True))
+        if len(found) != len(self):
+            raise DataError(f"{self.path}: an image is there twice. {_EXPECTED}")
+        return found
+
+    def _read_card(self) -> ScoresCard:
+        text = (self._parquet.schema_arrow.metadata or {}).get(_KEY)
+        try:
+            return ScoresCard.from_json(json.loads(text))  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{self.path}: not a file of scores. {_EXPECTED}") from error
+
+    def _read(self, table: pa.Table, row: int) -> RegionScores:
+        values = {name: table.column(name)[row] for name in table.column_names}
+        networks, columns = len(self.card.names), len(self.card.columns) + 1
+        try:
+            boxes = _numbers(values["boxes"]).reshape(-1, 4)
+            scores = _numbers(values["scores"]).astype(np.float32)
+            scores = scores.reshape(networks, len(boxes), columns)
+            sources = np.array(values["sources"].as_py(), np.str_)
+            size = (values["height"].as_py(), values["width"].as_py())
+            return RegionScores(values["image_id"].as_py(), size, boxes, sources, scores)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{self.path}: image {values['image_id']}: not the scores of {networks} networks "
+                f"and {columns} columns a box ({error}). Keep them again: detect run --keep-scores."
+            ) from error
+
+
+def _schema(dtype: str) -> pa.Schema:
+    columns: dict[str, pa.DataType] = {
+        "image_id": pa.string(),
+        "height": pa.int32(),
+        "width": pa.int32(),
+        "boxes": pa.list_(pa.float32()),
+        "sources": pa.list_(pa.string()),
+        "scores": pa.list_(DTYPES[dtype]),
+    }
+    return pa.schema(columns)
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield `tables` joined to about _GROUP_BYTES each."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(one.nbytes for one in held) >= _GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _numbers(value: Any) -> NDArray[Any]:
+    """Return the values of a list; AttributeError where it is null."""
+    return np.asarray(value.values.to_numpy(zero_copy_only=False))
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise DataError(f"{path}: no such scores. {_EXPECTED}")
+    parquet: pq.ParquetFile = _guarded(
+        path, lambda: pq.ParquetFile(path, page_checksum_verification=True)
+    )
+    return parquet
+
+
+def _guarded(path: Path, read: Any) -> Any:
+    """Call `read`; turn pyarrow's and the system's errors into DataError naming `path`."""
+    try:
+        return read()
+    except (pa.ArrowException, OSError) as error:
+        first_line = str(error).partition("\n")[0][:200]
+        raise DataError(f"{path}: not a readable file of scores ({first_line}).") from error
