@@ -1,4 +1,4 @@
-"""`detect import`: boxes of other programs as proposals."""
+"""`detect import`: boxes of other programs as proposals, an ILSVRC submission as detections."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from detect.storage.exchange import External
 
 COORDINATES = ("xyxy", "xywh", "voc", "rcnn")
+SUBMISSION = ".txt"
+_EXPECTED = "Expected COCO results (.json), .npz, or a submission to ILSVRC (.txt)."
 
 
 @click.command("import")
 @click.argument("file", type=options.PATH)
 @click.option("--data", type=options.PATH, required=True, metavar="DATA", help="A data set.")
 @options.split
-@options.out("Folder for the parts, or one file ending in .parquet.")
+@options.out(
+    "Of proposals: folder for the parts, or one file ending in .parquet. Of a submission: COCO "
+    "results, ending in .json."
+)
 @click.option("--source", metavar="NAME", help="What made the boxes. [default: imported]")
 @click.option(
     "--coordinates",
@@ -42,18 +47,21 @@ def command(
     exist_ok: bool,
     skip_bad: bool,
 ) -> None:
-    """Turn FILE into proposals for a split of a data set.
+    """Turn FILE into proposals, or a submission into detections, for a split of a data set.
 
     FILE is COCO results (.json: image_id, bbox, score) or NumPy arrays (.npz: one an image, named
-    by its id, N x 4 best first or N x 5 with the score last). Boxes are cut to their image.
+    by its id, N x 4 best first or N x 5 with the score last). Boxes are cut to their image. A
+    submission (.txt) is ILSVRC's, as detect export writes it; nothing of it is cut.
     """
     options.prepare_out(out, exist_ok=exist_ok)
-    if coordinates and file.suffix == ".json":
-        raise UsageError("--coordinates is for .npz files: COCO's boxes are x, y, width, height.")
+    _check(file, out, source, coordinates)
     from detect.data import data_hash, open_dataset
     from detect.storage.proposals import clear_parts, write_proposals
 
     dataset = open_dataset(data, split, skip_bad=skip_bad)
+    if file.suffix == SUBMISSION:
+        _detections(file, out, dataset)
+        return
     external = _read(file, source, coordinates or "xyxy")
     recipe = {
         "method": "import",
@@ -67,6 +75,39 @@ def command(
     counts = _Counts()
     write_proposals(out, _proposals(dataset, external, file, counts), recipe)
     counts.say(out)
+
+
+def _check(file: Path, out: Path, source: str | None, coordinates: str | None) -> None:
+    """Raise UsageError on options that the kind of `file` has no use for."""
+    if coordinates and file.suffix == ".json":
+        raise UsageError("--coordinates is for .npz files: COCO's boxes are x, y, width, height.")
+    if file.suffix != SUBMISSION:
+        return
+    if source or coordinates:
+        raise UsageError("--source and --coordinates are for proposals, not for a submission.")
+    if out.suffix != ".json":
+        raise UsageError(
+            f"--out {out}: a submission becomes detections: expected a name ending in .json."
+        )
+
+
+def _detections(file: Path, out: Path, dataset: "Dataset") -> None:
+    """Turn the submission `file` into COCO results."""
+    from detect.storage.detections import writing_detections
+    from detect.storage.submission import read_submission
+
+    _check_file(file)
+    count = 0
+    with writing_detections(out, dataset) as writer:
+        for found in read_submission(file, dataset):
+            writer.write(found)
+            count += len(found)
+    click.echo(f"{len(dataset)} images, {count} detections: {out}")
+
+
+def _check_file(file: Path) -> None:
+    if not file.is_file():
+        raise DataError(f"{file}: no such file. {_EXPECTED}")
 
 
 def _digest(file: Path) -> str:
@@ -100,13 +141,12 @@ class _Counts:
 def _read(file: Path, source: str | None, coordinates: str) -> Mapping[str, "External"]:
     from detect.storage.exchange import DEFAULT_SOURCE, read_coco, read_npz
 
-    if not file.is_file():
-        raise DataError(f"{file}: no such file. Expected COCO results (.json) or .npz.")
+    _check_file(file)
     if file.suffix == ".json":
         return read_coco(file, source)
     if file.suffix == ".npz":
         return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
-    raise DataError(f"{file}: unknown format. Expected COCO results (.json) or .npz.")
+    raise DataError(f"{file}: unknown format. {_EXPECTED}")
 
 
 def _proposals(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import save_image, texture, write_coco, write_voc
+from builders import save_image, texture, write_coco, write_imagenet_det, write_voc
 
 from detect.cli import main
 from detect.regions import Proposals
@@ -106,12 +106,51 @@ def test_a_plain_folder_has_its_sizes_read(
     np.testing.assert_array_equal(proposals.boxes, [[0, 0, 30, 20]])
 
 
+def test_a_submission_out_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_imagenet_det(tmp_path / "det")
+    entries = [
+        {"image_id": "test_00000002", "category_id": 3, "bbox": [1.5, 2, 30.25, 40], "score": 0.1},
+        {"image_id": "test_00000001", "category_id": 1, "bbox": [0, 0, 128, 96], "score": 0.7},
+    ]
+    (tmp_path / "d.json").write_text(json.dumps(entries))
+    data, text = ("--data", root, "--split", "test"), tmp_path / "s.txt"
+    out, _ = _detect(capsys, "export", tmp_path / "d.json", *data, "--out", text)
+    assert out == f"2 images, 2 detections: {text}\n"
+    assert text.read_text().splitlines()[0] == "1 1 0.7 0.0 0.0 127.0 95.0"
+    out, error = _detect(capsys, "import", text, *data, "--out", tmp_path / "back.json")
+    assert (out, error) == (f"2 images, 2 detections: {tmp_path / 'back.json'}\n", "")
+    assert json.loads((tmp_path / "back.json").read_text()) == entries[::-1]
+
+
+def test_submissions_that_cannot_be(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, text = ("--data", voc, "--split", "test"), tmp_path / "s.txt"
+    _, error = _detect(capsys, "export", tmp_path / "d.json", "--out", text, code=2)
+    assert "s.txt: a submission needs --data and --split of its detections." in error
+    _, error = _detect(capsys, "export", "p", *data, "--out", tmp_path / "b.npz", code=2)
+    assert "--data, --split and --skip-bad are for detections, with --out FILE.txt." in error
+    _, error = _detect(capsys, "export", tmp_path / "d.json", *data, "--out", text, code=4)
+    assert "d.json: cannot be read" in error
+    _, error = _detect(capsys, "import", text, *data, "--out", tmp_path / "p", code=2)
+    assert "a submission becomes detections: expected a name ending in .json." in error
+    back = ("--out", tmp_path / "back.json")
+    _, error = _detect(capsys, "import", text, *data, *back, "--source", "x", code=2)
+    assert "--source and --coordinates are for proposals, not for a submission." in error
+    _, error = _detect(capsys, "import", text, *data, *back, code=4)
+    assert "s.txt: no such file. Expected COCO results (.json), .npz, or a submission" in error
+    text.write_text("3 1 0.5 0 0 9 9\n")
+    _, error = _detect(capsys, "import", text, *data, *back, code=4)
+    assert "s.txt, line 1: there is no image 3 in split 'test'" in error
+    assert not (tmp_path / "back.json").exists()
+
+
 def test_what_cannot_be_imported(
     tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rest = ("--data", voc, "--split", "test", "--out", tmp_path / "p")
     _, error = _detect(capsys, "import", tmp_path / "none.npz", *rest, code=4)
-    assert "none.npz: no such file. Expected COCO results (.json) or .npz." in error
+    assert "none.npz: no such file. Expected COCO results (.json), .npz, or a" in error
     (tmp_path / "boxes.mat").write_text("x")
     _, error = _detect(capsys, "import", tmp_path / "boxes.mat", *rest, code=4)
     assert "boxes.mat: unknown format" in error
@@ -125,7 +164,7 @@ def test_what_cannot_be_imported(
 
 def test_what_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.csv", code=2)
-    assert "expected a name ending in .json (COCO results) or .npz." in error
+    assert "expected a name ending in .json (COCO results) or .npz for proposals" in error
     _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.json", code=4)
     assert "no such proposals" in error
     assert list(tmp_path.iterdir()) == []
