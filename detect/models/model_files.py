@@ -19,7 +19,11 @@ from detect.errors import DataError
 from detect.files import replacing
 
 HASH_KEY, KIND_KEY = "weights_sha256", "kind"
-KINDS = {"region-classifier": "a region classifier", "multibox": "a MultiBox network"}
+KINDS = {
+    "region-classifier": "a region classifier",
+    "multibox": "a MultiBox network",
+    "classifier": "an image classifier",
+}
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"

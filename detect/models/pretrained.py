@@ -10,8 +10,10 @@ from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError
 from detect.models.card import Card, ModelCard
-from detect.models.checkpoint import KIND as CLASSIFIER
+from detect.models.checkpoint import KIND as REGION_CLASSIFIER
 from detect.models.checkpoint import read_pickle
+from detect.models.classifier_card import ClassifierCard
+from detect.models.classifier_file import KIND as CLASSIFIER
 from detect.models.googlenet import AUXILIARY
 from detect.models.model_files import KIND_KEY, read_card, read_model
 from detect.models.multibox_card import MultiBoxCard
@@ -25,7 +27,11 @@ IMAGENET_VARIANT = "torchvision"
 # std and applies these (torchvision.models.googlenet, GoogLeNet._transform_input).
 TORCHVISION_MEAN = TORCHVISION_STD = (127.5, 127.5, 127.5)
 
-_CARDS: dict[str, type[Card]] = {CLASSIFIER: ModelCard, MULTIBOX: MultiBoxCard}
+_CARDS: dict[str, type[Card]] = {
+    REGION_CLASSIFIER: ModelCard,
+    MULTIBOX: MultiBoxCard,
+    CLASSIFIER: ClassifierCard,
+}
 
 # Never copied: they are of other classes, and torchvision's auxiliary ones were not trained.
 _CLASSIFIERS = ("fc", *AUXILIARY.values())

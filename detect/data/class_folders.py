@@ -1,0 +1,76 @@
+"""A folder of classes: `SPLIT/CLASS/*.jpg`; the names are the folders' or `classes.txt`'s.
+
+Without `classes.txt` at the root the classes are the sorted names over all splits, so that a
+split that lacks one numbers the others alike.
+"""
+
+from pathlib import Path
+
+from detect.data.image_files import images_by_stem
+from detect.data.split import nearest, read_names
+from detect.errors import DataError, UsageError
+
+Labelled = list[tuple[Path, str]]
+
+
+def matches(root: Path) -> bool:
+    """Tell whether `root` holds folders of folders of images."""
+    return bool(_splits(root))
+
+
+def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
+    """Return the classes, and the images of a split with the class of each, by name.
+
+    Raises UsageError without `split`; DataError for one that is not there, for a class folder
+    without images, and for one that classes.txt does not name.
+    """
+    folder = split_folder(split, _splits(root), root)
+    listed = root / "classes.txt"
+    if listed.is_file():
+        classes = read_names(listed)
+    else:
+        every = {path.name for one in _splits(root).values() for path in subfolders(one)}
+        classes = tuple(sorted(every))
+    return classes, in_class_folders(folder, classes, str(listed))
+
+
+def split_folder(split: str | None, splits: dict[str, Path], root: Path) -> Path:
+    """Return the folder of `split`; UsageError for None, DataError for one not there."""
+    known = ", ".join(splits)
+    if split is None:
+        raise UsageError(f"{root}: say which split with --split; there: {known}.")
+    if split not in splits:
+        hint = nearest(split, splits)
+        raise DataError(f"--split {split}: no split of {root}. Splits there: {known}{hint}.")
+    return splits[split]
+
+
+def in_class_folders(folder: Path, classes: tuple[str, ...], source: str) -> Labelled:
+    """Return the images in the subfolders of `folder`, each with its subfolder's name.
+
+    Raises DataError for a subfolder without images, and for one not among `classes`, which come
+    from `source`.
+    """
+    found: Labelled = []
+    for path in subfolders(folder):
+        if path.name not in classes:
+            hint = nearest(path.name, classes)
+            raise DataError(f"{path}: {source} does not name this class{hint}.")
+        images = [image for same in images_by_stem(path).values() for image in same]
+        if not images:
+            raise DataError(
+                f"{path}: a class folder without images (by extension: .jpg, .png, ...). Add "
+                "images, or remove the folder."
+            )
+        found += [(image, path.name) for image in images]
+    return found
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in `folder`, sorted, hidden ones left out."""
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """Return name -> folder of every folder in `root` that holds folders."""
+    return {path.name: path for path in subfolders(root) if subfolders(path)}
