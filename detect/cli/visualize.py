@@ -44,6 +44,11 @@ Draw = Callable[[Image, Sample], Image]
     show_default=True,
     help="Proposals drawn an image, the best of each source in turn.",
 )
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="With --proposals: of every object the best box of each source, side by side.",
+)
 @options.resume
 @options.exist_ok
 @options.skip_bad
@@ -59,6 +64,7 @@ def command(
     threshold: float,
     iou: float,
     limit: int,
+    coverage: bool,
     resume: bool,
     exist_ok: bool,
     skip_bad: bool,
@@ -70,6 +76,8 @@ def command(
     """
     if sum((detections is not None, proposals is not None, ground_truth)) != 1:
         raise UsageError("give one of --detections F, --proposals P and --ground-truth.")
+    if coverage and proposals is None:
+        raise UsageError("--coverage goes with --proposals P.")
     options.prepare_out(out, exist_ok=exist_ok, resume=resume)
     from detect.data import open_dataset
 
@@ -78,7 +86,7 @@ def command(
     if detections is not None:
         draw = _detections(dataset, detections, threshold, iou)
     elif proposals is not None:
-        draw = _proposals(proposals, limit)
+        draw = _coverage(dataset, proposals) if coverage else _proposals(proposals, limit)
     else:
         draw = _ground_truth(dataset)
     left = [sample for sample in samples if not (resume and picture_path(out, sample).exists())]
@@ -121,6 +129,21 @@ def _proposals(path: Path, limit: int) -> Draw:
     def draw(image: Image, sample: Sample) -> Image:
         size = (image.shape[0], image.shape[1])
         return draw_proposals(image, stored.read(sample.image_id, size), limit)
+
+    return draw
+
+
+def _coverage(dataset: Dataset, path: Path) -> Draw:
+    from detect.storage.proposals import ProposalFile
+    from detect.visualize import draw_coverage
+
+    if not dataset.annotated:
+        raise DataError(f"{dataset.root}: has no annotations, so --coverage has none to cover.")
+    stored = ProposalFile(path)
+
+    def draw(image: Image, sample: Sample) -> Image:
+        size = (image.shape[0], image.shape[1])
+        return draw_coverage(image, stored.read(sample.image_id, size), sample.annotations)
 
     return draw
 
