@@ -22,11 +22,15 @@ COMMANDS = {
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),
     "import": ("detect.cli.import_", "Import proposals or detections from other formats."),
     "export": ("detect.cli.export", "Export proposals or detections to other formats."),
+    "pretrain": ("detect.cli.pretrain", "Train GoogLeNet to classify images, to start from."),
     "train-multibox": ("detect.cli.train_multibox", "Train MultiBox to propose boxes."),
     "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),
     "run": ("detect.cli.run", "Detect objects in a data set or in images."),
+    "ensemble": ("detect.cli.ensemble", "Recombine kept scores of several networks."),
+    "classify": ("detect.cli.classify", "Classify images with 1, 10 or 144 crops; the errors."),
     "eval": ("detect.cli.eval_", "Score detections (--map) or proposals (--recall)."),
     "visualize": ("detect.cli.visualize", "Draw ground truth, proposals or detections."),
+    "report": ("detect.cli.report", "Make a scoreboard of runs beside the paper's figures."),
 }
 
 

@@ -1,7 +1,9 @@
 """Recipes: what a training is told, checked; one file a kind of network."""
 
 from detect.config.classifier import ClassifierRecipe as ClassifierRecipe
+from detect.config.members import member_recipes as member_recipes
 from detect.config.multibox import MultiBoxRecipe as MultiBoxRecipe
+from detect.config.pretrain import PretrainRecipe as PretrainRecipe
 from detect.config.recipes import load_recipe as load_recipe
 from detect.config.recipes import to_toml as to_toml
 from detect.config.sections import OptimizerSection as OptimizerSection

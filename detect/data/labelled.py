@@ -10,7 +10,7 @@ import numpy as np
 
 from detect.data import class_folders, imagenet_cls
 from detect.data.class_folders import Labelled
-from detect.data.split import Skipping
+from detect.data.split import Skipping, nearest
 from detect.errors import DataError
 from detect.images import read_image
 from detect.regions import Dataset, IntArray, Sample
@@ -35,6 +35,23 @@ class LabelledImages:
         """Return the images at `places`, in that order."""
         chosen = tuple(self.images.samples[place] for place in places.tolist())
         return LabelledImages(replace(self.images, samples=chosen), self.labels[places])
+
+    def numbered_as(self, classes: tuple[str, ...]) -> "LabelledImages":
+        """Return the same images with labels in the order of `classes`, which may be more.
+
+        Raises DataError for images of a class not among them.
+        """
+        own = self.images.classes
+        places = np.array([classes.index(name) if name in classes else -1 for name in own])
+        labels = places[self.labels]
+        if (labels < 0).any():
+            name = own[int(self.labels[labels < 0][0])]
+            raise DataError(
+                f"{self.images.root}: split {self.images.split} has images of {name!r}, which the "
+                f"model does not know{nearest(name, classes)}. Leave them out, or name it alike."
+            )
+        ids = tuple(range(1, len(classes) + 1))
+        return LabelledImages(replace(self.images, classes=classes, category_ids=ids), labels)
 
 
 def open_labelled(root: Path, split: str | None, *, skip_bad: bool = False) -> LabelledImages:

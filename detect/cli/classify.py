@@ -1,0 +1,169 @@
+"""`detect classify`: the classes of images, from 1, 10 or 144 crops and one network or several."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detect.cli import options
+from detect.cli.progress import track
+from detect.cli.skipping import warn_skipped
+from detect.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from detect.detector.image_scorer import ImageScorer
+    from detect.regions import FloatArray, Image, Sample
+
+# ILSVRC's number of answers an image.
+_ANSWERS = 5
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The options of one call."""
+
+    images: tuple[Path, ...]
+    split: str | None
+    models: tuple[Path, ...]
+    crops: int
+    json: Path | None
+    batch_size: str
+    precision: str
+    device: str
+    skip_bad: bool
+
+
+@click.command("classify")
+@click.argument("images", type=options.PATH, nargs=-1, required=True, metavar="DATA|IMAGE...")
+@options.split
+@click.option(
+    "--model",
+    "models",
+    type=options.PATH,
+    multiple=True,
+    required=True,
+    metavar="M",
+    help="Of detect pretrain: a run folder or .safetensors file; several are averaged.",
+)
+@click.option(
+    "--crops",
+    type=click.Choice(("1", "10", "144")),
+    default="1",
+    show_default=True,
+    help="Of each image, their softmax averaged.",
+)
+@click.option("--json", type=options.PATH, metavar="OUT", help="Write the result as JSON.")
+@click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    help="Crops at a time; halved when memory runs out.",
+)
+@options.precision
+@options.device
+@options.skip_bad
+@options.debug
+def command(**given: Any) -> None:
+    """Classify images or folders of images; measure the error on a split of DATA.
+
+    With --split, DATA is a folder of classes or ILSVRC12's classification set (see detect
+    pretrain), and the result is the table of section 7 of the paper: top-1 and top-5 error of
+    one model (the mean over them) and of all averaged, with 1, 10 and 144 crops, as far as
+    --crops and --model go. Crops: 1 is the centre of the central square of the image at 8/7 of
+    the input's size, 10 its corners and centre with mirror images, 144 the paper's.
+    """
+    given["crops"] = int(given["crops"])
+    chosen = Chosen(**given)
+    if chosen.split is not None and len(chosen.images) > 1:
+        raise UsageError(f"--split {chosen.split}: goes with one data set, not with images.")
+    scorer = _open_models(chosen)
+    if chosen.split is None:
+        _answer(chosen, scorer)
+    else:
+        _measure(chosen, scorer)
+
+
+def _open_models(chosen: Chosen) -> "ImageScorer":
+    from detect.detector.image_scorer import ImageScorer
+    from detect.models.classifier_file import load_classifier
+    from detect.models.device import choose_device
+
+    text = chosen.batch_size
+    if text != "auto" and (not text.isdecimal() or int(text) < 1):
+        raise UsageError(f"--batch-size {text}: expected auto or a number from 1 up.")
+    return ImageScorer(
+        [load_classifier(path) for path in chosen.models],
+        choose_device(chosen.device),
+        crops=chosen.crops,
+        batch_size=None if text == "auto" else int(text),
+        precision=chosen.precision,
+    )
+
+
+def _scores(
+    chosen: Chosen, scorer: "ImageScorer", samples: "Iterable[Sample]", count: int
+) -> "Iterator[tuple[Sample, FloatArray]]":
+    """Yield every image that can be read with its softmax (M, crops, C)."""
+    read: list[Sample] = []
+    bad: list[str] = []
+
+    def images() -> "Iterator[Image]":
+        from detect.data import read_pixels
+
+        for sample in samples:
+            try:
+                image = read_pixels(sample)
+            except DataError as error:
+                if not chosen.skip_bad:
+                    raise
+                bad.append(str(error))
+                continue
+            read.append(sample)
+            yield image
+
+    with closing(scorer.stream(images())) as stream:
+        for number, scores in enumerate(track(stream, count, "classifying")):
+            yield read[number], scores
+    warn_skipped(bad)
+
+
+def _answer(chosen: Chosen, scorer: "ImageScorer") -> None:
+    """Say the five best classes of every image."""
+    from detect.data import open_images
+    from detect.files import write_json
+
+    dataset = open_images(chosen.images)
+    answers: dict[str, dict[str, float]] = {}
+    for sample, scores in _scores(chosen, scorer, dataset.samples, len(dataset)):
+        mean = scores.mean(axis=(0, 1), dtype=float)
+        best = (-mean).argsort(kind="stable")[:_ANSWERS].tolist()
+        answers[sample.image_id] = {scorer.classes[place]: float(mean[place]) for place in best}
+        shown = ", ".join(f"{name} {score:.3f}" for name, score in answers[sample.image_id].items())
+        click.echo(f"{sample.image_id}: {shown}")
+    if chosen.json:
+        write_json(chosen.json, {"crops": chosen.crops, "images": answers})
+
+
+def _measure(chosen: Chosen, scorer: "ImageScorer") -> None:
+    """Print the table of section 7 on a labelled split."""
+    from detect.data.labelled import open_labelled
+    from detect.evaluation.multicrop import MulticropTally, shown
+    from detect.files import write_json
+
+    data = open_labelled(chosen.images[0], chosen.split).numbered_as(scorer.classes)
+    ids = (sample.image_id for sample in data.images.samples)
+    labels = dict(zip(ids, data.labels.tolist(), strict=True))
+    tally, images = MulticropTally(len(chosen.models), chosen.crops), 0
+    for sample, scores in _scores(chosen, scorer, data.images.samples, len(data)):
+        tally.add(scores, labels[sample.image_id])
+        images += 1
+    if not images:
+        raise DataError(f"{chosen.images[0]}: no image of split {chosen.split} can be read.")
+    click.echo("\n".join(shown(tally.rows())))
+    click.echo(f"{images} images of split {chosen.split}")
+    if chosen.json:
+        write_json(chosen.json, {"images": images, "table": list(map(vars, tally.rows()))})

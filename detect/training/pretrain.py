@@ -1,0 +1,162 @@
+"""Train GoogLeNet to classify images: the paper's classification network, to start others from."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detect.config import PretrainRecipe
+from detect.data import read_pixels
+from detect.data.labelled import LabelledImages
+from detect.detector.image_scorer import ImageScorer
+from detect.evaluation.top_k import ranks, top_error
+from detect.models.classifier_card import ClassifierCard
+from detect.models.classifier_file import load_classifier, save_classifier
+from detect.models.image_classifier import ImageClassifier
+from detect.models.pretrained import initialise
+from detect.regions import Sample
+from detect.runs import RunFolder
+from detect.training.distributed import ALONE, Processes
+from detect.training.loop import Batch, Settings, Trainer
+from detect.training.losses import classification_losses
+from detect.training.pretrain_data import PatchBatches, check_classes
+
+Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
+
+
+class PretrainTask:
+    """What the loop needs to know to train an ImageClassifier (loop.Task)."""
+
+    def __init__(
+        self,
+        recipe: PretrainRecipe,
+        data: LabelledImages,
+        folder: RunFolder,
+        device: torch.device,
+        validation: LabelledImages | None,
+    ) -> None:
+        self.recipe, self.folder, self.device = recipe, folder, device
+        self.classes = data.images.classes
+        self.validation = validation.numbered_as(self.classes) if validation else None
+        self._batches = PatchBatches(data, recipe)
+
+    def batch(self, step: int, processes: Processes = ALONE) -> Batch:
+        """Return patches (N, 3, S, S) uint8, channels last, and labels (N,)."""
+        patches, labels = self._batches.make(step, processes.rows(self.recipe.batch_size))
+        return torch.from_numpy(patches).permute(0, 3, 1, 2), torch.from_numpy(labels)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
+        patches, labels = batch
+        weight = self.recipe.optimizer.auxiliary_weight
+        return classification_losses(model(patches), labels, weight)
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Return accuracy and the two errors on the fixed sample of the validation split."""
+        if self.validation is None:
+            return {}
+        count = min(self.recipe.run.validation_images, len(self.validation))
+        places = np.linspace(0, len(self.validation) - 1, count).round().astype(np.int64)
+        figures = self.score(model, self.validation.take(places))
+        errors = {f"val_{name}": value for name, value in figures.items()}
+        return {"val_accuracy": 1 - figures["top1_error"], **errors}
+
+    def score(
+        self, model: nn.Module, data: LabelledImages, track: Track | None = None
+    ) -> dict[str, float]:
+        """Return top-1 and top-5 error of `model` on `data`, one crop an image."""
+        training = model.training
+        network = cast(ImageClassifier, model)
+        pair = (network, self.card(network, {}))
+        scorer = ImageScorer([pair], self.device, precision=self.recipe.run.precision)
+        samples: Iterable[Sample] = data.images.samples
+        if track:
+            samples = track(samples, len(data), "validating")
+        scores = np.stack([found[0, 0] for found in scorer.stream(map(read_pixels, samples))])
+        model.train(training)
+        places = ranks(scores, data.labels)
+        return {f"top{k}_error": top_error(places, k) for k in (1, 5)}
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        """Write weights/`name` and its card."""
+        network = cast(ImageClassifier, model)
+        save_classifier(self.folder.weights(name), network, self.card(network, figures))
+
+    def card(self, model: ImageClassifier, metrics: dict[str, Any]) -> ClassifierCard:
+        """Return the card of `model`, trained by this recipe."""
+        mean, std = model.normalisation
+        return ClassifierCard(
+            variant=self.recipe.model.variant,
+            width=self.recipe.model.width,
+            classes=self.classes,
+            input_size=self.recipe.model.input_size,
+            mean=cast(tuple[float, float, float], mean),
+            std=cast(tuple[float, float, float], std),
+            recipe=self.recipe.model_dump(mode="json"),
+            metrics=metrics,
+        )
+
+
+def build_classifier(
+    recipe: PretrainRecipe, num_classes: int, show: Callable[[str], None]
+) -> ImageClassifier:
+    """Return a network with the recipe's initial weights, drawn from its seed or `init`'s."""
+    torch.manual_seed(recipe.seed)
+    model = recipe.model
+    network = ImageClassifier(
+        num_classes,
+        variant=model.variant,
+        width=model.width,
+        mean=model.mean,
+        std=model.std,
+        dropout=model.dropout,
+        auxiliary_dropout=model.auxiliary_dropout,
+    )
+    if recipe.init:
+        show(str(initialise(network, recipe.init)))
+    return network
+
+
+def pretrain(
+    recipe: PretrainRecipe,
+    data: LabelledImages,
+    folder: RunFolder,
+    device: torch.device,
+    *,
+    validation: LabelledImages | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    processes: Processes = ALONE,
+    show: Callable[[str], None] = lambda line: None,
+    track: Track | None = None,
+) -> dict[str, float]:
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+
+    Of several `processes` the first alone writes and returns figures: the errors of `best` on
+    the whole validation split, empty without one. Raises DataError for a class without images,
+    DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
+    """
+    check_classes(data)
+    network = build_classifier(recipe, len(data.images.classes), show)
+    task = PretrainTask(recipe, data, folder, device, validation)
+    epoch = max(len(data) / recipe.batch_size, 1.0)
+    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
+    trainer = Trainer(network, task, settings, folder, device, show)
+    if resume and trainer.interrupted:
+        trainer.resume()
+    trainer.run()
+    return _final(task, folder, track) if processes.first else {}
+
+
+def _final(task: PretrainTask, folder: RunFolder, track: Track | None) -> dict[str, float]:
+    """Score `best` on the whole validation split and write the figures into its card."""
+    if task.validation is None:
+        return {}
+    model, card = load_classifier(folder.weights("best"))
+    figures = task.score(model, task.validation, track)
+    metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
+    save_classifier(folder.weights("best"), model, replace(card, metrics=metrics))
+    return figures
