@@ -59,6 +59,8 @@ class Members:
     def begin(self, count: int, *, resume: bool) -> None:
         """Begin an ensemble of `count`, or check that the one to go on with has as many."""
         if not (resume and self.count):
+            for number in range(1, count + 1):  # Not to be taken for interrupted ones later.
+                (self.folder(number) / "state.pt").unlink(missing_ok=True)
             self._write({"networks": count, "finished": []})
         elif self.count != count:
             raise DataError(

@@ -24,13 +24,13 @@ def load_recipe(kind: type[Recipe], path: Path, changes: Sequence[str] = ()) -> 
     try:
         kind.model_validate(values)
     except ValidationError as error:
-        raise DataError(f"{path}: {_first_problem(kind, error)}") from None
+        raise DataError(f"{path}: {first_problem(kind, error)}") from None
     for change in changes:
         _apply(values, change)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"--set: {_first_problem(kind, error)}") from None
+        raise UsageError(f"--set: {first_problem(kind, error)}") from None
 
 
 def to_toml(recipe: Section) -> str:
@@ -71,7 +71,7 @@ def _parse_value(text: str) -> Any:
         return text
 
 
-def _first_problem(kind: type[Section], error: ValidationError) -> str:
+def first_problem(kind: type[Section], error: ValidationError) -> str:
     """Say the first problem of `error`: where, what was expected, what was got."""
     # An unknown key first: it is why a required one of nearly the same name is missing.
     problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -95,9 +95,10 @@ def _names(kind: type[Section], prefix: str = "") -> Iterator[str]:
 
 
 def _lines(values: dict[str, Any], table: str) -> Iterator[str]:
-    """Yield TOML lines: plain keys first, then the tables."""
+    """Yield TOML lines: plain keys first, then the tables, then the lists of tables."""
+    lists = {key: value for key, value in values.items() if _is_tables(value)}
     for key, value in values.items():
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) and key not in lists:
             # JSON's numbers, strings, booleans and lists of them are TOML as well.
             yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
     for key, value in values.items():
@@ -105,3 +106,11 @@ def _lines(values: dict[str, Any], table: str) -> Iterator[str]:
             name = f"{table}{key}"
             yield from ("", f"[{name}]")
             yield from _lines(value, f"{name}.")
+    for key, entries in lists.items():
+        for entry in entries:
+            yield from ("", f"[[{table}{key}]]")
+            yield from _lines(entry, f"{table}{key}.")
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)

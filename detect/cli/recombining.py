@@ -1,0 +1,127 @@
+"""What `detect ensemble` makes of stored scores: a file of detections, and mAP."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detect.config import Section, to_toml
+from detect.ensemble import Combination
+from detect.ensemble.stored import combine
+from detect.errors import DataError
+from detect.evaluation.average_precision import evaluate
+from detect.regions import Dataset, Detections
+from detect.runs import RunFolder, describe_environment
+from detect.storage.detections import write_detections
+from detect.storage.scores import ScoresFile
+
+
+class EnsembleRecipe(Section):
+    """What decides the detections: config.toml. `weights` is empty where all count the same."""
+
+    split: str
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    models: tuple[str, ...]
+    weights: tuple[float, ...]
+    dtype: str
+    precision: str
+    kind: str
+    threshold: float
+    nms: float
+    per_class: int
+    decay: str
+    sigma: float
+    fusion_iou: float
+    proposals: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Recombined:
+    """`networks` of `scores`, with their `weights`, combined by `combination`."""
+
+    scores: ScoresFile
+    combination: Combination
+    networks: tuple[int, ...]
+    weights: tuple[float, ...] | None
+
+    def write(self, out: Path) -> str:
+        """Write detections.json and the records into `out`; return what there is to say."""
+        card = self.scores.card
+        environment = describe_environment(device="cpu", seed=0, data_hash=card.data)
+        RunFolder(out).start(to_toml(self._recipe()), environment)
+        images = boxes = 0
+
+        def counted() -> Iterator[Detections]:
+            nonlocal images, boxes
+            for found in combine(self.scores, self.combination, self.networks, self.weights):
+                images, boxes = images + 1, boxes + len(found)
+                yield found
+
+        path = out / "detections.json"
+        write_detections(path, counted(), self._written_as())
+        return f"{path}: {boxes} detections in {images} images"
+
+    def score(
+        self, networks: Sequence[int], dataset: Dataset, protocol: str, iou: float
+    ) -> float:
+        """Return the mAP of some of the networks, with their weights, on `dataset`.
+
+        Raises DataError for scores of a class that `dataset` does not have.
+        """
+        weights = None
+        if self.weights is not None:
+            weights = [self.weights[self.networks.index(place)] for place in networks]
+        labels = _labels(self.scores, dataset)
+        wanted = {sample.image_id for sample in dataset.samples}
+        found = {
+            one.image_id: Detections(one.image_id, one.boxes, labels[one.labels], one.scores)
+            for one in combine(self.scores, self.combination, networks, weights)
+            if one.image_id in wanted
+        }
+        value: float = evaluate(dataset, found, protocol, iou)[protocol]["map"]
+        return value
+
+    def _recipe(self) -> EnsembleRecipe:
+        card, how = self.scores.card, self.combination
+        return EnsembleRecipe(
+            split=card.split,
+            classes=card.classes,
+            names=tuple(card.names[place] for place in self.networks),
+            models=tuple(card.hashes[place] for place in self.networks),
+            weights=self.weights or (),
+            dtype=card.dtype,
+            precision=card.precision,
+            proposals=card.proposals,
+            **vars(how),
+        )
+
+    def _written_as(self) -> Dataset:
+        """Return what the writer asks for: the classes' ids, and what image ids look like."""
+        card = self.scores.card
+        return Dataset(
+            root=self.scores.path,
+            layout="scores",
+            split=card.split,
+            classes=card.classes,
+            category_ids=card.category_ids,
+            samples=(),
+            integer_ids=card.integer_ids,
+        )
+
+
+def _labels(scores: ScoresFile, dataset: Dataset) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """Return the label in `dataset` of each of the scores' classes, -1 where no network knows it.
+
+    Raises DataError for a class that `dataset` does not have.
+    """
+    for name in scores.card.columns:
+        if name not in dataset.classes:
+            raise DataError(
+                f"{scores.path}: has scores of the class {name}, which {dataset.root} does not "
+                f"have; it has {', '.join(dataset.classes[:5])}. Score on the data that was run."
+            )
+    known = scores.card.classes
+    places = [dataset.classes.index(name) if name in dataset.classes else -1 for name in known]
+    return np.array(places, np.int64)

@@ -1,0 +1,28 @@
+"""Detections from stored scores: any networks of a run, any weights, without the networks."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from detect.ensemble.combination import Combination
+from detect.regions import Detections
+from detect.storage.scores import ScoresFile
+
+
+def combine(
+    scores: ScoresFile,
+    combination: Combination,
+    networks: Sequence[int],
+    weights: Sequence[float] | None = None,
+) -> Iterator[Detections]:
+    """Yield the detections of every image in the order of `scores`.
+
+    `networks` (M,) are places in the file, `weights` (M,) theirs. Labels are places in the card's
+    `classes`. All networks, unweighted, by the card's limits give what the run itself wrote.
+    Raises DataError for a file that is damaged, ValueError as `average`.
+    """
+    chosen = list(networks)
+    labels_of = np.array([scores.card.classes.index(name) for name in scores.card.columns])
+    for image in scores:
+        boxes, labels, values = combination.select(image.boxes, image.scores[chosen], weights)
+        yield Detections(image.image_id, boxes, labels_of[labels], values)

@@ -1,0 +1,63 @@
+"""Each kind by its name, with the limits it was given."""
+
+import numpy as np
+import pytest
+
+from detect.ensemble import Combination, average, select, select_fused, select_softly
+from detect.ensemble.soft_nms import gaussian, linear
+
+GENERATOR = np.random.default_rng(0)
+CORNERS = GENERATOR.uniform(0, 30, (40, 2))
+BOXES = np.concatenate([CORNERS, CORNERS + GENERATOR.uniform(3, 30, (40, 2))], 1).astype(np.float32)
+PROBABILITIES = GENERATOR.dirichlet(np.ones(4), (3, 40)).astype(np.float32)
+WEIGHTS = (1.0, 2.0, 3.0)
+LIMITS = {"threshold": 0.2, "per_class": 5}
+MEAN = average(PROBABILITIES, WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("combination", "expected"),
+    [
+        (Combination(nms=0.4, **LIMITS), select(BOXES, MEAN, nms=0.4, **LIMITS)),
+        (
+            Combination("soft-nms", nms=0.2, decay="linear", **LIMITS),
+            select_softly(BOXES, MEAN, linear(0.2), **LIMITS),
+        ),
+        (
+            Combination("soft-nms", sigma=0.2, **LIMITS),
+            select_softly(BOXES, MEAN, gaussian(0.2), **LIMITS),
+        ),
+        (
+            Combination("wbf", nms=0.4, fusion_iou=0.6, **LIMITS),
+            select_fused(BOXES, PROBABILITIES, WEIGHTS, nms=0.4, fusion_iou=0.6, **LIMITS),
+        ),
+    ],
+    ids=["nms", "linear", "gaussian", "wbf"],
+)
+def test_a_kind_is_its_function(combination, expected):
+    found = combination.select(BOXES, PROBABILITIES, WEIGHTS)
+    assert len(found[0]) > 3
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_kinds_differ():
+    found = [
+        Combination(kind, decay=decay).select(BOXES, PROBABILITIES)[2].sum()
+        for kind, decay in (
+            ("nms", "linear"), ("soft-nms", "linear"), ("soft-nms", "gaussian"), ("wbf", "linear"),
+        )
+    ]  # fmt: skip
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"kind": "hard"}, "kind: expected nms, soft-nms, wbf, got hard"),
+        ({"decay": "cubic"}, "decay: expected linear, gaussian, got cubic"),
+    ],
+)
+def test_an_unknown_name_is_a_callers_mistake(given, text):
+    with pytest.raises(ValueError, match=text):
+        Combination(**given)
