@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from detect.config import ClassifierRecipe, MultiBoxRecipe, Section, load_recipe, to_toml
+from detect.config import (
+    ClassifierRecipe,
+    MultiBoxRecipe,
+    PretrainRecipe,
+    Section,
+    load_recipe,
+    to_toml,
+)
 from detect.errors import DataError, UsageError
 
 MINIMAL = "[optimizer]\nsteps = 10\n"
@@ -56,7 +63,8 @@ def test_toml_round_trip(recipe_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "kind"), [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe)]
+    ("folder", "kind"),
+    [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
 )
 def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) -> None:
     paths = sorted((Path(__file__).parents[1] / "configs" / folder).glob("*.toml"))
