@@ -11,7 +11,7 @@ from detect.ensemble import Combination
 from detect.ensemble.stored import combine
 from detect.errors import DataError
 from detect.evaluation.average_precision import evaluate
-from detect.regions import Dataset, Detections
+from detect.regions import Dataset, Detections, IntArray
 from detect.runs import RunFolder, describe_environment
 from detect.storage.detections import write_detections
 from detect.storage.scores import ScoresFile
@@ -111,7 +111,7 @@ class Recombined:
         )
 
 
-def _labels(scores: ScoresFile, dataset: Dataset) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _labels(scores: ScoresFile, dataset: Dataset) -> IntArray:
     """Return the label in `dataset` of each of the scores' classes, -1 where no network knows it.
 
     Raises DataError for a class that `dataset` does not have.

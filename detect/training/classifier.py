@@ -7,7 +7,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from detect.config import ClassifierRecipe
 from detect.data import read_pixels
@@ -23,6 +22,7 @@ from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, Settings, Trainer
+from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
 
 Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
@@ -81,12 +81,8 @@ class RegionTask:
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
         crops, labels = batch
-        logits = model(crops)
-        if isinstance(logits, Tensor):
-            return {"loss": cross_entropy(logits.float(), labels)}
-        main, *sides = (cross_entropy(output.float(), labels) for output in logits)
-        total = main + self.recipe.optimizer.auxiliary_weight * torch.stack(sides).sum()
-        return {"loss": total, "main_loss": main}
+        weight = self.recipe.optimizer.auxiliary_weight
+        return classification_losses(model(crops), labels, weight)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""
@@ -137,11 +133,11 @@ class RegionTask:
 def build_model(
     recipe: ClassifierRecipe, num_classes: int, show: Callable[[str], None]
 ) -> tuple[RegionClassifier, ClassifierRecipe]:
-    """Return a network with the recipe's initial weights, drawn from its seed or `init`'s.
+    """Return a network with the recipe's initial weights, drawn or those of `init`.
 
     The recipe comes back with the mean and std of the network: those `init` was trained with.
     """
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed if recipe.initial_seed is None else recipe.initial_seed)
     model = recipe.model
     network = RegionClassifier(
         num_classes,

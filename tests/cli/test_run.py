@@ -9,14 +9,13 @@ import pytest
 from builders import CLASSES, write_coco, write_voc
 from interrupting import start_interrupted
 from networks import network
+from proposing import propose_randomly
 
 from detect.cli import main
 from detect.data import open_dataset
 from detect.images import read_image
 from detect.models.checkpoint import save_model
-from detect.regions import Proposals
 from detect.storage.detections import read_detections
-from detect.storage.proposals import write_part
 
 IDS = [f"test_{number:03d}" for number in range(4)]
 
@@ -27,26 +26,12 @@ def call(*arguments: object) -> int:
     return int(stop.value.code or 0)
 
 
-def _propose(dataset, path, count=40):
-    """Store random regions, each within its image."""
-    generator = np.random.default_rng(3)
-
-    def one(sample):
-        height, width = sample.size
-        corner = generator.uniform(0, [width - 8, height - 8], (count, 2))
-        far = np.minimum(corner + generator.uniform(4, 60, (count, 2)), [width, height])
-        boxes, scores = np.concatenate([corner, far], axis=1), np.linspace(1, 0, count)
-        return Proposals(sample.image_id, sample.size, boxes, scores, np.full(count, "random"))
-
-    write_part(path, map(one, dataset.samples), {"method": "random", "images": len(dataset)})
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a VOC set, its proposals and two models."""
     root = tmp_path_factory.mktemp("run")
     write_voc(root / "voc", {"test": 4}, seed=1)
-    _propose(open_dataset(root / "voc", "test"), root / "p.parquet")
+    propose_randomly(open_dataset(root / "voc", "test"), root / "p.parquet")
     for seed in (0, 1):
         save_model(root / f"m{seed}.safetensors", *network(seed))
     return root
@@ -144,7 +129,7 @@ def test_a_folder_of_images_takes_stored_proposals(root, tmp_path):
 
 def test_coco_sets_keep_their_own_ids(root, tmp_path):
     write_coco(tmp_path / "coco", {"val": 2}, CLASSES[::-1])
-    _propose(open_dataset(tmp_path / "coco", "val"), tmp_path / "p.parquet")
+    propose_randomly(open_dataset(tmp_path / "coco", "val"), tmp_path / "p.parquet")
     run = ("run", tmp_path / "coco", "--split", "val", "--model", root / "m0.safetensors")
     assert call(*run, "--proposals", tmp_path / "p.parquet", "--out", tmp_path / "out") == 0
     entries = _entries(tmp_path / "out")
@@ -304,7 +289,7 @@ def test_a_data_set_with_more_classes_than_the_model_is_warned_of(root, tmp_path
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     write_voc(tmp_path / "voc", {"test": 5}, seed=2)
-    _propose(open_dataset(tmp_path / "voc", "test"), tmp_path / "p.parquet", count=1000)
+    propose_randomly(open_dataset(tmp_path / "voc", "test"), tmp_path / "p.parquet", count=1000)
     out = tmp_path / "out"
     run = ["run", tmp_path / "voc", "--split", "test", "--model", root / "m0.safetensors"]
     stored = ["--proposals", tmp_path / "p.parquet", "--out", out, "--no-pictures"]

@@ -7,7 +7,25 @@ import pytest
 
 from detect.errors import DataError, EnvironmentProblem
 from detect.regions import Detections
-from detect.storage.unfinished import UnfinishedDetections
+from detect.storage.scores import RegionScores, ScoresCard, ScoresFile
+from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
+
+CARD = ScoresCard(
+    split="test",
+    classes=("cat", "dog"),
+    category_ids=(1, 2),
+    integer_ids=False,
+    columns=("cat", "dog"),
+    names=("a", "b"),
+    hashes=("12", "34"),
+    precision="auto",
+    dtype="float32",
+    proposals={},
+    data="",
+    threshold=0.01,
+    nms=0.3,
+    per_class=100,
+)
 
 
 def _detections(image_id, count, seed=0):
@@ -81,3 +99,34 @@ def test_a_folder_that_is_not_there_is_an_error_to_read(tmp_path):
 def test_a_full_disk_is_the_environments_problem():
     with pytest.raises(EnvironmentProblem, match="no space left on this disk"):
         UnfinishedDetections(Path("/dev/full")).add(_detections("one", 1))
+
+
+def _scores(image_id, seed=0):
+    generator = np.random.default_rng(seed)
+    boxes = generator.uniform(0, 90, (4, 4)).astype(np.float32)
+    values = generator.dirichlet(np.ones(3), (2, 4)).astype(np.float32)
+    return RegionScores(image_id, (96, 128), boxes, np.full(4, "test"), values)
+
+
+def test_scores_wait_in_files_until_all_are_there(tmp_path):
+    waiting = UnfinishedScores(tmp_path / "waiting", "float32")
+    names = ["one", "val/zwei", "three"]
+    for seed, name in enumerate(names):
+        waiting.add(_scores(name, seed))
+    waiting.add(_scores("three", 2))
+    waiting.finish(tmp_path / "s.parquet", names[::-1], CARD)
+    found = list(ScoresFile(tmp_path / "s.parquet"))
+    assert [one.image_id for one in found] == names[::-1]
+    for seed, one in enumerate(found[::-1]):
+        np.testing.assert_array_equal(one.scores, _scores("", seed).scores)
+    waiting.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.parquet"]
+    waiting.remove()
+
+
+def test_scores_that_are_gone_are_an_error_and_leave_no_file(tmp_path):
+    waiting = UnfinishedScores(tmp_path / "waiting", "float32")
+    waiting.add(_scores("one"))
+    with pytest.raises(DataError, match="no such scores"):
+        waiting.finish(tmp_path / "s.parquet", ["one", "two"], CARD)
+    assert [path.name for path in tmp_path.iterdir()] == ["waiting"]

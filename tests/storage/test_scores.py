@@ -1,0 +1,150 @@
+"""Scores on disk: what comes back, and what is refused in which words."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from detect.errors import DataError
+from detect.regions import Proposals
+from detect.storage import scores as module
+from detect.storage.proposals import write_part
+from detect.storage.scores import (
+    RegionScores,
+    ScoresCard,
+    ScoresFile,
+    read_table,
+    scores_table,
+    write_scores,
+    write_table,
+)
+
+CARD = ScoresCard(
+    split="test",
+    classes=("cat", "dog", "cow"),
+    category_ids=(3, 6, 9),
+    integer_ids=True,
+    columns=("dog", "cat"),
+    names=("a", "b"),
+    hashes=("12", "34"),
+    precision="auto",
+    dtype="float32",
+    proposals={"method": "random", "parameters": {"seed": 1}},
+    data="abc",
+    threshold=0.01,
+    nms=0.3,
+    per_class=100,
+)
+
+
+def _scores(image_id, count, seed=0):
+    generator = np.random.default_rng(seed)
+    boxes = generator.uniform(-5, 90, (count, 4)).astype(np.float32)
+    values = generator.dirichlet(np.ones(3), (2, count)).astype(np.float32)
+    sources = np.array(["selective-search", "multibox"] * count)[:count]
+    return RegionScores(image_id, (96, 128), boxes, sources.astype(np.str_), values)
+
+
+ROWS = [_scores("10", 5), _scores("zwei/ö", 0, seed=1), _scores("30", 3, seed=2)]
+
+
+def _write(path, card=CARD, rows=ROWS):
+    write_scores(path, (scores_table(row, card.dtype) for row in rows), card)
+    return ScoresFile(path)
+
+
+def _assert_same(first, second, tolerance=0.0):
+    assert (first.image_id, first.size) == (second.image_id, second.size)
+    np.testing.assert_array_equal(first.boxes, second.boxes)
+    np.testing.assert_array_equal(first.sources, second.sources)
+    assert first.scores.dtype == np.float32
+    assert first.scores.shape == second.scores.shape
+    np.testing.assert_allclose(first.scores, second.scores, rtol=0, atol=tolerance)
+
+
+def test_what_was_written_comes_back_exactly_in_its_order(tmp_path):
+    file = _write(tmp_path / "s.parquet")
+    assert file.card == CARD
+    assert len(file) == 3
+    for _ in range(2):
+        for first, second in zip(file, ROWS, strict=True):
+            _assert_same(first, second)
+    assert file.sizes() == {row.image_id: (96, 128) for row in ROWS}
+
+
+def test_float16_rounds_and_says_so(tmp_path):
+    file = _write(tmp_path / "s.parquet", dataclasses.replace(CARD, dtype="float16"))
+    assert file.card.dtype == "float16"
+    for first, second in zip(file, ROWS, strict=True):
+        _assert_same(first, second, tolerance=2**-11)
+    kinds = pq.ParquetFile(tmp_path / "s.parquet").schema_arrow
+    assert str(kinds.field("scores").type.value_type) == "halffloat"
+
+
+def test_a_runs_folder_means_the_scores_in_it(tmp_path):
+    _write(tmp_path / "scores.parquet")
+    assert ScoresFile(tmp_path).path == tmp_path / "scores.parquet"
+
+
+def test_the_same_scores_are_the_same_bytes_however_they_were_gathered(tmp_path, monkeypatch):
+    _write(tmp_path / "a.parquet")
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float32"))
+    first = read_table(tmp_path / "one.parquet", "float32")
+    rest = (scores_table(row, "float32") for row in ROWS[1:])
+    write_scores(tmp_path / "b.parquet", [first, *rest], CARD)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_large_images_are_written_and_read_a_group_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_GROUP_BYTES", 1)
+    file = _write(tmp_path / "s.parquet")
+    assert pq.ParquetFile(tmp_path / "s.parquet").num_row_groups == 3
+    assert [row.image_id for row in file] == [row.image_id for row in ROWS]
+
+
+def test_a_file_that_is_not_there_or_none_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"none: no such scores\. .*detect run --keep-scores"):
+        ScoresFile(tmp_path / "none")
+    with pytest.raises(DataError, match=r"scores\.parquet: no such scores"):
+        ScoresFile(tmp_path)
+    (tmp_path / "text.parquet").write_text("not Parquet at all")
+    with pytest.raises(DataError, match=r"text\.parquet: not a readable file of scores"):
+        ScoresFile(tmp_path / "text.parquet")
+    boxes = np.array([[0, 0, 9, 9]], np.float32)
+    proposals = Proposals("a", (9, 9), boxes, np.ones(1), np.array(["x"]))
+    write_part(tmp_path / "p.parquet", [proposals], {"method": "random"})
+    with pytest.raises(DataError, match=r"p\.parquet: not a file of scores"):
+        ScoresFile(tmp_path / "p.parquet")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    _write(tmp_path / "s.parquet")
+    content = (tmp_path / "s.parquet").read_bytes()
+    (tmp_path / "s.parquet").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="not a readable file of scores"):
+        ScoresFile(tmp_path / "s.parquet")
+
+
+def test_a_missing_networks_scores_are_named(tmp_path):
+    card = dataclasses.replace(CARD, names=("a", "b", "c"), hashes=("1", "2", "3"))
+    file = _write(tmp_path / "s.parquet", card)
+    with pytest.raises(DataError, match="image 10: not the scores of 3 networks and 3 columns"):
+        list(file)
+
+
+def test_an_image_that_is_there_twice_is_refused(tmp_path):
+    file = _write(tmp_path / "s.parquet", rows=[ROWS[0], ROWS[0]])
+    with pytest.raises(DataError, match="an image is there twice"):
+        file.sizes()
+
+
+def test_the_scores_of_an_image_in_another_precision_are_refused(tmp_path):
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float16"))
+    with pytest.raises(DataError, match="not the scores of an image in float32"):
+        read_table(tmp_path / "one.parquet", "float32")
+
+
+def test_shapes_that_do_not_go_together_are_a_callers_mistake():
+    with pytest.raises(ValueError, match=r"expected boxes \(N, 4\), sources \(N,\), scores"):
+        RegionScores("a", (9, 9), ROWS[0].boxes, ROWS[0].sources, ROWS[0].scores[:, :4])
