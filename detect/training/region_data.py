@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
 from detect.storage.proposals import ProposalFile
+from detect.training.extra_positives import assigned
 
 # Decoded images kept between batches: 2 GiB holds 2,300 images of 640x480.
 _CACHE_BYTES = 2 * 2**30
@@ -48,11 +50,13 @@ def collect(
     proposals: ProposalFile,
     recipe: ClassifierRecipe,
     samples: Iterable[Sample] | None = None,
+    extra: tuple[Sample, ...] = (),
 ) -> RegionData:
     """Match the proposals of every image with its objects.
 
     The objects themselves are proposals too, as in R-CNN (arXiv 1311.2524, section 2.3 and its
     code, which prepends them). `samples` are those of `dataset`, with progress shown on the way.
+    Of `extra` images (extra_positives.draw_positives) the objects are regions and nothing else is.
     Raises DataError for proposals made for other images, and for a class of which no region is
     positive.
     """
@@ -67,8 +71,10 @@ def collect(
         boxes.append(regions)
         bounds = (sampling.foreground_iou, sampling.background_iou)
         assignments.append(assign(regions, sample.annotations, *bounds))
+    boxes += [sample.annotations.boxes for sample in extra]
+    assignments += [assigned(sample.annotations) for sample in extra]
     foreground, background = pools(assignments)
-    data = RegionData(dataset.samples, tuple(boxes), foreground, background)
+    data = RegionData((*dataset.samples, *extra), tuple(boxes), foreground, background)
     _check_pools(data, dataset)
     return data
 
@@ -138,21 +144,21 @@ class ImageCache:
 
     def __init__(self, image_side: int, limit: int = _CACHE_BYTES) -> None:
         self._image_side, self._limit = image_side, limit
-        self._images: OrderedDict[str, tuple[Image, float]] = OrderedDict()
+        self._images: OrderedDict[Path, tuple[Image, float]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def read(self, sample: Sample) -> tuple[Image, float]:
         """Return the image of `sample`, shrunk to `image_side`, and its factor (images.shrink)."""
         with self._lock:
-            if sample.image_id in self._images:
-                self._images.move_to_end(sample.image_id)
-                return self._images[sample.image_id]
+            if sample.path in self._images:
+                self._images.move_to_end(sample.path)
+                return self._images[sample.path]
         image = read_pixels(sample)
         entry = shrink(image, self._image_side) if self._image_side else (image, 1.0)
         with self._lock:
-            if sample.image_id not in self._images:
-                self._images[sample.image_id] = entry
+            if sample.path not in self._images:
+                self._images[sample.path] = entry
                 self._bytes += entry[0].nbytes
             while self._bytes > self._limit and len(self._images) > 1:
                 self._bytes -= self._images.popitem(last=False)[1][0].nbytes
