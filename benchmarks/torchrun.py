@@ -53,7 +53,8 @@ def main() -> None:
         rates: dict[Way, list[float]] = {way: [] for way in WAYS}
         for number in range(options.rounds):
             for way in WAYS:
-                rates[way].append(_rate(root, way, root / f"{number}-{way.processes}-{way.threads}"))
+                out = root / f"{number}-{way.processes}-{way.threads}"
+                rates[way].append(_rate(root, way, out))
     print(f"GoogLeNet-{options.variant}, {options.size} px, batches of {options.batch}, ", end="")
     print(f"load average {os.getloadavg()[0]:.1f} at the end (this run included)")
     base = statistics.median(rates[WAYS[0]])

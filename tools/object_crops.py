@@ -47,9 +47,7 @@ def main(data: Path, split: str, out: Path, context: float, smallest: int) -> No
     click.echo(f"{folder}: {sum(counts.values())} objects: {listed}")
 
 
-def objects(
-    dataset: Dataset, context: float, smallest: int
-) -> Iterator[tuple[str, str, Image]]:
+def objects(dataset: Dataset, context: float, smallest: int) -> Iterator[tuple[str, str, Image]]:
     """Yield class, "IMAGE-N" and picture (H, W, 3) of each object that is kept."""
     for sample in dataset.samples:
         image = read_pixels(sample)

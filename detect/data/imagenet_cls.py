@@ -52,7 +52,8 @@ def _ground_truth(root: Path, folder: Path, images: dict[str, list[Path]]) -> di
     """Return image name without extension -> WordNet id of all `images`."""
     places = (root, root / "devkit/data", root.parent)
     solutions = _first(places, "LOC_val_solution.csv")
-    numbers, names = _first(places, "*validation_ground_truth.txt"), _first(places, "map_clsloc.txt")
+    numbers = _first(places, "*validation_ground_truth.txt")
+    names = _first(places, "map_clsloc.txt")
     if folder.name != "val" or not (solutions or (numbers and names)):
         raise DataError(
             f"{folder}: images without ground truth. Expected folders named by WordNet id in it, "

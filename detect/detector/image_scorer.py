@@ -89,7 +89,8 @@ class ImageScorer:
         parts, start = [], 0
         while start < len(own):
             try:
-                parts.append(self._forward(self._networks[number], own[start : start + self._batch]))
+                part = own[start : start + self._batch]
+                parts.append(self._forward(self._networks[number], part))
                 start += self._batch
             except torch.OutOfMemoryError:
                 self._halve()

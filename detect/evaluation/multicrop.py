@@ -66,8 +66,8 @@ class MulticropTally:
 
 def shown(rows: Sequence[Row]) -> list[str]:
     """Return the lines of the table, errors in per cent, for a person."""
-    head = f"{'models':>6}{'crops':>7}{'cost':>7}{'top-1 error':>13}{'top-5 error':>13}{'to base':>10}"
-    lines = [head]
+    heads = (("models", 6), ("crops", 7), ("cost", 7), ("top-1 error", 13), ("top-5 error", 13))
+    lines = ["".join(f"{name:>{width}}" for name, width in (*heads, ("to base", 10)))]
     for row in rows:
         relative = f"{100 * row.relative:+.2f} %" if row is not rows[0] else "base"
         lines.append(
