@@ -10,7 +10,7 @@ Recipe = dict[str, Any]
 
 def differing(recipe: Recipe, other: Recipe) -> str:
     """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
-    one, two = _flat(recipe), _flat(other)
+    one, two = flat(recipe), flat(other)
     keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
     return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
 
@@ -24,10 +24,10 @@ def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other:
         )
 
 
-def _flat(recipe: Recipe, prefix: str = "") -> Recipe:
+def flat(recipe: Recipe, prefix: str = "") -> Recipe:
     """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
-    flat: Recipe = {}
+    values: Recipe = {}
     for key, value in recipe.items():
         nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
-    return flat
+        values |= flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return values

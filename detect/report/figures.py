@@ -1,0 +1,174 @@
+"""The plots of the scoreboard, each a PNG."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from detect.report.curves import Curve
+from detect.report.looks import ACCENT, GREY, GRID, INK, PALE, drawing, shortened, title
+
+# Classes named in a plot; with more, bars become a profile and curves the best and the worst.
+MOST_NAMED = 30
+MOST_CURVES = 12
+_COLUMNS = 4
+_TYPE_NAMES = {"both": "class and place"}
+
+
+def plot_classes(path: Path, per_class: Mapping[str, Mapping[str, Any]], mean: float) -> None:
+    """Draw the AP of every class (`evaluate`'s "per_class"), best first, and their `mean`."""
+    order = sorted(per_class, key=lambda name: -per_class[name]["ap"])
+    values = [per_class[name]["ap"] for name in order]
+    if len(order) > MOST_NAMED:
+        _plot_profile(path, values, mean)
+        return
+    with drawing(path, 1.2 + 0.32 * len(order), 9) as figure:
+        panel = figure.subplots()
+        names = [shortened(name) for name in order]
+        _bars(panel, names, values, [ACCENT] * len(order))
+        panel.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        title(panel, "Average precision by class", f"VOC 2012, IoU 0.5; dashed: mean {mean:.1%}")
+
+
+def _plot_profile(path: Path, values: Sequence[float], mean: float) -> None:
+    """Draw the AP of many classes without their names."""
+    with drawing(path, 3.6) as figure:
+        panel = figure.subplots()
+        panel.bar(np.arange(1, len(values) + 1), values, width=0.9, color=ACCENT)
+        panel.axhline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        panel.set_xlim(0.4, len(values) + 0.6)
+        panel.set_ylim(0, 1)
+        panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panel.grid(visible=False, axis="x")
+        panel.set_xlabel("classes, best first")
+        subtitle = f"{len(values)} classes, VOC 2012, IoU 0.5; dashed: mean {mean:.1%}"
+        title(panel, "Average precision by class", subtitle)
+
+
+def chosen_classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the classes whose curves are drawn: all, or the best and the worst half each."""
+    order = sorted(per_class, key=lambda name: -per_class[name]["ap"])
+    half = MOST_CURVES // 2
+    return order if len(order) <= MOST_CURVES else order[:half] + order[-half:]
+
+
+def plot_curves(
+    path: Path, curves: Mapping[str, Curve], per_class: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Draw precision against recall, a panel a class; the area under the step is the AP."""
+    names = chosen_classes(per_class)
+    columns = min(_COLUMNS, len(names))
+    rows = math.ceil(len(names) / columns)
+    with drawing(path, 0.3 + 2.9 * rows, 3.4 * columns) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for panel, name in zip(panels, names, strict=False):
+            curve, entry = curves[name], per_class[name]
+            panel.fill_between(*curve.steps(), color=PALE, linewidth=0)
+            panel.plot(*curve.steps(), color=ACCENT, clip_on=False)
+            panel.set_xlim(0, 1)
+            panel.set_ylim(0, 1.02)
+            ticks = [0, 0.5, 1]
+            panel.set_xticks(ticks, ["0", "50 %", "100 %"])
+            panel.set_yticks(ticks, ["0", "50 %", "100 %"])
+            title(panel, shortened(name), f"AP {entry['ap']:.1%}, {entry['positives']:,} objects")
+        for panel in panels[len(names) :]:
+            panel.set_axis_off()
+        figure.supxlabel("recall", fontsize=10)
+        figure.supylabel("precision", fontsize=10)
+
+
+def plot_ceiling(path: Path, stages: Sequence[tuple[str, float]]) -> None:
+    """Draw mAP by stage; `stages` (name, mAP), the detections as they are first."""
+    found = stages[0][1]
+    with drawing(path, 1.2 + 0.34 * len(stages), 9) as figure:
+        panel = figure.subplots()
+        names, values = [shortened(name, 48) for name, _ in stages], [value for _, value in stages]
+        _bars(panel, names, values, [PALE] * len(stages))
+        panel.barh(np.arange(len(values)), np.minimum(values, found), height=0.68, color=ACCENT)
+        title(panel, "mAP if one stage were perfect", "dark: as found; light: what it would add")
+
+
+def plot_errors(path: Path, report: Mapping[str, Any]) -> None:
+    """Draw `error_report`: the mAP each type costs, and how often it occurs."""
+    types = report["types"]
+    names = [_TYPE_NAMES.get(name, name) for name in types]
+    with drawing(path, 3.4) as figure:
+        left, right = figure.subplots(1, 2)
+        costs = [100 * entry["cost"] for entry in types.values()]
+        _counts(left, names, costs, "{:.1f}")
+        left.set_xlabel("points of mAP")
+        title(left, "What each type of error costs", "mAP gained were this type alone remedied")
+        _counts(right, names, [entry["shown"] for entry in types.values()], "{:,.0f}")
+        title(right, "How often it occurs", "detections of score 0.5 or more; missed: objects")
+
+
+def plot_networks(path: Path, runs: Sequence[tuple[str, int | None, float]]) -> None:
+    """Draw mAP (VOC 2012) of `runs` (name, networks averaged, mAP).
+
+    Against the number of networks where that is recorded and differs, else a bar a run.
+    """
+    counts = {count for _, count, _ in runs}
+    if None in counts or len(counts) == 1:
+        with drawing(path, 1.2 + 0.34 * len(runs), 9) as figure:
+            panel = figure.subplots()
+            names = [shortened(name, 40) for name, _, _ in runs]
+            _bars(panel, names, [value for *_, value in runs], [ACCENT] * len(runs))
+            title(panel, "mAP of every run", "VOC 2012, IoU 0.5")
+        return
+    with drawing(path, 4.2, 7.5) as figure:
+        _draw_by_networks(figure.subplots(), [(count or 0, value) for _, count, value in runs])
+
+
+def _draw_by_networks(panel: Axes, points: Sequence[tuple[int, float]]) -> None:
+    """Draw (networks, mAP) as points, and a line through their means."""
+    counts = sorted({count for count, _ in points})
+    means = [float(np.mean([v for c, v in points if c == count])) for count in counts]
+    panel.plot(counts, means, color=ACCENT)
+    panel.plot(*zip(*points, strict=True), "o", color=ACCENT, markeredgecolor="white")
+    for count, mean in zip(counts, means, strict=True):
+        place: dict[str, Any] = {"xytext": (0, 9), "textcoords": "offset points"}
+        panel.annotate(f"{mean:.1%}", (count, mean), **place, ha="center", fontsize=9)
+    panel.margins(x=0.08, y=0.25)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.yaxis.set_major_formatter(PercentFormatter(1))
+    panel.set_xlabel("networks averaged")
+    subtitle = "VOC 2012, IoU 0.5; a point a run, the line their mean"
+    title(panel, "mAP by number of networks", subtitle)
+
+
+def _bars(
+    panel: Axes, names: Sequence[str], values: Sequence[float], colours: Sequence[str]
+) -> None:
+    """Draw horizontal bars of shares from the top down, each with its percentage."""
+    places = np.arange(len(names))
+    bars = panel.barh(places, values, height=0.68, color=colours)
+    panel.bar_label(bars, [f"{value:.1%}" for value in values], padding=4, fontsize=9)
+    panel.set_yticks(places, names)
+    panel.invert_yaxis()
+    panel.set_xlim(0, 1.06)
+    panel.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+    panel.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _finish(panel)
+
+
+def _counts(panel: Axes, names: Sequence[str], values: Sequence[float], form: str) -> None:
+    """Draw horizontal bars from the top down, each with its figure."""
+    places = np.arange(len(names))
+    bars = panel.barh(places, values, height=0.68, color=ACCENT)
+    panel.bar_label(bars, [form.format(value) for value in values], padding=4, fontsize=9)
+    panel.set_yticks(places, names)
+    panel.invert_yaxis()
+    panel.set_xlim(0, 1.12 * max([*values, 1e-9]))
+    _finish(panel)
+
+
+def _finish(panel: Axes) -> None:
+    """Leave only what horizontal bars need."""
+    panel.tick_params(axis="y", length=0)
+    panel.grid(visible=False, axis="y")
+    panel.spines["left"].set_color(GRID)
+    panel.tick_params(axis="x", colors=GREY)

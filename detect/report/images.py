@@ -1,0 +1,108 @@
+"""The best and the worst images of a run, and their pictures."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PILImage
+
+from detect.data import read_pixels
+from detect.evaluation import voc
+from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
+from detect.regions import Dataset, Detections, Image, IntArray
+from detect.visualize import draw_detections, write_picture
+
+# Longer side of a picture inside the page, px.
+_LONGEST = 1280
+
+
+@dataclass(frozen=True, eq=False)
+class ImageScores:
+    """What became of each of I images at one score threshold.
+
+    `right`, `wrong`, `missed` (I,) count detections and objects by VOC's rule; `score` (I,) is
+    the F-score 2 right / (2 right + wrong + missed), NaN where there is nothing to judge.
+    """
+
+    right: IntArray
+    wrong: IntArray
+    missed: IntArray
+
+    @property
+    def score(self) -> Doubles:
+        """Return the F-score of each image (I,)."""
+        total = 2 * self.right + self.wrong + self.missed
+        return np.where(total > 0, 2 * self.right / np.maximum(total, 1), np.nan)
+
+
+def score_images(
+    dataset: Dataset, detections: FlatDetections, threshold: float = 0.5, iou: float = 0.5
+) -> ImageScores:
+    """Judge the detections that score `threshold` or more, image by image."""
+    truth = flatten_truth(dataset)
+    ranked = detections.take(np.argsort(-detections.scores, kind="stable"))
+    ranked = ranked.take(np.flatnonzero(ranked.scores >= threshold))
+    outcome = voc.judge(truth, ranked, len(dataset.classes), iou)
+    wrong = ~outcome.hits & ~outcome.ignored
+    counted = ~truth.difficult & ~truth.crowd
+    right = np.bincount(ranked.images[outcome.hits], minlength=len(dataset))
+    positives = np.bincount(truth.images[counted], minlength=len(dataset))
+    return ImageScores(
+        right, np.bincount(ranked.images[wrong], minlength=len(dataset)), positives - right
+    )
+
+
+def best_and_worst(scores: ImageScores, most: int) -> tuple[list[int], list[int]]:
+    """Return the places of at most `most` best and worst images each; none is in both.
+
+    By the F-score; of equal ones the image with more in it: best with more right, worst with
+    more wrong and missed. Then the order of the split. Half of the images at most are "worst".
+    """
+    judged = np.flatnonzero(~np.isnan(scores.score))
+    score, right = scores.score[judged], scores.right[judged]
+    mistakes = (scores.wrong + scores.missed)[judged]
+    worst = judged[np.lexsort((-mistakes, score))][: min(most, len(judged) // 2)].tolist()
+    order = judged[np.lexsort((-right, -score))].tolist()
+    best = [place for place in order if place not in worst][:most]
+    return best, worst
+
+
+def draw_images(
+    dataset: Dataset,
+    detections: FlatDetections,
+    places: Sequence[int],
+    out: Path,
+    name: str,
+    threshold: float = 0.5,
+) -> list[str]:
+    """Draw the images `places` judged, to `out`/NAME-1.png, ...; return them as data URLs.
+
+    Raises DataError for an image that cannot be read.
+    """
+    urls = []
+    for number, place in enumerate(places, start=1):
+        sample = dataset.samples[place]
+        own = detections.take(np.flatnonzero(detections.images == place))
+        found = Detections(sample.image_id, own.boxes.astype(np.float32), own.labels, own.scores)
+        notes, image = sample.annotations, read_pixels(sample)
+        picture = draw_detections(image, found, dataset.classes, notes, threshold)
+        write_picture(out / f"{name}-{number}.png", picture)
+        urls.append(jpeg_url(picture))
+    return urls
+
+
+def jpeg_url(picture: Image) -> str:
+    """Return `picture` as a data URL, JPEG, its longer side at most 1280 px."""
+    made = PILImage.fromarray(picture)
+    made.thumbnail((_LONGEST, _LONGEST))
+    stream = io.BytesIO()
+    made.save(stream, format="JPEG", quality=88, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def png_url(path: Path) -> str:
+    """Return the PNG at `path` as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,119 @@
+"""Everything the scoreboard shows of the user's runs, measured in one go."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError
+from detect.evaluation.average_precision import evaluate
+from detect.evaluation.ceiling import STAGES, boxes_of, ceiling, proposal_ceiling
+from detect.evaluation.claim import short_names
+from detect.evaluation.error_types import error_report
+from detect.evaluation.flat import flatten_truth
+from detect.evaluation.judged import judge
+from detect.evaluation.recall import recall_report
+from detect.regions import Dataset, Proposals, Sample
+from detect.report.claims import Proposed, Scored
+from detect.report.curves import Curve, curves_of
+from detect.report.images import ImageScores, score_images
+from detect.report.runs import Run, proposal_kind
+from detect.storage.proposals import ProposalFile
+
+_NAMES = {
+    "as_found": "as found",
+    "perfect_nms": "perfect NMS",
+    "perfect_boxes": "perfect boxes",
+    "perfect_labels": "perfect labels",
+    "perfect_labels_and_nms": "perfect labels and NMS",
+}
+_ON_PROPOSALS = "every object that a proposed box reaches is found once, and nothing else is"
+
+# Iterates over samples, showing what it is for.
+Track = Callable[[Sequence[Sample], str], Iterable[Sample]]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The figures of several runs, in detail those of the first.
+
+    `curves` by class; `stages` [(name, what it says, mAP)], the proposals' ceilings last; `errors`
+    as `error_report`; `images` at score `shown`.
+    """
+
+    scored: list[Scored]
+    proposed: list[Proposed]
+    curves: dict[str, Curve]
+    stages: list[tuple[str, str, float]]
+    errors: dict[str, Any]
+    images: ImageScores
+    shown: float
+
+    def figures(self) -> dict[str, Any]:
+        """Return what report.json holds, values in [0, 1]."""
+        return {
+            "runs": {one.run.name: one.scores for one in self.scored},
+            "ceiling": {name: value for name, _, value in self.stages},
+            "errors": self.errors,
+            "proposals": {one.name: one.report for one in self.proposed},
+        }
+
+
+def measure(
+    dataset: Dataset,
+    runs: Sequence[Run],
+    proposals: Sequence[Path] = (),
+    *,
+    blacklist: Iterable[tuple[str, int]] = (),
+    shown: float = 0.5,
+    track: Track = lambda samples, _: samples,
+) -> Measured:
+    """Measure `runs` (one at least) and `proposals` on `dataset`.
+
+    `blacklist` is ILSVRC's (`evaluate`). Raises DataError where no object counts or proposals
+    are not of this split, as `evaluate` and `recall_report` do.
+    """
+    pairs = frozenset(blacklist)
+    scored = [Scored(run, evaluate(dataset, run.detections, "all", 0.5, pairs)) for run in runs]
+    proposed = list(_propose(dataset, proposals, track))
+    first = runs[0].detections
+    curves = curves_of(judge(dataset, first).outcome, dataset.classes)
+    stages = [
+        (_NAMES[name], STAGES[name], value) for name, value in ceiling(dataset, first).items()
+    ]
+    stages += [(f"the same on {one.name}", _ON_PROPOSALS, one.ceiling) for one in proposed]
+    return Measured(
+        scored=scored,
+        proposed=proposed,
+        curves=dict(curves),
+        stages=stages,
+        errors=error_report(dataset, first, shown=shown),
+        images=score_images(dataset, first, shown),
+        shown=shown,
+    )
+
+
+def check_objects(dataset: Dataset) -> None:
+    """Raise DataError unless `dataset` has annotations, and an object that counts by VOC 2012."""
+    truth = flatten_truth(dataset)
+    if (truth.difficult | truth.crowd).all():
+        kind = "no object" if not len(truth) else "only difficult objects and crowds"
+        raise DataError(
+            f"{dataset.root}: split {dataset.split!r} has {kind}: there is nothing to score. "
+            "Give a split with objects."
+        )
+
+
+def _propose(dataset: Dataset, paths: Sequence[Path], track: Track) -> Iterator[Proposed]:
+    """Yield the figures of every proposals file."""
+    files = [ProposalFile(path) for path in paths]
+    names = short_names([str(path) for path in paths])
+    for file, name in zip(files, names, strict=True):
+        report = recall_report(dataset, _read(dataset, file, track, f"recall of {name}"))
+        boxes = boxes_of(dataset, _read(dataset, file, track, f"ceiling of {name}"))
+        yield Proposed(name, proposal_kind(file.recipe), report, proposal_ceiling(dataset, boxes))
+
+
+def _read(dataset: Dataset, file: ProposalFile, track: Track, what: str) -> Iterator[Proposals]:
+    """Return the proposals of every image, read one at a time."""
+    return (file.read(one.image_id, one.size) for one in track(dataset.samples, what))

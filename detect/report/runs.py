@@ -1,0 +1,123 @@
+"""The folders of `detect run`: what was detected, by how many networks, on which proposals."""
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.data import data_hash
+from detect.errors import DataError
+from detect.evaluation.claim import short_names
+from detect.evaluation.flat import FlatDetections
+from detect.regions import Dataset
+from detect.storage.detections import read_columns
+from detect.storage.recipe import flat
+
+# Scale k of R-CNN's Selective Search, and doubled (arXiv 1409.4842, section 8).
+_RCNN, _DOUBLED = (50, 100), (100, 200)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run: its `config` and `environment` as recorded, {} where they were not."""
+
+    name: str
+    detections: FlatDetections
+    config: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def networks(self) -> int | None:
+        """Return how many networks were averaged, None where that was not recorded."""
+        models = self.config.get("models")
+        return len(models) if isinstance(models, list) and models else None
+
+    @property
+    def proposals(self) -> str:
+        """Return what proposed its regions, as `proposal_kind`."""
+        return proposal_kind(self.config.get("proposals", {}))
+
+    def settings(self) -> list[tuple[str, str]]:
+        """Return what decided its detections, flat: ("proposals.parameters.ks", "50, 100")."""
+        return [(key, _shown(value)) for key, value in flat(self.config).items()]
+
+    def surroundings(self) -> list[tuple[str, str]]:
+        """Return where it ran, flat."""
+        return [(key, _shown(value)) for key, value in flat(self.environment).items()]
+
+
+def read_runs(paths: Sequence[Path], dataset: Dataset) -> list[Run]:
+    """Read the run folders `paths`, called by the shortest endings of their paths that differ.
+
+    Raises DataError where one is no folder with detections.json, was made on other images than
+    those of `dataset` (environment.json, "data") or has files that cannot be read.
+    """
+    names = short_names([str(path) for path in paths])
+    images = data_hash(dataset)
+    return [_read(path, name, dataset, images) for path, name in zip(paths, names, strict=True)]
+
+
+def proposal_kind(recipe: dict[str, Any]) -> str:
+    """Tell what a recipe of proposals is: "rcnn", "doubled", "both", "multibox" or "other".
+
+    "rcnn" and "doubled" are Selective Search with R-CNN's superpixels and with superpixels of
+    twice the size; "both" is doubled superpixels and MultiBox.
+    """
+    method, parameters = recipe.get("method"), recipe.get("parameters", {})
+    if method == "multibox":
+        return "multibox"
+    search = parameters.get("selective-search", {}) if method == "both" else parameters
+    doubled = tuple(search.get("ks", ())) == _DOUBLED or recipe.get("preset") == "googlenet"
+    if method == "both":
+        return "both" if doubled else "other"
+    if method != "selective-search":
+        return "other"
+    if doubled:
+        return "doubled"
+    plain = tuple(search.get("ks", ())) == _RCNN or recipe.get("preset") == "rcnn"
+    return "rcnn" if plain else "other"
+
+
+def _read(path: Path, name: str, dataset: Dataset, images: str) -> Run:
+    if not path.is_dir():
+        kind = "is no folder" if path.exists() else "no such folder"
+        raise DataError(f"{path}: {kind}. Expected one that detect run wrote.")
+    if not (path / "detections.json").is_file():
+        raise DataError(
+            f"{path}: has no detections.json. Expected a folder that detect run wrote; an "
+            "interrupted one goes on with detect run --resume."
+        )
+    config = _table(path / "config.toml", tomllib.loads)
+    environment = _table(path / "environment.json", json.loads)
+    _check_images(path, environment.get("data", images), images, dataset)
+    detections = FlatDetections(*read_columns(path / "detections.json", dataset))
+    return Run(name, detections, config, environment)
+
+
+def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the table in `path`, {} where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        values = parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}. Run detect run again.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: expected a table, got {type(values).__name__}.")
+    return values
+
+
+def _check_images(path: Path, theirs: str, images: str, dataset: Dataset) -> None:
+    """Raise DataError unless the run saw the images of `dataset`."""
+    if theirs != images:
+        raise DataError(
+            f"{path}: was made on other images (data {theirs}) than split {dataset.split!r} of "
+            f"{dataset.root} (data {images}). Give the --data and --split of that run."
+        )
+
+
+def _shown(value: Any) -> str:
+    """Return `value` on one line."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

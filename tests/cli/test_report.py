@@ -1,0 +1,223 @@
+"""`detect report`: one file with everything in it, and errors that say what to do."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import voc_object, voc_xml, write_coco, write_imagenet_det, write_voc
+
+from detect.cli import main
+from detect.data import data_hash, open_dataset
+from detect.regions import Dataset, Detections, Proposals
+from detect.storage.detections import write_detections
+from detect.storage.proposals import write_proposals
+
+RCNN = {"method": "selective-search", "parameters": {"ks": [50, 100]}}
+DOUBLED = {"method": "selective-search", "parameters": {"ks": [100, 200]}}
+
+
+def report(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["report", *map(str, arguments)])
+    return int(stop.value.code or 0)
+
+
+def run_folder(path: Path, data: Dataset, share: float = 1.0, networks: int = 1) -> Path:
+    """Write what `detect run` leaves: this share of the objects found, and a wrong box an image."""
+    rng = np.random.default_rng(0)
+    found = []
+    for sample in data.samples:
+        notes = sample.annotations
+        kept = np.flatnonzero(rng.uniform(size=len(notes)) < share)
+        boxes = np.concatenate([notes.boxes[kept], [[0, 0, 5, 5]]])
+        labels = [*notes.labels[kept], 0]
+        found.append(Detections(sample.image_id, boxes, labels, np.linspace(0.9, 0.6, len(labels))))
+    write_detections(path / "detections.json", found, data)
+    models = ", ".join(f'"{n}"' for n in range(networks))
+    recipe = '[proposals]\nmethod = "selective-search"\n[proposals.parameters]\nks = [50, 100]\n'
+    (path / "config.toml").write_text(f"models = [{models}]\nnms = 0.3\n{recipe}")
+    record = {"device": "cpu", "data": data_hash(data), "packages": {"numpy": "<2&3>"}}
+    (path / "environment.json").write_text(json.dumps(record))
+    return path
+
+
+def proposed(path: Path, data: Dataset, recipe: dict[str, object], count: int) -> Path:
+    made = [
+        Proposals(
+            s.image_id,
+            s.size,
+            np.concatenate([s.annotations.boxes, np.full((count, 4), [0, 0, 4, 4])]),
+            np.zeros(len(s.annotations) + count),
+            ["selective-search"] * (len(s.annotations) + count),
+        )
+        for s in data.samples
+    ]
+    write_proposals(path, made, recipe)
+    return path
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in ("script", "link", "iframe", "object")
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
+def test_one_file_with_everything_in_it(tmp_path, capsys, write):
+    root = write(tmp_path / "set")
+    data = open_dataset(root, "train")
+    run, out = run_folder(tmp_path / "found", data), tmp_path / "out"
+    rcnn = proposed(tmp_path / "rcnn.parquet", data, RCNN, 10)
+    doubled = proposed(tmp_path / "doubled.parquet", data, DOUBLED, 4)
+    given = ("--proposals", rcnn, "--proposals", doubled, "--out", out)
+    assert report(run, "--data", root, "--split", "train", *given) == 0
+    assert capsys.readouterr().out.strip() == str(out / "index.html")
+    page = Page((out / "index.html").read_text(encoding="utf-8"))
+    assert page.loaded
+    assert all(url.startswith("data:image/") for url in page.loaded)
+    for part in (
+        "found Detections on set train: 3 images",
+        "Mean average precision",
+        "perfect labels and NMS",
+        "the same on rcnn",
+        "TIDE",
+        "Best images",
+        "Worst images",
+        "Table 2: Classification performance",
+        "Table 5: Single model performance for detection",
+        "yours, on set train",
+        "the numbers do not compare",
+        "Departures from the paper",
+        "What the paper does not fix",
+        "<2&3>",
+    ):
+        assert part in page.text
+    names = {path.name for path in out.iterdir()}
+    plots = {f"{n}.png" for n in ("classes", "curves", "ceiling", "errors", "recall")}
+    assert plots | {"index.html", "report.json", "best-1.png", "worst-1.png"} <= names
+    figures = json.loads((out / "report.json").read_text())
+    assert figures["ceiling"]["the same on rcnn"] == pytest.approx(1)
+    assert figures["runs"]["found"]["voc2012"]["map"] == figures["errors"]["map"]
+
+
+def test_several_runs_and_the_paper(tmp_path):
+    root = write_voc(tmp_path / "set", {"test": 12})
+    data = open_dataset(root, "test")
+    shares = {"one": (0.3, 1), "two": (0.4, 1), "six": (0.9, 6)}
+    runs = [run_folder(tmp_path / name, data, *told) for name, told in shares.items()]
+    out = tmp_path / "out"
+    assert report(*runs, "--data", root, "--split", "test", "--out", out, "--pictures", 0) == 0
+    text = Page((out / "index.html").read_text(encoding="utf-8")).text
+    assert "What follows is the first run, one, in detail." in text
+    assert (out / "networks.png").is_file()
+    assert not list(out.glob("best-*"))
+    figures = json.loads((out / "report.json").read_text())["runs"]
+    scores = {name: entry["ilsvrc"]["map"] for name, entry in figures.items()}
+    single = (scores["one"] + scores["two"]) / 2
+    gain = f"{100 * (scores['six'] - single):+.1f} points ({single:.1%} to {scores['six']:.1%})"
+    assert gain.replace("%", " %") in text
+
+
+def test_no_detections_at_all(tmp_path):
+    root = write_voc(tmp_path / "set")
+    data = open_dataset(root, "test")
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found/detections.json").write_text("[]")
+    out = tmp_path / "out"
+    assert report(tmp_path / "found", "--data", root, "--split", "test", "--out", out) == 0
+    text = Page((out / "index.html").read_text(encoding="utf-8")).text
+    assert "100.0 points of mAP lost to missed objects" in text
+    assert "No recipe was recorded" in text
+    assert len(data) == 2
+
+
+def test_one_image_and_one_class(tmp_path):
+    root = write_voc(tmp_path / "set", {"test": 1}, ("circle",))
+    run = run_folder(tmp_path / "found", open_dataset(root, "test"))
+    out = tmp_path / "out"
+    assert report(run, "--data", root, "--split", "test", "--out", out) == 0
+    text = Page((out / "index.html").read_text(encoding="utf-8")).text
+    assert "Best images" in text
+    assert "Worst images" not in text
+
+
+def without_objects(root: Path, objects: list[str]) -> Path:
+    write_voc(root, {"test": 1})
+    name = "test_000"
+    (root / f"Annotations/{name}.xml").write_text(voc_xml(f"{name}.jpg", (96, 128), objects))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("objects", "kind"),
+    [
+        ([], "no object"),
+        ([voc_object("circle", (1, 1, 9, 9), 1)], "only difficult objects and crowds"),
+    ],
+)
+def test_a_split_without_objects_says_so(tmp_path, capsys, objects, kind):
+    root = without_objects(tmp_path / "set", objects)
+    run = run_folder(tmp_path / "found", open_dataset(root, "test"))
+    assert report(run, "--data", root, "--split", "test", "--out", tmp_path / "out") == 4
+    assert capsys.readouterr().err == (
+        f"Error: {root}: split 'test' has {kind}: there is nothing to score. "
+        "Give a split with objects.\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_split_is_refused(tmp_path, capsys):
+    root = write_voc(tmp_path / "set")
+    run = run_folder(tmp_path / "found", open_dataset(root, "train"))
+    assert report(run, "--data", root, "--split", "test", "--out", tmp_path / "out") == 4
+    assert "was made on other images" in capsys.readouterr().err
+
+
+def test_proposals_of_another_split_are_refused(tmp_path, capsys):
+    root = write_voc(tmp_path / "set")
+    run = run_folder(tmp_path / "found", open_dataset(root, "test"))
+    other = proposed(tmp_path / "p.parquet", open_dataset(root, "train"), RCNN, 1)
+    given = ("--data", root, "--split", "test", "--out", tmp_path / "out", "--proposals", other)
+    assert report(run, *given) == 4
+    assert "no proposals for image test_000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["a", "a"], "a is named twice. Name every RUN once."),
+        (["a", "--proposals", "p", "--proposals", "./p"], "Name every --proposals once."),
+        (
+            ["a", *(word for n in range(7) for word in ("--proposals", str(n)))],
+            "a report shows at most 6 --proposals, got 7.",
+        ),
+    ],
+)
+def test_what_is_named_twice_or_too_often(tmp_path, capsys, arguments, text):
+    assert report(*arguments, "--data", "d", "--out", tmp_path / "out") == 2
+    assert text in capsys.readouterr().err
+
+
+def test_earlier_work_is_not_written_over(tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/index.html").write_text("mine")
+    assert report("a", "--data", "d", "--out", tmp_path / "out") == 2
+    assert "exists already" in capsys.readouterr().err
