@@ -25,16 +25,18 @@ def draw_positives(
     """
     if per_class < 1:
         raise ValueError(f"draw_positives: expected 1 object a class or more, got {per_class}")
-    samples = [sample for sample in dataset.samples if sample.image_id not in set(leave_out)]
+    left_out = set(leave_out)
+    samples = [sample for sample in dataset.samples if sample.image_id not in left_out]
     usable = [~(s.annotations.difficult | s.annotations.crowd) for s in samples]
     labels = _joined(s.annotations.labels[flags] for s, flags in zip(samples, usable, strict=True))
     chosen = _chosen(labels, per_class, rng)
-    starts = np.cumsum([flags.sum() for flags in usable])[:-1]
-    found = []
-    for sample, flags, kept in zip(samples, usable, np.split(chosen, starts), strict=True):
-        if kept.any():
-            places = np.flatnonzero(flags)[kept]
-            found.append(replace(sample, annotations=_taken(sample.annotations, places)))
+    found, start = [], 0
+    for sample, flags in zip(samples, usable, strict=True):
+        places = np.flatnonzero(flags)
+        kept = places[chosen[start : start + len(places)]]
+        start += len(places)
+        if len(kept):
+            found.append(replace(sample, annotations=_taken(sample.annotations, kept)))
     return tuple(found)
 
 
