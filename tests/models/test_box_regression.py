@@ -1,0 +1,151 @@
+"""Box regression: R-CNN's equations, the round trip, the fit against scipy, what it gains."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from detect.boxes import iou_matrix
+from detect.models.box_regression import (
+    FEATURE_NORM,
+    BoxRegression,
+    decode,
+    encode,
+    feature_scale,
+    fit,
+    pairs,
+)
+from detect.regions import Annotations, FloatArray
+
+
+def random_boxes(rng: np.random.Generator, count: int) -> FloatArray:
+    corners = rng.uniform(0, 100, (count, 2))
+    return np.concatenate([corners, corners + rng.uniform(5, 60, (count, 2))], 1).astype(np.float32)
+
+
+def test_targets_of_a_box_worked_by_hand() -> None:
+    """P is 10 x 20 at centre (15, 20); G is 20 x 20 at centre (20, 15)."""
+    targets = encode(np.array([[10.0, 5, 30, 25]]), np.array([[10.0, 10, 20, 30]]))
+    np.testing.assert_allclose(targets, [[0.5, -0.25, np.log(2), 0]])
+
+
+def test_no_target_moves_nothing() -> None:
+    boxes = random_boxes(np.random.default_rng(0), 4)
+    np.testing.assert_allclose(decode(np.zeros((4, 4)), boxes), boxes)
+    assert encode(boxes[:0], boxes[:0]).shape == (0, 4)
+
+
+@given(st.integers(0, 2**32))
+def test_decoding_undoes_encoding(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes, truths = random_boxes(rng, 6), random_boxes(rng, 6)
+    np.testing.assert_allclose(decode(encode(truths, boxes), boxes), truths, atol=1e-9)
+    targets = rng.normal(0, 1, (6, 4))
+    np.testing.assert_allclose(encode(decode(targets, boxes), boxes), targets, atol=1e-9)
+
+
+@given(st.integers(0, 2**32), st.floats(0.1, 10))
+def test_targets_do_not_change_with_the_size_of_the_image(seed: int, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    boxes, truths = (random_boxes(rng, 3).astype(np.float64) for _ in range(2))
+    scaled = encode(truths * factor, boxes * factor)
+    np.testing.assert_allclose(scaled, encode(truths, boxes), atol=1e-9)
+
+
+def test_pairs_take_the_object_of_the_largest_iou_from_a_bound_on() -> None:
+    truth = Annotations(
+        np.array([[0, 0, 10, 10], [0, 0, 10, 8], [50, 50, 60, 60], [80, 0, 90, 10]]),
+        np.array([0, 1, 2, 0]),
+        difficult=np.array([0, 0, 1, 0]),
+        crowd=np.array([0, 0, 0, 1]),
+    )
+    boxes = np.array(
+        [[0, 0, 10, 6], [0, 0, 10, 7], [0, 0, 10, 10], [0, 0, 10, 4], [50, 50, 60, 60],
+         [80, 0, 90, 10]], np.float32,
+    )  # fmt: skip
+    rows, objects = pairs(boxes, truth)  # IoU .6 and .75; .7 and .875; 1; below; difficult; crowd
+    assert rows.tolist() == [0, 1, 2]
+    assert objects.tolist() == [1, 1, 0]
+    assert pairs(boxes, truth, iou=0.9)[0].tolist() == [2]
+    assert pairs(boxes[:0], truth)[0].shape == (0,)
+    assert pairs(boxes, Annotations(boxes[:0], np.zeros(0)))[1].shape == (0,)
+
+
+def test_features_are_scaled_to_a_mean_norm_of_twenty() -> None:
+    features = np.random.default_rng(0).random((7, 5)).astype(np.float32)
+    norms = np.linalg.norm(features * feature_scale([features[:3], features[3:]]), axis=1)
+    assert norms.mean() == pytest.approx(FEATURE_NORM)
+    assert feature_scale([np.zeros((3, 2))]) == feature_scale([]) == 1.0
+
+
+def test_the_fit_is_the_minimum_of_equation_5_over_decorrelated_targets() -> None:
+    rng = np.random.default_rng(0)
+    features, boxes = rng.normal(size=(40, 3)), random_boxes(rng, 40)
+    truths = (boxes + rng.normal(0, 2, boxes.shape)).astype(np.float32)
+    found = fit(features, boxes, truths, np.zeros(40, np.int64), 1, ridge=50.0)
+    targets = encode(truths, boxes)
+    mean = targets.mean(axis=0)
+    covariance = np.cov(targets.T, bias=True) + 0.001 * np.eye(4)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors @ np.diag(np.sqrt(values)) @ vectors.T
+    white = (targets - mean) @ np.linalg.inv(root)
+    design = np.column_stack([features * found.scale, np.ones(40)])
+    for column in range(4):
+
+        def objective(w: np.ndarray, column: int = column) -> float:
+            return float(((white[:, column] - design @ w) ** 2).sum() + 50 * (w**2).sum())
+
+        lowest = minimize(objective, np.zeros(4), tol=1e-12).x
+        mine = ((found.weights[0] - np.outer([0, 0, 0, 1], mean)) @ np.linalg.inv(root))[:, column]
+        np.testing.assert_allclose(mine, lowest, atol=1e-6)
+
+
+def test_boxes_come_nearer_to_their_objects_and_each_class_learns_its_own() -> None:
+    """Features tell the shift: class 1 needs the opposite of class 0."""
+    rng = np.random.default_rng(1)
+    truths, labels = random_boxes(rng, 600), rng.integers(2, size=600)
+    shifts = rng.normal(0, 0.15, (600, 4))
+    boxes = decode(shifts, truths).astype(np.float32)
+    features = np.where(labels[:, None] == 0, shifts, -shifts) + rng.normal(0, 0.01, (600, 4))
+    train, test = slice(0, 400), slice(400, 600)
+    model = fit(features[train], boxes[train], truths[train], labels[train], 3, ridge=1.0)
+    assert model.pairs.tolist() == [*np.bincount(labels[train]), 0]
+    moved = model.predict(features[test], boxes[test], labels[test])
+
+    def mean_iou(found: FloatArray) -> float:
+        return float(np.diag(iou_matrix(found, truths[test])).mean())
+
+    assert mean_iou(boxes[test]) < 0.75
+    assert mean_iou(moved) > 0.9
+    swapped = model.predict(features[test], boxes[test], 1 - labels[test])
+    assert mean_iou(swapped) < mean_iou(boxes[test])
+
+
+def test_the_scale_of_the_features_does_not_matter() -> None:
+    rng = np.random.default_rng(2)
+    features, boxes, truths = rng.random((30, 4)), random_boxes(rng, 30), random_boxes(rng, 30)
+    labels = np.zeros(30, np.int64)
+    one, other = (
+        fit(features * factor, boxes, truths, labels, 1).predict(features * factor, boxes, labels)
+        for factor in (1.0, 1000.0)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
+def test_a_class_without_pairs_and_a_box_without_area_stay() -> None:
+    model = BoxRegression(1.0, np.zeros((2, 3, 4)), np.array([0, 0]))
+    model.weights[0, -1] = [0.5, 0, 0, 0]
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [4, 4, 4, 9]], np.float32)
+    moved = model.predict(np.zeros((3, 2)), boxes, np.array([0, 1, 0]))
+    np.testing.assert_array_equal(moved, [[5, 0, 15, 10], [0, 0, 10, 10], [4, 4, 4, 9]])
+    assert boxes[0].tolist() == [0, 0, 10, 10]
+    assert moved.dtype == np.float32
+
+
+def test_wrong_arguments_are_the_callers_bug() -> None:
+    boxes = random_boxes(np.random.default_rng(0), 3)
+    with pytest.raises(ValueError, match=r"as many of each, got \(2, 3, 3, 3\)"):
+        fit(np.zeros((2, 5)), boxes, boxes, np.zeros(3, np.int64), 1)
+    with pytest.raises(ValueError, match="a positive ridge, got 0"):
+        fit(np.zeros((3, 5)), boxes, boxes, np.zeros(3, np.int64), 1, ridge=0)
