@@ -16,6 +16,12 @@ from detect.report.looks import ACCENT, GREY, GRID, INK, PALE, drawing, shortene
 MOST_NAMED = 30
 MOST_CURVES = 12
 _COLUMNS = 4
+# Over a white ground, for lines of the grid run behind it.
+_LABEL: dict[str, Any] = {
+    "padding": 4,
+    "fontsize": 9,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+}
 _TYPE_NAMES = {"both": "class and place"}
 
 
@@ -146,7 +152,7 @@ def _bars(
     """Draw horizontal bars of shares from the top down, each with its percentage."""
     places = np.arange(len(names))
     bars = panel.barh(places, values, height=0.68, color=colours)
-    panel.bar_label(bars, [f"{value:.1%}" for value in values], padding=4, fontsize=9)
+    panel.bar_label(bars, [f"{value:.1%}" for value in values], **_LABEL)
     panel.set_yticks(places, names)
     panel.invert_yaxis()
     panel.set_xlim(0, 1.06)
@@ -159,7 +165,7 @@ def _counts(panel: Axes, names: Sequence[str], values: Sequence[float], form: st
     """Draw horizontal bars from the top down, each with its figure."""
     places = np.arange(len(names))
     bars = panel.barh(places, values, height=0.68, color=ACCENT)
-    panel.bar_label(bars, [form.format(value) for value in values], padding=4, fontsize=9)
+    panel.bar_label(bars, [form.format(value) for value in values], **_LABEL)
     panel.set_yticks(places, names)
     panel.invert_yaxis()
     panel.set_xlim(0, 1.12 * max([*values, 1e-9]))

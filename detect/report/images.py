@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as PILImage
@@ -13,8 +14,10 @@ from detect.data import read_pixels
 from detect.evaluation import voc
 from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
 from detect.regions import Dataset, Detections, Image, IntArray
+from detect.report.looks import DPI, WIDTH
 from detect.visualize import draw_detections, write_picture
 
+PAGE_WIDTH = 1072  # px, of what is inside the page's margins
 # Longer side of a picture inside the page, px.
 _LONGEST = 1280
 
@@ -103,6 +106,12 @@ def jpeg_url(picture: Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def png_url(path: Path) -> str:
-    """Return the PNG at `path` as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def embedded_plot(path: Path) -> dict[str, Any]:
+    """Return "url", the PNG at `path` as a data URL, and "width", px on the page.
+
+    All plots are drawn at one resolution, so that text has one size in all of them.
+    """
+    with PILImage.open(path) as plot:
+        width = round(plot.width * PAGE_WIDTH / (WIDTH * DPI))
+    url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    return {"url": url, "width": width}

@@ -25,7 +25,7 @@ LOOKS = (
 INK, GREY, GRID = "#222222", "#666666", "#E4E4E4"
 ACCENT, PALE = LOOKS[0][0], "#C9DDEB"
 WIDTH = 13.5  # inches, of a plot as wide as the page
-_DPI = 150
+DPI = 150
 _STYLE: dict[str, Any] = {
     "font.size": 10,
     "text.color": INK,
@@ -59,7 +59,7 @@ def drawing(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]
     """
     with matplotlib.style.context(_STYLE, after_reset=True):
         layout = ConstrainedLayoutEngine(w_pad=0.12)
-        figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
+        figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})

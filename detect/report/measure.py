@@ -107,7 +107,7 @@ def check_objects(dataset: Dataset) -> None:
 def _propose(dataset: Dataset, paths: Sequence[Path], track: Track) -> Iterator[Proposed]:
     """Yield the figures of every proposals file."""
     files = [ProposalFile(path) for path in paths]
-    names = short_names([str(path) for path in paths])
+    names = short_names([str(path) for path in paths]) if paths else []
     for file, name in zip(files, names, strict=True):
         report = recall_report(dataset, _read(dataset, file, track, f"recall of {name}"))
         boxes = boxes_of(dataset, _read(dataset, file, track, f"ceiling of {name}"))

@@ -21,7 +21,7 @@ from detect.report.figures import (
     plot_errors,
     plot_networks,
 )
-from detect.report.images import best_and_worst, draw_images, png_url
+from detect.report.images import best_and_worst, draw_images, embedded_plot
 from detect.report.measure import Measured
 from detect.report.recall_plots import plot_recall
 from detect.report.template import PAGE
@@ -53,7 +53,7 @@ def write_report(out: Path, dataset: Dataset, measured: Measured, pictures: int 
     At most `pictures` of the best and of the worst images are drawn; only these are read.
     Raises DataError for an image that cannot be read, and what `files.replacing` does.
     """
-    plots = {path.stem: png_url(path) for path in _plot(out, measured)}
+    plots = {path.stem: embedded_plot(path) for path in _plot(out, measured)}
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string(PAGE).render(
         plots=plots,
@@ -151,7 +151,7 @@ def _headline(measured: Measured) -> Iterator[tuple[str, str]]:
     found = measured.stages[0][2]
     yield f"{found:.1%}", "mAP at IoU 0.5, rules of VOC 2012"
     top = measured.proposed[0].ceiling if measured.proposed else measured.stages[-1][2]
-    what = measured.proposed[0].name if measured.proposed else "the boxes of these detections"
+    what = f"the regions of {measured.proposed[0].name}" if measured.proposed else "these boxes"
     yield f"{top:.1%}", f"the most that {what} allow (perfect labels and NMS)"
     types = measured.errors["types"]
     worst = max(types, key=lambda kind: types[kind]["cost"])

@@ -23,13 +23,16 @@ STYLE = """\
   .headline span { color: var(--soft); font-size: 14px; }
   img { display: block; max-width: 100%; height: auto; background: #fff;
         border: 1px solid var(--line); border-radius: 8px; }
-  .gap { margin-top: 16px; }
+  img.plot { padding: 14px 16px; }
   .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr));
               gap: 16px; align-items: start; }
   .pictures img { width: 100%; }
   figure { margin: 0; }
   figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; overflow-wrap: anywhere; }
   .scroll { overflow-x: auto; margin: 0 0 16px; border: 1px solid var(--line); background: #fff; }
+  .fit { width: fit-content; max-width: 100%; }
+  .gap { margin-top: 16px; }
+  .nobr { white-space: nowrap; }
   .tall { max-height: 640px; overflow-y: auto; }
   .tall th { position: sticky; top: 0; background: #fff; }
   table { border-collapse: collapse; width: 100%; }
@@ -37,8 +40,8 @@ STYLE = """\
            vertical-align: top; font-size: 14px; }
   tr:last-child td { border-bottom: 0; }
   th { font-size: 13px; color: var(--soft); font-weight: 600; }
-  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
-                         white-space: nowrap; }
+  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+  td.number { white-space: nowrap; }
   td.curve { width: 84px; padding: 3px 12px; }
   tr.yours td { background: #eef5fa; font-weight: 600; }
   td.missing { color: var(--soft); }
@@ -56,7 +59,11 @@ _MACROS = """\
 <td{% if number %} class="number"{% endif %}>{{ value }}</td>
 {%- endmacro %}
 {% macro picture(name, alt) -%}
-<img src="{{ plots[name] }}" alt="{{ alt }}">
+<img class="plot" src="{{ plots[name].url }}" width="{{ plots[name].width }}" alt="{{ alt }}">
+{%- endmacro %}
+{% macro prose(text) -%}
+{% for word in text.split(" ") %}{% if word.startswith("--") %}<span class="nobr">{{ word }}</span>
+{%- else %}{{ word }}{% endif %} {% endfor %}
 {%- endmacro %}
 {% macro pairs(rows) -%}
 <div class="scroll"><table>
@@ -139,7 +146,7 @@ _LOSSES = """\
   <h2>Where the mAP is lost: by stage</h2>
   {{ picture("ceiling", "mAP if one stage were perfect") }}
   <div class="scroll gap"><table>
-    <tr><th>stage</th><th>what is supposed</th><th class="number">mAP, %</th>
+    <tr><th>stage</th><th>what is supposed</th><th class="number nobr">mAP, %</th>
       <th class="number">gain</th></tr>
     {% for stage, text, value, gain in stages -%}
     <tr><td>{{ stage }}</td><td>{{ text }}</td>{{ cell(value, true) }}{{ cell(gain, true) }}</tr>
@@ -186,13 +193,13 @@ _PAPER = """\
     <tr><th>section 8 says</th><th>the paper, on ILSVRC14</th><th>yours, on {{ data }}</th></tr>
     {% for claim in claims -%}
     <tr><td>{{ claim.text }}</td><td>{{ claim.paper }}</td>
-      <td{% if not claim.measured %} class="missing"{% endif %}>{{ claim.ours }}</td></tr>
+      <td{% if not claim.measured %} class="missing"{% endif %}>{{ prose(claim.ours) }}</td></tr>
     {% endfor -%}
   </table></div>
   <p class="soft small">Yours: mAP by the ILSVRC protocol, coverage at IoU 0.5.</p>
   {% for table, ours, note in tables -%}
   <h3>Table {{ table.number }}: {{ table.caption }}</h3>
-  <div class="scroll"><table>
+  <div class="scroll fit"><table>
     <tr>{% for title in table.head %}<th{% if loop.index0 in table.numbers %} class="number"
       {%- endif %}>{{ title }}</th>{% endfor %}</tr>
     {% for row in table.rows -%}
@@ -211,7 +218,7 @@ _PAPER = """\
   <div class="scroll"><table>
     <tr><th>the paper</th><th>here</th></tr>
     {% for theirs, ours in departures -%}
-    <tr><td>{{ theirs }}</td><td>{{ ours }}</td></tr>
+    <tr><td>{{ prose(theirs) }}</td><td>{{ prose(ours) }}</td></tr>
     {% endfor -%}
   </table></div>
 

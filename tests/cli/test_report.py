@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import voc_object, voc_xml, write_coco, write_imagenet_det, write_voc
+from builders import voc_object, voc_xml, write_coco, write_voc
 
 from detect.cli import main
 from detect.data import data_hash, open_dataset
@@ -80,7 +80,7 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-@pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
+@pytest.mark.parametrize("write", [write_voc, write_coco])
 def test_one_file_with_everything_in_it(tmp_path, capsys, write):
     root = write(tmp_path / "set")
     data = open_dataset(root, "train")
