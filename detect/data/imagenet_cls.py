@@ -54,16 +54,16 @@ def _ground_truth(root: Path, folder: Path, images: dict[str, list[Path]]) -> di
     solutions = _first(places, "LOC_val_solution.csv")
     numbers = _first(places, "*validation_ground_truth.txt")
     names = _first(places, "map_clsloc.txt")
-    if folder.name != "val" or not (solutions or (numbers and names)):
+    if folder.name == "val" and solutions:
+        source, truth = solutions, _kaggle(solutions)
+    elif folder.name == "val" and numbers and names:
+        source, truth = numbers, _devkit(numbers, names, images)
+    else:
         raise DataError(
             f"{folder}: images without ground truth. Expected folders named by WordNet id in it, "
             f"or for val in {root} LOC_val_solution.csv, or the devkit's "
             "ILSVRC2012_validation_ground_truth.txt and map_clsloc.txt."
         )
-    if solutions:
-        source, truth = solutions, _kaggle(solutions)
-    else:
-        source, truth = numbers, _devkit(numbers, names, images)  # type: ignore[arg-type]
     for stem in images:
         if not _WNID.fullmatch(truth.get(stem, "")):
             raise DataError(f"{source}: says no WordNet id for the image {stem} of {folder}.")

@@ -198,7 +198,7 @@ class Trainer:
         flat = torch.cat([tensor.flatten() for tensor in (*tensors, ours)]) * rows
         self.processes.add(flat)
         flat /= flat[-1].clone()
-        parts = flat.split([tensor.numel() for tensor in (*tensors, ours)])
+        parts = torch.split(flat, [tensor.numel() for tensor in (*tensors, ours)])
         for tensor, part in zip(tensors, parts[:-1], strict=True):
             tensor.copy_(part.view_as(tensor))
         return dict(zip(losses, parts[-1].tolist(), strict=False))
