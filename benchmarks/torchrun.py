@@ -5,7 +5,8 @@
 Every way trains the same network on the same global batches (coloured noise in a folder of
 classes, so that reading and augmenting are measured too), in turn, several rounds. A round's
 figure is the time between the step at a quarter of a run and its last, as the run reports them:
-starting is not measured. The median of the rounds counts; ratios compare ways of one run. Needs
+starting is not measured. Batches are made in a thread of their own, with one process on the
+core that is left. The median of the rounds counts; ratios compare ways of one run. Needs
 a machine with two cores that nothing else uses.
 """
 
@@ -104,7 +105,11 @@ def _rate(root: Path, way: Way, out: Path) -> float:
     environment = {**os.environ, "OMP_NUM_THREADS": str(way.threads)}
     lines, marks = [], []
     with subprocess.Popen(
-        [*map(str, command), "--device", "cpu"], env=environment, stderr=subprocess.PIPE, text=True
+        [*map(str, command), "--device", "cpu"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         for line in running.stderr or ():
             lines.append(line)
