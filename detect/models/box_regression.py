@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import iou_matrix
-from detect.regions import Annotations, BoolArray, FloatArray, IntArray
+from detect.regions import Annotations, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.floating]
@@ -105,7 +105,7 @@ class BoxRegression:
             rows = np.flatnonzero(labels == label)
             scaled = features[rows].astype(np.float64) * self.scale
             targets[rows] = scaled @ self.weights[label, :-1] + self.weights[label, -1]
-        has_area: BoolArray = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        has_area = np.asarray((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         moved = boxes.copy()
         moved[has_area] = decode(targets[has_area], boxes[has_area]).astype(np.float32)
         return moved
