@@ -43,9 +43,10 @@ def error_report(
     object's class; duplicate, background, both: they go; missed: the object is no longer asked
     for. A class all of whose objects are missed then counts as AP 1 (ours; TIDE drops it).
 
-    Returns {"iou", "map", "types": {type: {"count", "shown", "map", "cost"}}}: how many, how many
-    of them score `shown` or more (missed: as "count"), mAP with that type remedied, and by how much
-    more that is. Raises DataError where no object counts, ValueError for an `iou` below TOUCHING.
+    Returns {"iou", "shown", "map", "types": {type: {"count", "shown", "map", "cost"}}}: how many,
+    how many of them score `shown` or more (missed: as "count"), mAP with that type remedied, and by
+    how much more that is. Raises DataError where no object counts, ValueError for an `iou` below
+    TOUCHING.
     """
     judged = judge(dataset, detections, iou)
     base = _map(dataset, judged.outcome)
@@ -58,6 +59,7 @@ def error_report(
     counts["missed"] = (missed, missed)
     return {
         "iou": iou,
+        "shown": shown,
         "map": base,
         "types": {
             name: {

@@ -109,7 +109,8 @@ def plot_errors(path: Path, report: Mapping[str, Any]) -> None:
         left.set_xlabel("points of mAP")
         title(left, "What each type of error costs", "mAP gained were this type alone remedied")
         _counts(right, names, [entry["shown"] for entry in types.values()], "{:,.0f}")
-        title(right, "How often it occurs", "detections of score 0.5 or more; missed: objects")
+        subtitle = f"detections of score {report['shown']:g} or more; missed: objects"
+        title(right, "How often it occurs", subtitle)
 
 
 def plot_networks(path: Path, runs: Sequence[tuple[str, int | None, float]]) -> None:
@@ -136,11 +137,11 @@ def _draw_by_networks(panel: Axes, points: Sequence[tuple[int, float]]) -> None:
     panel.plot(counts, means, color=ACCENT)
     panel.plot(*zip(*points, strict=True), "o", color=ACCENT, markeredgecolor="white")
     for count, mean in zip(counts, means, strict=True):
-        place: dict[str, Any] = {"xytext": (0, 9), "textcoords": "offset points"}
-        panel.annotate(f"{mean:.1%}", (count, mean), **place, ha="center", fontsize=9)
+        place: dict[str, Any] = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center"}
+        panel.annotate(f"{mean:.1%}", (count, mean), **place, fontsize=9, bbox=_LABEL["bbox"])
     panel.margins(x=0.08, y=0.25)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.yaxis.set_major_formatter(PercentFormatter(1))
+    panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     panel.set_xlabel("networks averaged")
     subtitle = "VOC 2012, IoU 0.5; a point a run, the line their mean"
     title(panel, "mAP by number of networks", subtitle)

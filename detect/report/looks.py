@@ -58,7 +58,7 @@ def drawing(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]
     Raises what `files.replacing` does.
     """
     with matplotlib.style.context(_STYLE, after_reset=True):
-        layout = ConstrainedLayoutEngine(w_pad=0.12)
+        layout = ConstrainedLayoutEngine(w_pad=0.12, hspace=0.08)
         figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
         yield figure
         with replacing(path) as temporary:

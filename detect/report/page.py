@@ -24,6 +24,7 @@ from detect.report.figures import (
 from detect.report.images import best_and_worst, draw_images, embedded_plot
 from detect.report.measure import Measured
 from detect.report.recall_plots import plot_recall
+from detect.report.runs import Run
 from detect.report.template import PAGE
 
 _PROPOSALS = {
@@ -131,7 +132,7 @@ def _scores(dataset: Dataset, measured: Measured) -> dict[str, Any]:
             {
                 "name": one.run.name,
                 "networks": one.run.networks or "-",
-                "proposals": _PROPOSALS[one.run.proposals],
+                "proposals": _regions(one.run),
                 "map": [_percent(value) for value in _maps(one.scores)],
                 "settings": one.run.settings(),
                 "surroundings": one.run.surroundings(),
@@ -139,6 +140,11 @@ def _scores(dataset: Dataset, measured: Measured) -> dict[str, Any]:
             for one in measured.scored
         ],
     }
+
+
+def _regions(run: Run) -> str:
+    """Return what proposed the regions of `run`, in words."""
+    return _PROPOSALS[run.proposals] if run.config.get("proposals") else "not recorded"
 
 
 def _maps(scores: dict[str, Any]) -> list[float]:

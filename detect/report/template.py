@@ -153,7 +153,8 @@ _LOSSES = """\
     {% endfor -%}
   </table></div>
   <p class="soft small">VOC 2012, IoU 0.5. Each line changes one thing and leaves the rest as found.
-  {%- if not recall %} With --proposals the ceiling of the regions is shown as well.{% endif %}
+  {%- if not recall %} With <span class="nobr">--proposals</span> the ceiling of the regions is
+  shown as well.{% endif %}
   Exact definitions: detect/evaluation/ceiling.py.</p>
 
   <h2>Where the mAP is lost: by type of error</h2>

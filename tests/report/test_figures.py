@@ -63,7 +63,7 @@ def test_nothing_found_can_be_drawn(tmp_path):
     plot_curves(tmp_path / "b.png", {"cat": Curve(np.zeros(0), np.zeros(0))}, nothing)
     plot_ceiling(tmp_path / "c.png", [("as found", 0.0), ("perfect labels", 0.0)])
     types = {name: {"count": 0, "shown": 0, "cost": 0.0, "map": 0.0} for name in TYPES}
-    plot_errors(tmp_path / "d.png", {"types": types})
+    plot_errors(tmp_path / "d.png", {"shown": 0.5, "types": types})
     plot_networks(tmp_path / "e.png", [("a", 1, 0.0), ("b", 6, 0.0)])
     assert len(list(tmp_path.glob("*.png"))) == 5
 
