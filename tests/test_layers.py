@@ -28,7 +28,6 @@ LAYERS = (
 # The commands may ask torch for its version and devices, inside their functions.
 TORCH = (
     "detect.cli",
-    "detect.ensemble",
     "detect.models",
     "detect.training",
     "detect.detector",

@@ -11,17 +11,14 @@ from click.core import ParameterSource
 from detect.cli import options
 from detect.cli.progress import track
 from detect.cli.skipping import warn, warn_skipped
+from detect.ensemble import DECAYS, KINDS, Combination
 from detect.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from detect.cli.recombining import Recombined
-    from detect.ensemble import Combination
     from detect.regions import Dataset
     from detect.storage.scores import ScoresFile
 
-# The names of detect.ensemble, which would import torch for --help.
-_KINDS = ("nms", "soft-nms", "wbf")
-_DECAYS = ("gaussian", "linear")
 _PROTOCOLS = ("voc2012", "voc2007", "ilsvrc", "coco")
 _OF_DATA = ("split", "protocol", "iou", "seed", "json_out", "skip_bad")
 
@@ -58,8 +55,8 @@ class Chosen:
 @click.option("--weights", metavar="W,W,W", help="One a network, above 0.  [default: equal]")
 @click.option(
     "--kind",
-    type=click.Choice(_KINDS),
-    default=_KINDS[0],
+    type=click.Choice(KINDS),
+    default=Combination.kind,
     show_default=True,
     help="nms and soft-nms average the networks; wbf fuses each one's own boxes.",
 )
@@ -78,19 +75,23 @@ class Chosen:
     help="Most detections of a class in an image.  [default: the run's]",
 )
 @click.option(
-    "--decay", type=click.Choice(_DECAYS), default=_DECAYS[0], show_default=True, help="Of soft-nms."
+    "--decay",
+    type=click.Choice(DECAYS),
+    default=Combination.decay,
+    show_default=True,
+    help="Of soft-nms.",
 )
 @click.option(
     "--sigma",
     type=click.FloatRange(0, min_open=True),
-    default=0.5,
+    default=Combination.sigma,
     show_default=True,
     help="Of the gaussian decay.",
 )
 @click.option(
     "--fusion-iou",
     type=click.FloatRange(0, 1),
-    default=0.55,
+    default=Combination.fusion_iou,
     show_default=True,
     help="Above which boxes are fused (wbf).",
 )
@@ -194,10 +195,8 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",")]
 
 
-def _combination(chosen: Chosen, scores: "ScoresFile") -> "Combination":
+def _combination(chosen: Chosen, scores: "ScoresFile") -> Combination:
     """Return how to combine: the options, else what the run was told."""
-    from detect.ensemble import Combination
-
     limits = ("threshold", "nms", "per_class")
     given = {name: getattr(chosen, name) for name in limits}
     run = {name: getattr(scores.card, name) for name in limits}

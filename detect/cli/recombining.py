@@ -10,7 +10,6 @@ from detect.config import Section, to_toml
 from detect.ensemble import Combination
 from detect.ensemble.stored import combine
 from detect.errors import DataError
-from detect.evaluation.average_precision import evaluate
 from detect.regions import Dataset, Detections, IntArray
 from detect.runs import RunFolder, describe_environment
 from detect.storage.detections import write_detections
@@ -63,13 +62,13 @@ class Recombined:
         write_detections(path, counted(), self._written_as())
         return f"{path}: {boxes} detections in {images} images"
 
-    def score(
-        self, networks: Sequence[int], dataset: Dataset, protocol: str, iou: float
-    ) -> float:
+    def score(self, networks: Sequence[int], dataset: Dataset, protocol: str, iou: float) -> float:
         """Return the mAP of some of the networks, with their weights, on `dataset`.
 
         Raises DataError for scores of a class that `dataset` does not have.
         """
+        from detect.evaluation.average_precision import evaluate
+
         weights = None
         if self.weights is not None:
             weights = [self.weights[self.networks.index(place)] for place in networks]

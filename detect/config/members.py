@@ -47,7 +47,7 @@ def _changed(
     where = f"[[ensemble]] table {number} of the recipe"
     for key in (_SHARED, "ensemble"):
         if key in table:
-            raise DataError(f"{where}: {key} is the same for all networks; set it above the tables.")
+            raise DataError(f"{where}: {key} is the same for all networks: set it in the recipe.")
     merged = {"initial_seed": initial, **_merged(values, table)}
     if merged["initial_seed"] == merged["seed"]:
         del merged["initial_seed"]  # The recipe of that network alone.

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.boxes import iou_matrix
 from detect.ensemble.averaging import network_shares
 from detect.ensemble.candidates import Selected, best_first, best_of_each
 from detect.ensemble.nms import select
+from detect.ensemble.overlaps import as_columns, iou_with
 
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
@@ -69,24 +69,29 @@ def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Dou
     Coordinates are means weighted by the scores; a score is the mean of the cluster's T boxes
     (the algorithm's step 6) times min(T, `networks`) / `networks` (step 7).
     """
-    boxes = boxes.astype(np.float64)
-    fused, sums = np.empty_like(boxes), np.zeros_like(boxes)
-    totals, members = np.zeros(len(boxes)), np.zeros(len(boxes))
-    clusters = 0
-    for box, score in zip(boxes, scores.tolist(), strict=True):
-        place = _nearest(box, fused[:clusters], iou)
-        clusters = max(clusters, place + 1)
-        sums[place] += score * box
-        totals[place] += score
-        members[place] += 1
-        # A score of 0, possible at threshold 0, moves nothing.
-        fused[place] = sums[place] / totals[place] if totals[place] else box
-    shares = np.minimum(members[:clusters], networks) / networks
-    return fused[:clusters], totals[:clusters] / members[:clusters] * shares
+    columns, fused = as_columns(boxes), np.empty((5, len(boxes)))
+    sums: list[list[float]] = []  # of score * x1, y1, x2, y2, score and 1 of each cluster
+    for place, score in enumerate(scores.tolist()):
+        box = columns[:, place]
+        nearest = _nearest(box, fused[:, : len(sums)], iou)
+        new = [score * side for side in box[:4].tolist()] + [score, 1.0]
+        if nearest == len(sums):
+            sums.append(new)
+            fused[:, nearest] = box
+            continue
+        cluster = sums[nearest] = [a + b for a, b in zip(sums[nearest], new, strict=True)]
+        if cluster[4]:  # Scores of 0, possible at threshold 0, move nothing.
+            x1, y1, x2, y2 = (side / cluster[4] for side in cluster[:4])
+            fused[:, nearest] = x1, y1, x2, y2, max(x2 - x1, 0) * max(y2 - y1, 0)
+    totals, members = np.array(sums).reshape(-1, 6)[:, 4:].T
+    shares = np.minimum(members, networks) / networks
+    return fused[:4, : len(sums)].T, totals / members * shares
 
 
 def _nearest(box: Doubles, fused: Doubles, iou: float) -> int:
-    """Return the place in `fused` (K, 4) that `box` (4,) belongs to, K for a new one."""
-    overlaps = iou_matrix(box[None], fused)[0]
-    place = int(overlaps.argmax()) if len(fused) else 0
-    return place if len(fused) and overlaps[place] > iou else len(fused)
+    """Return the place in `fused` (5, K) that `box` (5,) belongs to, K for a new one."""
+    if not fused.size:
+        return 0
+    overlaps = iou_with(box[:, None], fused)
+    place = int(overlaps.argmax())
+    return place if overlaps[place] > iou else len(overlaps)

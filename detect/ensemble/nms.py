@@ -1,13 +1,15 @@
 """Threshold, per-class NMS, cap: R-CNN's selection."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchvision.ops import batched_nms
 
-from detect.ensemble.candidates import Selected, best_of_each, candidates
+from detect.ensemble.candidates import Selected, candidates
+from detect.ensemble.overlaps import as_columns, iou_with
+from detect.regions import BoolArray
 
 Floats = NDArray[np.floating]
+
+_AT_ONCE = 128  # boxes compared with each other; more is not faster
 
 
 def select(
@@ -26,8 +28,35 @@ def select(
     on the order of the boxes: equal scores go by coordinates. Raises ValueError on other shapes.
     """
     chosen, labels, scores = candidates(boxes, probabilities, threshold)
-    # In float64, because batched_nms may shift every class to its own place in the plane.
-    kept = batched_nms(*map(torch.from_numpy, (chosen.astype(np.float64), scores, labels)), nms)
-    # The candidates are sorted already, torchvision's order of equal scores is not promised.
-    kept = np.sort(kept.numpy())
-    return best_of_each((chosen[kept], labels[kept], scores[kept]), per_class)
+    parts = [np.zeros(0, np.int64)]
+    for label in np.unique(labels).tolist():
+        own = np.flatnonzero(labels == label)
+        parts.append(own[_greedy(chosen[own], nms, per_class)])
+    kept = np.sort(np.concatenate(parts))
+    return chosen[kept], labels[kept], scores[kept]
+
+
+def _greedy(boxes: Floats, nms: float, most: int) -> NDArray[np.int64]:
+    """Return the first `most` of `boxes` (N, 4), best first, that no better one suppresses.
+
+    torchvision's would go on to the last box; here the cap ends it, and torch is not needed.
+    """
+    columns, kept = as_columns(boxes), np.zeros(0, np.int64)
+    for start in range(0, len(boxes), _AT_ONCE):
+        part = columns[:, start : start + _AT_ONCE]
+        near = iou_with(columns[:, kept, None], part[:, None]) > nms
+        left = start + np.flatnonzero(~near.any(axis=0))
+        among = columns[:, left]
+        kept = np.append(kept, left[_survivors(iou_with(among[:, :, None], among[:, None]) > nms)])
+        if len(kept) >= most:
+            break
+    return kept[:most]
+
+
+def _survivors(near: BoolArray) -> BoolArray:
+    """`near` (N, N), best first -> which (N,) are left when each one left removes those near it."""
+    alive = np.ones(len(near), np.bool_)
+    for place, row in enumerate(near):
+        if alive[place]:
+            alive[place + 1 :] &= ~row[place + 1 :]
+    return alive

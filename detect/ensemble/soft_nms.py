@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.boxes import iou_matrix
 from detect.ensemble.candidates import Selected, best_first, candidates
+from detect.ensemble.overlaps import as_columns, iou_with
 
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
@@ -65,15 +65,15 @@ def soft_nms(
     The paper's figure 2: the best box is taken, the rest decays by its IoU with that one, until
     none has `threshold`. Of equal scores the first goes first.
     """
-    left = np.arange(len(boxes))
+    left, columns = np.arange(len(boxes)), as_columns(boxes)
     taken: list[int] = []
     values: list[float] = []
     while len(left) and len(taken) < most:
         best = int(scores.argmax())
         taken.append(int(left[best]))
         values.append(float(scores[best]))
-        scores = scores * decay(iou_matrix(boxes[best : best + 1], boxes)[0])
+        scores = scores * decay(iou_with(columns[:, best, None], columns))
         kept = scores >= threshold
         kept[best] = False
-        left, boxes, scores = left[kept], boxes[kept], scores[kept]
+        left, columns, scores = left[kept], columns[:, kept], scores[kept]
     return np.array(taken, np.int64), np.array(values, np.float64)

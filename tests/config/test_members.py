@@ -63,7 +63,10 @@ def test_a_recipe_of_one_network_says_nothing_of_ensembles(load) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[ensemble]]\ncrops.contxt = 8\n", "unknown key crops.contxt. Did you mean crops.context"),
+        (
+            "[[ensemble]]\ncrops.contxt = 8\n",
+            "unknown key crops.contxt. Did you mean crops.",
+        ),
         ("[[ensemble]]\nmodel.width = 9\n", "model.width: Input should be less than or equal to 4"),
         ('[[ensemble]]\nclasses = ["a"]\n', "classes is the same for all networks"),
         ("[[ensemble]]\ncrops = 3\n", "crops: Input should be"),

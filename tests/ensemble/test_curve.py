@@ -59,7 +59,7 @@ def test_the_lines_show_every_size_and_network():
     lines = curve_lines(ensemble_curve((0, 2, 3), MAPS), ("one", "two", "three", "four"))
     cells = [line.split() for line in lines]
     assert cells[1] == ["1", "3", "50.00", "40.00", "60.00", "20.00", "8.16"]
-    assert cells[6] == ["2", "three", "60.00", "50.00", "+30.00"]
+    assert cells[7] == ["2", "three", "60.00", "50.00", "+30.00"]
 
 
 def test_a_sample_is_said_to_be_one():
