@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     metavar="P",
     help="Regions of the same split: recall, ceiling, the paper's claims.",
 )
+@click.option(
+    "--ensemble",
+    type=options.PATH,
+    metavar="JSON",
+    help="From detect ensemble --json: what each network brings.",
+)
+@click.option(
+    "--classification",
+    type=options.PATH,
+    metavar="JSON",
+    help="From detect classify --split --json: beside the paper's Table 3.",
+)
 @options.out("Folder for index.html and the plots. [default: runs/report/NAME]", required=False)
 @click.option(
     "--blacklist", type=options.PATH, metavar="B", help="Lines IMAGE CLASS that ilsvrc leaves out."
@@ -74,6 +86,8 @@ def command(**given: Any) -> None:
         runs,
         given["proposals"],
         blacklist=blacklist,
+        ensemble=given["ensemble"],
+        classification=given["classification"],
         shown=given["picture_threshold"],
         track=_track,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from detect.report.extras import EnsembleCurve
 from detect.report.paper import CLAIMS
 from detect.report.runs import Run
 
@@ -16,8 +17,8 @@ _NEEDED = {
     "proposals": "two runs of one network, on proposals of --preset rcnn and on those of "
     "--method both --preset googlenet",
     "single": "a run of one network",
-    "ensemble": "a run of several networks (--model A --model B ...)",
-    "gain": "a run of several networks, and runs of one network on the same proposals",
+    "ensemble": "a run of several networks (--model A --model B ...), or --ensemble",
+    "gain": "runs of several networks and of one on the same proposals, or --ensemble",
 }
 
 
@@ -54,13 +55,16 @@ class Claim:
     measured: bool
 
 
-def claims(scored: Sequence[Scored], proposed: Sequence[Proposed]) -> list[Claim]:
+def claims(
+    scored: Sequence[Scored], proposed: Sequence[Proposed], curve: EnsembleCurve | None = None
+) -> list[Claim]:
     """Return the claims in the paper's order; mAP by the ILSVRC protocol.
 
     Runs are told apart by the number of their networks and `proposal_kind`; of several of one kind
     the mean is taken. Ensemble and single networks are compared on the same kind of proposals.
+    What the runs do not tell of ensembles comes from `curve`, by its protocol.
     """
-    ours = {**_proposal_figures(proposed), **_run_figures(scored)}
+    ours = {**_proposal_figures(proposed), **_curve_figures(curve), **_run_figures(scored)}
     return [
         Claim(text, paper, ours.get(key, f"not measured: needs {_NEEDED[key]}"), key in ours)
         for key, (text, paper) in CLAIMS.items()
@@ -114,6 +118,16 @@ def _run_figures(scored: Sequence[Scored]) -> dict[str, str]:
         same = [one for one in alone if one.run.proposals == top.run.proposals]
         if same:
             figures["gain"] = _difference(_mean(same), top.ilsvrc)
+    return {key: text.replace("%", " %") for key, text in figures.items()}
+
+
+def _curve_figures(curve: EnsembleCurve | None) -> dict[str, str]:
+    if curve is None or curve.networks < 2:
+        return {}
+    figures = {
+        "ensemble": f"{curve.whole:.1%} ({curve.networks} networks; {curve.protocol})",
+        "gain": f"{_difference(curve.single, curve.whole)}; {curve.protocol}",
+    }
     return {key: text.replace("%", " %") for key, text in figures.items()}
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from detect.report.curves import Curve
+from detect.report.extras import EnsembleCurve
 from detect.report.looks import ACCENT, GREY, GRID, INK, PALE, drawing, shortened, title
 
 # Classes named in a plot; with more, bars become a profile and curves the best and the worst.
@@ -130,12 +131,31 @@ def plot_networks(path: Path, runs: Sequence[tuple[str, int | None, float]]) -> 
         _draw_by_networks(figure.subplots(), [(count or 0, value) for _, count, value in runs])
 
 
+def plot_ensemble(path: Path, curve: EnsembleCurve) -> None:
+    """Draw mAP against the number of networks, over all subsets of that size."""
+    counts = [entry["networks"] for entry in curve.sizes]
+    low, high = ([entry[key] for entry in curve.sizes] for key in ("min", "max"))
+    with drawing(path, 4.2, 7.5) as figure:
+        panel = figure.subplots()
+        panel.fill_between(counts, low, high, color=PALE, linewidth=0)
+        _draw_means(panel, counts, [entry["mean"] for entry in curve.sizes])
+        subtitle = f"{curve.protocol}; line: mean over the subsets, band: lowest to highest"
+        title(panel, "mAP by number of networks", subtitle)
+
+
 def _draw_by_networks(panel: Axes, points: Sequence[tuple[int, float]]) -> None:
     """Draw (networks, mAP) as points, and a line through their means."""
     counts = sorted({count for count, _ in points})
     means = [float(np.mean([v for c, v in points if c == count])) for count in counts]
-    panel.plot(counts, means, color=ACCENT)
-    panel.plot(*zip(*points, strict=True), "o", color=ACCENT, markeredgecolor="white")
+    panel.plot(*zip(*points, strict=True), "o", color=ACCENT, alpha=0.5, markeredgecolor="white")
+    _draw_means(panel, counts, means)
+    subtitle = "VOC 2012, IoU 0.5; a point a run, the line their mean"
+    title(panel, "mAP by number of networks", subtitle)
+
+
+def _draw_means(panel: Axes, counts: Sequence[int], means: Sequence[float]) -> None:
+    """Draw mAP against the number of networks as a line, each mean with its figure."""
+    panel.plot(counts, means, "o-", color=ACCENT, markeredgecolor="white")
     for count, mean in zip(counts, means, strict=True):
         place: dict[str, Any] = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center"}
         panel.annotate(f"{mean:.1%}", (count, mean), **place, fontsize=9, bbox=_LABEL["bbox"])
@@ -143,8 +163,6 @@ def _draw_by_networks(panel: Axes, points: Sequence[tuple[int, float]]) -> None:
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     panel.set_xlabel("networks averaged")
-    subtitle = "VOC 2012, IoU 0.5; a point a run, the line their mean"
-    title(panel, "mAP by number of networks", subtitle)
 
 
 def _bars(

@@ -16,6 +16,7 @@ from detect.evaluation.recall import recall_report
 from detect.regions import Dataset, Proposals, Sample
 from detect.report.claims import Proposed, Scored
 from detect.report.curves import Curve, curves_of
+from detect.report.extras import EnsembleCurve, read_classification, read_curve
 from detect.report.images import ImageScores, score_images
 from detect.report.runs import Run, proposal_kind
 from detect.storage.proposals import ProposalFile
@@ -38,7 +39,8 @@ class Measured:
     """The figures of several runs, in detail those of the first.
 
     `curves` by class; `stages` [(name, what it says, mAP)], the proposals' ceilings last; `errors`
-    as `error_report`; `images` at score `shown`.
+    as `error_report`; `images` at score `shown`. `ensemble` and `classification` (rows of the
+    paper's Table 3) were measured by other commands, None and [] where they were not.
     """
 
     scored: list[Scored]
@@ -48,6 +50,8 @@ class Measured:
     errors: dict[str, Any]
     images: ImageScores
     shown: float
+    ensemble: EnsembleCurve | None = None
+    classification: Sequence[tuple[str, ...]] = ()
 
     def figures(self) -> dict[str, Any]:
         """Return what report.json holds, values in [0, 1]."""
@@ -65,15 +69,20 @@ def measure(
     proposals: Sequence[Path] = (),
     *,
     blacklist: Iterable[tuple[str, int]] = (),
+    ensemble: Path | None = None,
+    classification: Path | None = None,
     shown: float = 0.5,
     track: Track = lambda samples, _: samples,
 ) -> Measured:
     """Measure `runs` (one at least) and `proposals` on `dataset`.
 
-    `blacklist` is ILSVRC's (`evaluate`). Raises DataError where no object counts or proposals
-    are not of this split, as `evaluate` and `recall_report` do.
+    `blacklist` is ILSVRC's (`evaluate`); `ensemble` and `classification` are JSON files of
+    `detect ensemble` and `detect classify`. Raises DataError where no object counts or proposals
+    are not of this split, as `evaluate` and `recall_report` do, and for other JSON.
     """
     pairs = frozenset(blacklist)
+    networks = read_curve(ensemble) if ensemble else None
+    classified = read_classification(classification) if classification else ()
     scored = [Scored(run, evaluate(dataset, run.detections, "all", 0.5, pairs)) for run in runs]
     proposed = list(_propose(dataset, proposals, track))
     first = runs[0].detections
@@ -90,6 +99,8 @@ def measure(
         errors=error_report(dataset, first, shown=shown),
         images=score_images(dataset, first, shown),
         shown=shown,
+        ensemble=networks,
+        classification=classified,
     )
 
 

@@ -1,6 +1,6 @@
 """`detect report`: index.html, the plots and pictures beside it, and report.json."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from detect.regions import Dataset
 from detect.report import paper
 from detect.report.choices import CHOICES, DEPARTURES
 from detect.report.claims import claims, largest, singles
+from detect.report.extras import EnsembleCurve
 from detect.report.figures import (
     MOST_CURVES,
     plot_ceiling,
     plot_classes,
     plot_curves,
+    plot_ensemble,
     plot_errors,
     plot_networks,
 )
@@ -43,8 +45,12 @@ _ERRORS = {
     "missed": "an object not found, that no error of class or place points at",
 }
 _CLASSIFY = (
-    "Classification is another task and not scored here: detect classify makes this table on a "
-    "validation set of yours."
+    "Yours is not measured: detect classify --split --json makes this table on a validation set, "
+    "and --classification shows it here."
+)
+_CLASSIFIED = (
+    "The coloured rows are yours, by detect classify, on its validation set; with one model the "
+    "mean over the models."
 )
 
 
@@ -60,6 +66,7 @@ def write_report(out: Path, dataset: Dataset, measured: Measured, pictures: int 
         plots=plots,
         pictures=_draw(out, dataset, measured, pictures),
         **_scores(dataset, measured),
+        ensemble=_ensemble(measured.ensemble),
         **_losses(measured),
         **_beside_the_paper(dataset, measured),
     )
@@ -86,6 +93,9 @@ def _plot(out: Path, measured: Measured) -> Iterator[Path]:
         maps = [(o.run.name, o.run.networks, o.scores["voc2012"]["map"]) for o in measured.scored]
         plot_networks(out / "networks.png", maps)
         yield out / "networks.png"
+    if measured.ensemble is not None:
+        plot_ensemble(out / "ensemble.png", measured.ensemble)
+        yield out / "ensemble.png"
     if measured.proposed:
         names = [one.name for one in measured.proposed]
         plot_recall(out / "recall.png", names, [one.report for one in measured.proposed])
@@ -145,6 +155,27 @@ def _scores(dataset: Dataset, measured: Measured) -> dict[str, Any]:
 def _regions(run: Run) -> str:
     """Return what proposed the regions of `run`, in words."""
     return _PROPOSALS[run.proposals] if run.config.get("proposals") else "not recorded"
+
+
+def _ensemble(curve: EnsembleCurve | None) -> dict[str, Any]:
+    """Return the rows on what networks bring to the ensemble, {} where it was not measured."""
+    if curve is None:
+        return {}
+    sizes = [
+        (one["networks"], one["subsets"], *(_percent(one[key]) for key in ("mean", "min", "max")))
+        for one in curve.sizes
+    ]
+    members = [
+        (curve.names.get(str(place), str(place)), _percent(value), *_without(curve, place))
+        for place, value in curve.alone.items()
+    ]
+    return {"sizes": sizes, "members": members}
+
+
+def _without(curve: EnsembleCurve, place: int) -> tuple[str, str]:
+    """Return the mAP of all networks but one, and what that one brings."""
+    rest = curve.leave_one_out.get(place)
+    return ("-", "-") if rest is None else (_percent(rest), _points(curve.whole - rest))
 
 
 def _maps(scores: dict[str, Any]) -> list[float]:
@@ -221,10 +252,10 @@ def _beside_the_paper(dataset: Dataset, measured: Measured) -> dict[str, Any]:
     ours_5 = [(yours, _percent(mean), "no", "?")] if alone else []
     several = f"The mean of {len(alone)} runs. " if len(alone) > 1 else ""
     return {
-        "claims": claims(scored, measured.proposed),
+        "claims": claims(scored, measured.proposed, measured.ensemble),
         "tables": [
             (paper.TABLE_2, [], ""),
-            (paper.TABLE_3, [], _CLASSIFY),
+            (paper.TABLE_3, *_classified(measured)),
             (paper.TABLE_4, [ours_4], f"Yours is {top.run.name}, by the ILSVRC protocol."),
             (
                 paper.TABLE_5,
@@ -236,6 +267,12 @@ def _beside_the_paper(dataset: Dataset, measured: Measured) -> dict[str, Any]:
         "departures": DEPARTURES,
         "choices": CHOICES,
     }
+
+
+def _classified(measured: Measured) -> tuple[Sequence[tuple[str, ...]], str]:
+    """Return our rows of Table 3, and what to say of them."""
+    rows = measured.classification
+    return (rows, _CLASSIFIED) if rows else ((), _CLASSIFY)
 
 
 def _percent(share: float) -> str:

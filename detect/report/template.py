@@ -101,6 +101,26 @@ _SCORES = """\
   {{ name }}, in detail.{% endif %}</p>
   {% if "networks" in plots %}{{ picture("networks", "mAP of the runs") }}{% endif %}
 
+  {% if ensemble -%}
+  <h2>What each network brings</h2>
+  {{ picture("ensemble", "mAP by number of networks") }}
+  <div class="scroll fit gap"><table>
+    <tr><th class="number">networks</th><th class="number">subsets scored</th>
+      <th class="number">mAP, mean</th><th class="number">lowest</th><th class="number">highest</th>
+    </tr>
+    {% for row in ensemble.sizes -%}
+    <tr>{% for value in row %}{{ cell(value, true) }}{% endfor %}</tr>
+    {% endfor -%}
+  </table></div>
+  <div class="scroll fit"><table>
+    <tr><th>network</th><th class="number">alone</th><th class="number">all without it</th>
+      <th class="number">brings, points</th></tr>
+    {% for row in ensemble.members -%}
+    <tr>{% for value in row %}{{ cell(value, not loop.first) }}{% endfor %}</tr>
+    {% endfor -%}
+  </table></div>
+  {% endif -%}
+
   <h2>Average precision by class</h2>
   {{ picture("classes", "Average precision of every class") }}
   <div class="scroll gap{% if classes|length > 25 %} tall{% endif %}"><table>
@@ -211,7 +231,7 @@ _PAPER = """\
       {%- endfor %}</tr>
     {% endfor -%}
   </table></div>
-  {% if note %}<p class="soft small">{{ note }}</p>{% endif %}
+  {% if note %}<p class="soft small">{{ prose(note) }}</p>{% endif %}
   {% endfor -%}
   <p class="soft small">{{ source }}.</p>
 

@@ -136,6 +136,59 @@ def test_several_runs_and_the_paper(tmp_path):
     assert gain.replace("%", " %") in text
 
 
+CURVE = {
+    "protocol": "voc2012",
+    "iou": 0.5,
+    "names": {"0": "a", "2": "c"},
+    "map": 0.5,
+    "sizes": [
+        {"networks": 1, "subsets": 2, "of": 2, "mean": 0.4, "min": 0.38, "max": 0.42},
+        {"networks": 2, "subsets": 1, "of": 1, "mean": 0.5, "min": 0.5, "max": 0.5},
+    ],
+    "alone": [{"network": 0, "map": 0.38}, {"network": 2, "map": 0.42}],
+    "leave_one_out": [
+        {"without": 0, "map": 0.42, "loss": 0.08},
+        {"without": 2, "map": 0.38, "loss": 0.12},
+    ],
+}
+TABLE = {"images": 9, "table": [{"models": 1, "crops": 10, "cost": 10, "top5_error": 0.12345}]}
+
+
+def test_what_other_commands_measured_is_shown(tmp_path):
+    root = write_voc(tmp_path / "set", {"test": 1})
+    run = run_folder(tmp_path / "found", open_dataset(root, "test"))
+    (tmp_path / "curve.json").write_text(json.dumps(CURVE))
+    (tmp_path / "table.json").write_text(json.dumps(TABLE))
+    given = ("--ensemble", tmp_path / "curve.json", "--classification", tmp_path / "table.json")
+    out = tmp_path / "out"
+    assert report(run, "--data", root, "--split", "test", *given, "--out", out) == 0
+    text = Page((out / "index.html").read_text(encoding="utf-8")).text
+    assert (out / "ensemble.png").is_file()
+    assert "+10.0 points (40.0 % to 50.0 %); voc2012, IoU 0.5" in text
+    assert "c 42.0 38.0 +12.0" in text
+    assert "12.35" in text or "12.34" in text
+
+
+@pytest.mark.parametrize("option", ["--ensemble", "--classification"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "Make it with that command"),
+        ('{"crops": 1, "images": {}}', "Make it with that command"),
+    ],
+)
+def test_other_json_is_refused(tmp_path, capsys, option, content, said):
+    root = write_voc(tmp_path / "set", {"test": 1})
+    run = run_folder(tmp_path / "found", open_dataset(root, "test"))
+    (tmp_path / "x.json").write_text(content)
+    given = (option, tmp_path / "x.json", "--out", tmp_path / "out")
+    assert report(run, "--data", root, "--split", "test", *given) == 4
+    error = capsys.readouterr().err
+    assert error.startswith(f"Error: {tmp_path / 'x.json'}: ")
+    assert said in error
+
+
 def test_no_detections_at_all(tmp_path):
     root = write_voc(tmp_path / "set")
     data = open_dataset(root, "test")

@@ -1,0 +1,84 @@
+"""What other commands measured and the report shows: `detect ensemble` and `detect classify`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleCurve:
+    """mAP over the subsets of several networks, by `protocol`, in [0, 1].
+
+    `sizes` and `leave_one_out` as ensemble/curve.py gives them; `names` by the network's number;
+    `alone` {number: mAP}; `whole` of all networks.
+    """
+
+    protocol: str
+    sizes: list[dict[str, Any]]
+    names: dict[str, str]
+    alone: dict[int, float]
+    leave_one_out: dict[int, float]
+    whole: float
+
+    @property
+    def networks(self) -> int:
+        """Return how many networks there are."""
+        return len(self.sizes)
+
+    @property
+    def single(self) -> float:
+        """Return the mean of the networks alone."""
+        return float(self.sizes[0]["mean"])
+
+
+def read_curve(path: Path) -> EnsembleCurve:
+    """Read what `detect ensemble --json` wrote; DataError for anything else."""
+    values = _read(path)
+    try:
+        return EnsembleCurve(
+            protocol=f"{values['protocol']}, IoU {values['iou']:g}",
+            sizes=[
+                {key: entry[key] for key in ("networks", "subsets", "mean", "min", "max")}
+                for entry in values["sizes"]
+            ],
+            names={str(key): str(name) for key, name in values["names"].items()},
+            alone={entry["network"]: entry["map"] for entry in values["alone"]},
+            leave_one_out={one["without"]: one["map"] for one in values["leave_one_out"]},
+            whole=float(values["sizes"][-1]["mean"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise _other(path, "detect ensemble --json") from error
+
+
+def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
+    """Return models, crops, cost and top-5 error in percent of each row of `classify --json`.
+
+    Raises DataError for anything else, a file without --split (no errors were measured) too.
+    """
+    values = _read(path)
+    try:
+        return [
+            (
+                str(row["models"]),
+                str(row["crops"]),
+                str(row["cost"]),
+                f"{100 * row['top5_error']:.2f}",
+            )
+            for row in values["table"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _other(path, "detect classify --split --json") from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}.") from error
+
+
+def _other(path: Path, command: str) -> DataError:
+    return DataError(f"{path}: not what {command} writes. Make it with that command.")
