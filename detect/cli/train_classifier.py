@@ -1,5 +1,6 @@
 """`detect train-classifier`: GoogLeNet on the regions of an annotated split."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
+from detect.cli.members import Members
+from detect.cli.positives import check_positives, extra_positives, positives_options
 from detect.cli.progress import track
 from detect.cli.skipping import warn_skipped
-from detect.config import ClassifierRecipe, load_recipe
+from detect.config import ClassifierRecipe, load_recipe, member_recipes, to_toml
 from detect.errors import UsageError
+from detect.files import write_text
+from detect.runs import RunFolder
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +36,8 @@ class Chosen:
     config: Path
     val_split: str | None
     val_proposals: Path | None
+    positives_from: str | None
+    positives_per_class: int | None
     changes: tuple[str, ...]
     init: str | None
     batch_size: str
@@ -41,6 +48,7 @@ class Chosen:
     device: str
     seed: int | None
     threads: int
+    ensemble: int | None
 
 
 @click.command("train-classifier")
@@ -49,17 +57,30 @@ class Chosen:
     "--proposals", required=True, type=options.PATH, metavar="P", help="Proposals of that split."
 )
 @click.option("--val-proposals", type=options.PATH, metavar="Q", help="Proposals of that split.")
+@positives_options
 @options.out("Run folder. [default: runs/train-classifier/NAME]", required=False)
+@click.option(
+    "--ensemble",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train N networks, one after the other, into --out/1 ... --out/N.",
+)
 @training.shared_options
 def command(**given: Any) -> None:
     """Train GoogLeNet to tell the objects of DATA from its background.
 
     --resume goes on with an interrupted run in --out and ends with the same weights. Several
     processes train together under torchrun: see detect pretrain --help.
+
+    The networks of an --ensemble begin with the same weights and differ in the order of their
+    batches (seed, seed + 1, ...) and in what the recipe's [[ensemble]] tables change: the first
+    table for the first network, and so on. The paper's classification entry did so; how the six
+    networks of its detection entry differ is not published, and this is our choice.
     """
     chosen = Chosen(**given)
     if (chosen.val_split is None) != (chosen.val_proposals is None):
         raise UsageError("--val-split and --val-proposals go together: give both or neither.")
+    check_positives(chosen.positives_from, chosen.positives_per_class)
     given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
     changes = training.recipe_changes(*given_options, "sampling.batch_size")
     recipe = load_recipe(ClassifierRecipe, chosen.config, changes)
@@ -70,47 +91,120 @@ def command(**given: Any) -> None:
 def _train(
     chosen: Chosen, recipe: ClassifierRecipe, processes: "Processes", device: "torch.device"
 ) -> None:
-    """Open everything, train, and say where the weights are and what they score."""
-    from detect.training.classifier import train_classifier
-
+    """Train one network or an ensemble, and say where the weights are and what they score."""
+    single = chosen.ensemble is None
+    members = (recipe,) if chosen.ensemble is None else member_recipes(recipe, chosen.ensemble)
     again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
     out = training.choose_out("train-classifier", chosen.config, chosen.out, processes, **again)
-    dataset, regions = _open(chosen, recipe)
-    validation = _open_validation(chosen, dataset.classes)
-    where = (dataset, device, processes)
+    record = Members(out)
+    if single and chosen.resume and record.count:
+        raise UsageError(
+            f"--out {out} holds an ensemble of {record.count} networks. To go on with it give "
+            f"--ensemble {record.count}."
+        )
+    dataset = _open(chosen, recipe)
+    work = _Work(chosen, dataset, _open_validation(chosen, dataset.classes), processes, device)
+    if single:
+        if processes.first:
+            record.forget()
+        _train_one(work, recipe, out)
+    else:
+        _train_members(work, recipe, members, record)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all networks of one call share."""
+
+    chosen: Chosen
+    dataset: "Dataset"
+    validation: "Validation | None"
+    processes: "Processes"
+    device: "torch.device"
+
+
+def _train_members(
+    work: _Work, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+) -> None:
+    """Train the `members` that are not finished yet, and write down each one that is."""
+    count, resume = len(members), work.chosen.resume
+    if not resume:
+        _check_regions(work, members)
+    if work.processes.first:
+        if not (resume and record.count):
+            write_text(record.path / "config.toml", to_toml(recipe))
+        record.begin(count, resume=resume)
+    finished = work.processes.from_first(lambda: record.finished)
+    for number, member in enumerate(members, 1):
+        folder = record.folder(number)
+        if number <= finished:
+            if work.processes.first:
+                RunFolder(folder).check_same(to_toml(member))
+            click.echo(f"{folder}: finished already ({number} of {count})")
+            continue
+        click.echo(f"network {number} of {count}", err=True)
+        figures = _train_one(work, member, folder)
+        if work.processes.first:
+            record.finish({"seed": member.seed, **figures})
+    click.echo(f"{record.path}: {count} networks; detect run --model {record.path} averages them.")
+
+
+def _check_regions(work: _Work, members: Sequence[ClassifierRecipe]) -> None:
+    """Raise what is wrong with the regions of any of `members` before the first one is trained."""
+    sampled = {member.sampling: member for member in members}
+    for recipe in sampled.values():
+        _regions(work.chosen, work.dataset, recipe)
+
+
+def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, float]:
+    """Train one network in `out`, print where its weights are, and return its mAP if it has one."""
+    from detect.training.classifier import train_classifier
+
+    chosen, dataset = work.chosen, work.dataset
+    regions = _regions(chosen, dataset, recipe)
+    where = (dataset, work.device, work.processes)
     folder = training.begin(out, recipe, *where, resume=chosen.resume)
     result = train_classifier(
         recipe,
         regions,
         dataset.classes,
         folder,
-        device,
-        validation=validation,
+        work.device,
+        validation=work.validation,
         resume=chosen.resume,
         threads=chosen.threads,
-        processes=processes,
+        processes=work.processes,
         show=lambda line: click.echo(line, err=True),
         track=track,
     )
     scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{folder.weights('best')}{scored}")
+    return {"map": result["map"]} if result else {}
 
 
-def _open(chosen: Chosen, recipe: ClassifierRecipe) -> tuple["Dataset", "RegionData"]:
-    """Return the training split with the recipe's classes, and its regions."""
+def _open(chosen: Chosen, recipe: ClassifierRecipe) -> "Dataset":
+    """Return the training split with the recipe's classes."""
     from detect.data import open_dataset
-    from detect.storage.proposals import ProposalFile
-    from detect.training.region_data import choose_classes, collect
+    from detect.training.region_data import choose_classes
 
     dataset = open_dataset(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
     warn_skipped(dataset.skipped)
-    dataset = choose_classes(dataset, recipe.classes or dataset.classes)
+    return choose_classes(dataset, recipe.classes or dataset.classes)
+
+
+def _regions(chosen: Chosen, dataset: "Dataset", recipe: ClassifierRecipe) -> "RegionData":
+    """Return the regions of `dataset` that `recipe` draws from."""
+    from detect.storage.proposals import ProposalFile
+    from detect.training.region_data import collect
+
+    which = (chosen.data, chosen.positives_from, chosen.positives_per_class)
+    extra = extra_positives(*which, dataset, recipe.seed, chosen.skip_bad)
     samples = track(dataset.samples, len(dataset), "matching proposals")
-    regions = collect(dataset, ProposalFile(chosen.proposals), recipe, samples)
+    regions = collect(dataset, ProposalFile(chosen.proposals), recipe, samples, extra)
     positives = regions.positives(dataset.classes)
     counts = ", ".join(f"{name} {count}" for name, count in positives.items())
     click.echo(f"positive regions: {counts}; background: {len(regions.background)}", err=True)
-    return dataset, regions
+    return regions
 
 
 def _open_validation(chosen: Chosen, classes: tuple[str, ...]) -> "Validation | None":

@@ -62,6 +62,8 @@ def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(values)
     for key, value in changes.items():
         own = merged.get(key)
-        both = isinstance(own, dict) and isinstance(value, dict)
-        merged[key] = _merged(own, value) if both else value
+        if isinstance(own, dict) and isinstance(value, dict):
+            merged[key] = _merged(own, value)
+        else:
+            merged[key] = value
     return merged

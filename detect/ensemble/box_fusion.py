@@ -55,7 +55,7 @@ def _fuse_classes(found: Selected, networks: int, iou: float) -> Selected:
     for label in np.unique(labels).tolist():
         own = labels == label
         fused, values = fuse(boxes[own], scores[own], networks, iou)
-        parts.append((fused, np.full(len(fused), label, np.int64), values))
+        parts.append((fused.astype(np.float32), np.full(len(fused), label, np.int64), values))
     if not parts:
         return found
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
