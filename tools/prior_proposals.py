@@ -63,14 +63,10 @@ def propose(
     for sample in dataset.samples:
         height, width = sample.size
         boxes = to_image(np.clip(priors, np.float32(0), np.float32(1)), (0, 0, width, height))
-        scores = np.linspace(1, 0, len(boxes), endpoint=False)  # no prior is better: their order
-        own = Proposals(
-            sample.image_id,
-            sample.size,
-            boxes,
-            scores,
-            np.full(len(boxes), SOURCE),  # type: ignore[arg-type]
-        )
+        # No prior is better than another: they keep their order.
+        scores = np.linspace(1, 0, len(boxes), endpoint=False).astype(np.float32)
+        names = np.full(len(boxes), SOURCE)
+        own = Proposals(sample.image_id, sample.size, boxes, scores, names)
         yield own if first is None else merge(first.read(sample.image_id, sample.size), own)
 
 

@@ -1,6 +1,7 @@
 """What each source of proposals covers: the best box of every object, a panel a source."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.boxes import iou_matrix
 from detect.regions import Annotations, FloatArray, Image, Proposals
@@ -40,7 +41,7 @@ def _panel(image: Image, name: str, boxes: FloatArray, truths: FloatArray) -> Im
     best = overlaps.max(axis=1, initial=0.0)
     for box in boxes[:_OTHERS_DRAWN]:
         canvas.box(box, _OTHER_STYLE)
-    rows = np.argsort(best, kind="stable")
+    rows = np.argsort(best, kind="stable").tolist()
     found = [(_style(best[row]), _shown(row, overlaps, boxes, truths), best[row]) for row in rows]
     for style, box, _ in found:
         canvas.box(box, style)
@@ -49,7 +50,9 @@ def _panel(image: Image, name: str, boxes: FloatArray, truths: FloatArray) -> Im
     return canvas.finish(_legend(name, len(boxes), best))
 
 
-def _shown(row: int, overlaps: np.ndarray, boxes: FloatArray, truths: FloatArray) -> FloatArray:
+def _shown(
+    row: int, overlaps: NDArray[np.float64], boxes: FloatArray, truths: FloatArray
+) -> FloatArray:
     """Return the best box of object `row`, or the object where none covers it."""
     if overlaps[row].max(initial=0.0) < _COVERED:
         return np.asarray(truths[row])
@@ -62,7 +65,7 @@ def _style(iou: float) -> Style:
     return _COVERED_STYLE if iou >= _COVERED else _MISSED_STYLE
 
 
-def _legend(name: str, count: int, best: np.ndarray) -> list[Entry]:
+def _legend(name: str, count: int, best: NDArray[np.float64]) -> list[Entry]:
     well, covered = int((best >= _WELL).sum()), int((best >= _COVERED).sum())
     return [
         (None, f"{name}: {count:,} boxes"),
