@@ -183,3 +183,17 @@ def test_detections_of_an_unknown_class_are_refused(
     options = ("--data", root, "--split", "test", "--detections", path)
     assert _run(*options, "--out", tmp_path / "out") == 4
     assert "found.json" in capsys.readouterr().err
+
+
+def test_coverage_shows_the_sources_side_by_side(
+    root: Path, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = _proposals(tmp_path / "p.parquet", dataset)
+    given = ("--data", root, "--split", "test", "--out", tmp_path / "out", "--coverage")
+    assert _run(*given, "--proposals", stored) == 0
+    height, width = dataset.samples[0].size
+    with PILImage.open(tmp_path / "out/test_000.jpg") as picture:
+        assert picture.width > 2 * 5 * width  # enlarged five times, a panel a source
+        assert picture.height > 5 * height
+    assert _run(*given[:-2], tmp_path / "other", "--coverage", "--ground-truth") == 2
+    assert "--coverage goes with --proposals P." in capsys.readouterr().err
