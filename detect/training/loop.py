@@ -7,7 +7,7 @@ Several processes (distributed.py) each compute some rows of a batch and share t
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from detect.models.device import autocast
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.interrupt import StopRequest
+from detect.training.optimization import learning_rate, make_optimizer, ramped_average
 
 Batch = tuple[Tensor, ...]
 
@@ -88,9 +89,9 @@ class Trainer:
         self.device, self.show, self.processes = device, show, settings.processes
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
-        self.optimizer = _optimizer(self.model, settings.optimizer)
+        self.optimizer = make_optimizer(self.model, settings.optimizer)
         self.averaged = AveragedModel(
-            self.model, multi_avg_fn=_ramped(settings.optimizer.averaging), use_buffers=True
+            self.model, multi_avg_fn=ramped_average(settings.optimizer.averaging), use_buffers=True
         )
         self.progress = Progress()
         self.pieces = 1
@@ -243,53 +244,3 @@ class Trainer:
             "progress": vars(self.progress),
         }
         save_state(self.folder.state, state)
-
-
-def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float) -> float:
-    """Return the rate of `step`: linear warm-up, then `paper` or `cosine`.
-
-    `paper`: 4 % down every 8 epochs (arXiv 1409.4842, section 6). `cosine`: to zero at the last
-    step (Loshchilov and Hutter, arXiv 1608.03983, equation 5 without restarts).
-    """
-    warm = min(1.0, (step + 1) / max(optimizer.warmup_steps, 1))
-    if optimizer.schedule == "cosine":
-        factor = 0.5 * (1 + math.cos(math.pi * step / optimizer.steps))
-    else:
-        factor = 0.96 ** math.floor(step / steps_per_epoch / 8)
-    return optimizer.learning_rate * warm * factor
-
-
-def _optimizer(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.Optimizer:
-    """SGD or AdamW, with weight decay on kernels alone: biases and norms go without (ours)."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optimizer.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    rate, momentum = optimizer.learning_rate, optimizer.momentum
-    if optimizer.algorithm == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), foreach=True)
-    return torch.optim.SGD(groups, lr=rate, momentum=momentum, foreach=True)
-
-
-def _ramped(
-    decay: float,
-) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Polyak averaging as an exponential moving average with decay min(decay, (1+t)/(10+t)).
-
-    The ramp keeps the first weights out of short runs; from TensorFlow's
-    ExponentialMovingAverage with num_updates, the tool of the paper's authors.
-    """
-
-    @torch.no_grad()
-    def average(
-        averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
-    ) -> None:
-        weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, weight)
-            else:
-                mean.copy_(value)
-
-    return average

@@ -12,7 +12,8 @@ from detect.config import OptimizerSection, RunSection
 from detect.errors import DetectError, EnvironmentProblem
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Settings, Trainer, learning_rate
+from detect.training.loop import Settings, Trainer
+from detect.training.optimization import learning_rate
 
 
 class Line:
