@@ -6,30 +6,21 @@ Columns: image_id, height, width, boxes (flat, 4 a box), scores, sources.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detect.errors import DataError
 from detect.files import replacing
 from detect.regions import Proposals, Size
+from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import Recipe, check_same_recipe
 
-_COLUMNS: dict[str, pa.DataType] = {
-    "image_id": pa.string(),
-    "height": pa.int32(),
-    "width": pa.int32(),
-    "boxes": pa.list_(pa.float32()),
-    "scores": pa.list_(pa.float32()),
-    "sources": pa.list_(pa.string()),
-}
-SCHEMA = pa.schema(_COLUMNS)
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
 IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
@@ -53,7 +44,7 @@ class ProposalWriter:
     def flush(self) -> None:
         """Write the images held as one row group."""
         if self._rows:
-            self._writer.write_table(_table(self._rows))
+            self._writer.write_table(to_table(self._rows))
             self._rows = []
 
 
@@ -195,44 +186,11 @@ class ProposalFile:
             table = _guard(part, lambda: _open(part).read_row_group(group))
             self._group = ((number, group), table)
         try:
-            return _proposals(self._group[1], row)
+            return from_table(self._group[1], row)
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"{part}: image number {row} of row group {group}: {error}. {_AGAIN}"
             ) from error
-
-
-def _table(rows: Sequence[Proposals]) -> pa.Table:
-    columns = {
-        "image_id": [row.image_id for row in rows],
-        "height": [row.size[0] for row in rows],
-        "width": [row.size[1] for row in rows],
-        "boxes": [row.boxes.reshape(-1) for row in rows],
-        "scores": [row.scores for row in rows],
-        "sources": [row.sources.tolist() for row in rows],
-    }
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _proposals(table: pa.Table, row: int) -> Proposals:
-    """Return row `row`; ValueError or TypeError where it does not hold together."""
-    values = {name: table.column(name)[row] for name in table.column_names}
-    empty = [name for name, value in values.items() if not value.is_valid]
-    if empty:
-        raise ValueError(f"{empty[0]} is null")
-    boxes = values["boxes"].values.to_numpy(zero_copy_only=False).reshape(-1, 4)
-    scores = values["scores"].values.to_numpy(zero_copy_only=False)
-    if not np.isfinite(scores).all():
-        raise ValueError("scores must be finite")
-    sources = values["sources"].values.dictionary_encode()
-    names = np.array(sources.dictionary.to_pylist(), np.str_)
-    return Proposals(
-        image_id=values["image_id"].as_py(),
-        size=(values["height"].as_py(), values["width"].as_py()),
-        boxes=boxes,
-        scores=scores,
-        sources=names[sources.indices.to_numpy()],
-    )
 
 
 def _open(path: Path) -> pq.ParquetFile:

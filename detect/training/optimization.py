@@ -24,7 +24,7 @@ def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float
 
 
 def make_optimizer(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.Optimizer:
-    """Return SGD or AdamW, with weight decay on kernels alone: biases and norms have none (ours)."""
+    """Return SGD or AdamW; weight decay is on kernels, not on biases and norms (ours)."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optimizer.weight_decay},

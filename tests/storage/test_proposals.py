@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from detect.errors import DataError
 from detect.regions import Proposals
+from detect.storage.proposal_rows import SCHEMA
 from detect.storage.proposals import (
-    SCHEMA,
     ProposalFile,
     clear_parts,
     part_name,
