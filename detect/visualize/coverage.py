@@ -52,11 +52,11 @@ def _panel(image: Image, name: str, boxes: FloatArray, truths: FloatArray) -> Im
 
 def _shown(
     row: int, overlaps: NDArray[np.float64], boxes: FloatArray, truths: FloatArray
-) -> FloatArray:
+) -> list[float]:
     """Return the best box of object `row`, or the object where none covers it."""
     if overlaps[row].max(initial=0.0) < _COVERED:
-        return np.asarray(truths[row])
-    return np.asarray(boxes[overlaps[row].argmax()])
+        return [float(value) for value in truths[row]]
+    return [float(value) for value in boxes[overlaps[row].argmax()]]
 
 
 def _style(iou: float) -> Style:
