@@ -91,7 +91,10 @@ def command(**given: Any) -> None:
         shown=given["picture_threshold"],
         track=_track,
     )
-    click.echo(write_report(out, dataset, measured, given["pictures"]))
+    bad: list[str] | None = [] if given["skip_bad"] else None
+    path = write_report(out, dataset, measured, given["pictures"], bad)
+    warn_skipped(bad or ())
+    click.echo(path)
 
 
 def _check(given: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ README.md, "What the paper says, what we do"; the sources stand in the docstring
 DEPARTURES = (
     (
         "200 classes of ILSVRC14 DET, networks pre-trained on ILSVRC12 (section 8)",
-        "the user's own data; the recipes in configs/ start from random weights unless --init "
-        "names others",
+        "the user's own data; recipes for small machines start from random weights, unless --init "
+        "names a network of detect pretrain or ImageNet's",
     ),
     (
         "crops of 224 px (section 5)",
@@ -26,6 +26,10 @@ DEPARTURES = (
     (
         "Polyak averaging for the final model (section 6)",
         "an exponential moving average with a ramped decay",
+    ),
+    (
+        "no bounding box regression, for lack of time (section 8)",
+        "none in detect run; detect train-regression and detect refine tell what it would bring",
     ),
     (
         "six networks averaged; how they differ is not published (section 8)",

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from detect.data import read_pixels
+from detect.errors import DataError
 from detect.evaluation import voc
 from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
 from detect.regions import Dataset, Detections, Image, IntArray
@@ -80,21 +81,35 @@ def draw_images(
     out: Path,
     name: str,
     threshold: float = 0.5,
-) -> list[str]:
-    """Draw the images `places` judged, to `out`/NAME-1.png, ...; return them as data URLs.
+    bad: list[str] | None = None,
+) -> list[tuple[int, str]]:
+    """Draw the images `places` judged, to `out`/NAME-1.png, ...; return place and data URL of each.
 
-    Raises DataError for an image that cannot be read.
+    An image that cannot be read is left out and its error added to `bad`; without `bad` it raises
+    DataError.
     """
-    urls = []
-    for number, place in enumerate(places, start=1):
-        sample = dataset.samples[place]
-        own = detections.take(np.flatnonzero(detections.images == place))
-        found = Detections(sample.image_id, own.boxes.astype(np.float32), own.labels, own.scores)
-        notes, image = sample.annotations, read_pixels(sample)
-        picture = draw_detections(image, found, dataset.classes, notes, threshold)
-        write_picture(out / f"{name}-{number}.png", picture)
-        urls.append(jpeg_url(picture))
-    return urls
+    drawn: list[tuple[int, str]] = []
+    for place in places:
+        try:
+            picture = _judged(dataset, detections, place, threshold)
+        except DataError as error:
+            if bad is None:
+                raise
+            bad.append(str(error))
+            continue
+        write_picture(out / f"{name}-{len(drawn) + 1}.png", picture)
+        drawn.append((place, jpeg_url(picture)))
+    return drawn
+
+
+def _judged(dataset: Dataset, detections: FlatDetections, place: int, threshold: float) -> Image:
+    """Return the picture of one image."""
+    sample = dataset.samples[place]
+    own = detections.take(np.flatnonzero(detections.images == place))
+    found = Detections(sample.image_id, own.boxes.astype(np.float32), own.labels, own.scores)
+    return draw_detections(
+        read_pixels(sample), found, dataset.classes, sample.annotations, threshold
+    )
 
 
 def jpeg_url(picture: Image) -> str:

@@ -7,6 +7,7 @@ from PIL import Image as Pictures
 from scoring import dataset, detections
 
 from detect.data import open_dataset
+from detect.errors import DataError
 from detect.evaluation.flat import flatten_detections
 from detect.report.images import (
     ImageScores,
@@ -69,12 +70,25 @@ def test_one_image_is_the_best():
 
 def test_pictures_are_written_and_returned(tmp_path):
     data = open_dataset(write_voc(tmp_path / "set"), "train")
-    found = flatten_detections(data, {})
-    urls = draw_images(data, found, [2, 0], tmp_path, "best")
+    drawn = draw_images(data, flatten_detections(data, {}), [2, 0], tmp_path, "best")
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["best-1.png", "best-2.png"]
     with Pictures.open(tmp_path / "best-1.png") as picture:
         assert picture.format == "PNG"
-    assert all(url.startswith("data:image/jpeg;base64,") for url in urls)
+    assert [place for place, _ in drawn] == [2, 0]
+    assert all(url.startswith("data:image/jpeg;base64,") for _, url in drawn)
+
+
+def test_an_image_that_cannot_be_read_is_named_or_left_out(tmp_path):
+    data = open_dataset(write_voc(tmp_path / "set"), "train")
+    data.samples[0].path.write_bytes(b"no image")
+    found = flatten_detections(data, {})
+    with pytest.raises(DataError, match="train_000"):
+        draw_images(data, found, [0, 1], tmp_path, "worst")
+    bad: list[str] = []
+    drawn = draw_images(data, found, [0, 1], tmp_path, "worst", bad=bad)
+    assert [place for place, _ in drawn] == [1]
+    assert len(bad) == 1
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["worst-1.png"]
 
 
 def test_pictures_inside_the_page_are_bounded():
