@@ -10,9 +10,9 @@ from click.core import ParameterSource
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn, warn_skipped
+from detect.cli.skipping import warn_skipped
 from detect.ensemble import DECAYS, KINDS, Combination
-from detect.errors import DataError, UsageError
+from detect.errors import UsageError
 
 if TYPE_CHECKING:
     from detect.cli.recombining import Recombined
@@ -211,27 +211,12 @@ def _combination(chosen: Chosen, scores: "ScoresFile") -> Combination:
 
 def _open(chosen: Chosen, scores: "ScoresFile") -> "Dataset":
     """Return the split to score on; DataError where its images are not those of `scores`."""
+    from detect.cli.recombining import check_same_data
     from detect.data import open_dataset
 
     dataset = open_dataset(chosen.data or Path(), chosen.split, skip_bad=chosen.skip_bad)
     warn_skipped(dataset.skipped)
-    sizes = scores.sizes()
-    there = [sample for sample in dataset.samples if sample.image_id in sizes]
-    if not there:
-        raise DataError(
-            f"{scores.path}: no scores of any image of split {dataset.split}; they are of split "
-            f"{scores.card.split}. Run detect run --keep-scores on this split."
-        )
-    for sample in there:
-        if sample.size not in ((0, 0), sizes[sample.image_id]):
-            raise DataError(
-                f"{scores.path}: image {sample.image_id} had (height, width) "
-                f"{sizes[sample.image_id]} when it was run, now {sample.size}. Run it again."
-            )
-    if missing := len(dataset) - len(there):
-        warn(f"{missing} images of the split have no scores: their objects count as missed.")
-    if more := len(sizes) - len(there):
-        warn(f"{more} images with scores are not in the split: not in the table.")
+    check_same_data(scores, dataset)
     return dataset
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.cli.skipping import warn
 from detect.config import Section, to_toml
 from detect.ensemble import Combination
 from detect.ensemble.stored import combine
@@ -124,3 +125,25 @@ def _labels(scores: ScoresFile, dataset: Dataset) -> IntArray:
     known = scores.card.classes
     places = [dataset.classes.index(name) if name in dataset.classes else -1 for name in known]
     return np.array(places, np.int64)
+
+
+def check_same_data(scores: ScoresFile, dataset: Dataset) -> None:
+    """Raise DataError where classes or images are not those of `scores`; warn of images of one."""
+    _labels(scores, dataset)
+    sizes = scores.sizes()
+    there = [sample for sample in dataset.samples if sample.image_id in sizes]
+    if not there:
+        raise DataError(
+            f"{scores.path}: no scores of any image of split {dataset.split}; they are of split "
+            f"{scores.card.split}. Run detect run --keep-scores on this split."
+        )
+    for sample in there:
+        if sample.size not in ((0, 0), sizes[sample.image_id]):
+            raise DataError(
+                f"{scores.path}: image {sample.image_id} had (height, width) "
+                f"{sizes[sample.image_id]} when it was run, now {sample.size}. Run it again."
+            )
+    if missing := len(dataset) - len(there):
+        warn(f"{missing} images of the split have no scores: their objects count as missed.")
+    if more := len(sizes) - len(there):
+        warn(f"{more} images with scores are not in the split: not in the table.")

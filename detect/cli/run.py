@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import methods, options
-from detect.cli.members import member_folders, model_name
+from detect.cli.members import member_folders
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
 from detect.cli.skipping import warn, warn_skipped
@@ -17,14 +17,11 @@ from detect.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from detect.cli.results import DetectionRecipe
     from detect.detector import Detector
     from detect.regions import Dataset
-    from detect.storage.scores import ScoresCard
 
 _DEFAULT_PRESET = "rcnn"
 DTYPES = ("float32", "float16")
-_NOT_KEPT = "no"
 # The parameters that only one of the two sources obeys.
 _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
@@ -53,7 +50,7 @@ class Chosen:
     resume: bool
     exist_ok: bool
     skip_bad: bool
-    keep_scores: str
+    keep_scores: str | None
 
 
 @click.command("run")
@@ -138,7 +135,6 @@ def command(context: click.Context, /, **given: Any) -> None:
     are proposed on the way, as `detect propose` does it. --keep-scores leaves OUT/scores.parquet
     as well, from which `detect ensemble` makes other detections without a network.
     """
-    given["keep_scores"] = given["keep_scores"] or _NOT_KEPT
     given["models"] = tuple(model for path in given["models"] for model in member_folders(path))
     chosen = Chosen(**given)
     if chosen.proposals is not None:
@@ -168,6 +164,7 @@ def _parse_batch_size(text: str) -> int | None:
 def _run(chosen: Chosen, batch_size: int | None) -> None:
     """Open everything, detect what is left to detect, and say where the detections are."""
     from detect.cli.results import Results, made_regions, read_pairs, stored_regions
+    from detect.cli.run_records import card_of, environment_of, recipe_of
     from detect.cli.sources import MultiBoxChoice
     from detect.config import to_toml
     from detect.models.device import choose_device
@@ -181,9 +178,9 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
         preset = chosen.preset or _DEFAULT_PRESET
         choice = MultiBoxChoice(chosen.multibox, chosen.device, chosen.precision)
         regions, source = made_regions(chosen.method, preset, chosen.seed, choice)
-    recipe = _recipe(chosen, dataset, source)
-    environment = _environment(chosen, dataset, device)
-    kept = _card(chosen, recipe, dataset, detector, environment["data"])
+    recipe = recipe_of(chosen, dataset, source)
+    environment = environment_of(chosen, dataset, device)
+    kept = card_of(chosen, recipe, dataset, detector, environment["data"])
     drawn_from = chosen.picture_threshold if chosen.pictures else None
     results = Results(chosen.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=chosen.resume)
@@ -194,59 +191,6 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
             results.add(image, detector.selected(proposals, scores), proposals, scores)
     warn_skipped(bad)
     click.echo(results.finish())
-
-
-def _recipe(chosen: Chosen, dataset: "Dataset", proposals: dict[str, Any]) -> "DetectionRecipe":
-    """Return what decides the detections."""
-    from detect.cli.results import DetectionRecipe
-    from detect.models.model_files import model_hash
-
-    return DetectionRecipe(
-        split=dataset.split,
-        classes=dataset.classes,
-        models=tuple(model_hash(path) for path in chosen.models),
-        threshold=chosen.threshold,
-        nms=chosen.nms,
-        per_class=chosen.per_class,
-        precision=chosen.precision,
-        keep_scores=chosen.keep_scores,
-        proposals=proposals,
-    )
-
-
-def _card(
-    chosen: Chosen,
-    recipe: "DetectionRecipe",
-    dataset: "Dataset",
-    detector: "Detector",
-    data_hash: str,
-) -> "ScoresCard | None":
-    """Return what the scores to keep are of, None if none are kept."""
-    from detect.storage.scores import ScoresCard
-
-    if chosen.keep_scores == _NOT_KEPT:
-        return None
-    same = ("split", "classes", "precision", "proposals", "threshold", "nms", "per_class")
-    return ScoresCard(
-        category_ids=dataset.category_ids,
-        integer_ids=dataset.integer_ids,
-        columns=detector.model_classes,
-        names=tuple(map(model_name, chosen.models)),
-        hashes=recipe.models,
-        dtype=chosen.keep_scores,
-        data=data_hash,
-        **{name: getattr(recipe, name) for name in same},
-    )
-
-
-def _environment(chosen: Chosen, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:
-    """Return what environment.json holds."""
-    from detect.data import data_hash
-    from detect.runs import describe_environment
-
-    digest = data_hash(dataset)
-    record = describe_environment(device=str(device), seed=chosen.seed, data_hash=digest)
-    return {**record, "models": [model_name(path) for path in chosen.models]}
 
 
 def _open(
