@@ -140,7 +140,9 @@ def _open(given: dict[str, Any]) -> "Dataset":
 
     if given["annotations"]:
         return data.open_annotations(given["annotations"])
-    dataset = data.open_dataset(given["data"], given["split"], skip_bad=given["skip_bad"])
+    dataset = data.open_dataset(
+        given["data"], given["split"], skip_bad=given["skip_bad"], need_images=False
+    )
     warn_skipped(dataset.skipped)
     return dataset
 

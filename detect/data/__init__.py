@@ -1,7 +1,7 @@
 """Data sets: VOC, COCO, ILSVRC DET, plain folders of images; the layout is recognised by itself.
 
-Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad)`, and a line
-in `LAYOUTS`.
+Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad, need_images)`, and
+a line in `LAYOUTS`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from detect.images import read_image
 from detect.regions import Dataset, Image, Sample
 
 Matches = Callable[[Path], bool]
-Read = Callable[[Path, str | None, bool], Dataset]
+Read = Callable[[Path, str | None, bool, bool], Dataset]
 
 LAYOUTS: dict[str, tuple[Matches, Read]] = {
     "VOC (Annotations/, JPEGImages/, ImageSets/Main/SPLIT.txt)": (voc.matches, voc.read),
@@ -26,11 +26,14 @@ LAYOUTS: dict[str, tuple[Matches, Read]] = {
 }
 
 
-def open_dataset(root: Path, split: str | None, *, skip_bad: bool = False) -> Dataset:
+def open_dataset(
+    root: Path, split: str | None, *, skip_bad: bool = False, need_images: bool = True
+) -> Dataset:
     """Read one split of the data set in the folder `root`, in whichever layout it has.
 
     `split` is a name, or the path of a text file of image ids; None only for a plain folder of
-    images. Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
+    images. Without `need_images` the annotations are enough: sizes that only a missing image would
+    tell are (0, 0). Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
     DataError for what is wrong with the user's data, UsageError for a split that is not given.
     """
     if not root.is_dir():
@@ -42,7 +45,7 @@ def open_dataset(root: Path, split: str | None, *, skip_bad: bool = False) -> Da
     if not found and not folder.matches(root):
         raise DataError(_no_data_set(root))
     read = LAYOUTS[found[0]][1] if found else folder.read
-    dataset = read(root, split, skip_bad)
+    dataset = read(root, split, skip_bad, need_images)
     if not dataset.samples:
         raise DataError(f"{root}: no usable image in split {dataset.split}: {dataset.skipped[0]}")
     return dataset

@@ -58,9 +58,14 @@ def parse(path: Path) -> AnnotationXml:
 
 
 def size_of(annotation: AnnotationXml, image: Path) -> Size:
-    """Return the size (H, W) the file states, else (0x0 and the like) that of `image`'s header."""
+    """Return the size (H, W) the file states, else (0x0 and the like) that of `image`'s header.
+
+    (0, 0) where neither is there.
+    """
     height, width = annotation.size
-    return annotation.size if height > 0 and width > 0 else read_size(image)
+    if height > 0 and width > 0:
+        return annotation.size
+    return read_size(image) if image.exists() else (0, 0)
 
 
 def to_annotations(

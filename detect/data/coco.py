@@ -25,7 +25,9 @@ def matches(root: Path) -> bool:
     return any((root / "annotations").glob(f"{_PREFIX}*.json"))
 
 
-def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+def read(
+    root: Path, split: str | None, skip_bad: bool = False, need_images: bool = True
+) -> Dataset:
     """Read one split; DataError for anything wrong with the JSON, a file or an annotation.
 
     A text file of ids chooses among the images of the first JSON (by name) that holds them all.
@@ -47,8 +49,9 @@ def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
     folders = (root / "images", root / "images" / own_name, root)
 
     def locate(record: Record) -> tuple[Path, Size]:
-        image = _existing(record, folders, content.path)
-        return image, _stated_size(record, content.path) or read_size(image)
+        image = _place(record, folders, content.path, need_images)
+        stated = _stated_size(record, content.path)
+        return image, stated or (read_size(image) if image.is_file() else (0, 0))
 
     return _dataset(content, listed, locate, skipping, root, name)
 
@@ -119,8 +122,11 @@ def _dataset(
     )
 
 
-def _existing(record: Record, folders: tuple[Path, ...], path: Path) -> Path:
-    """Return the image file of `record`, looked for in `folders`; DataError if there is none."""
+def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) -> Path:
+    """Return the image file of `record`, looked for in `folders`.
+
+    Where there is none, DataError if it is `needed`, else its place in the first folder.
+    """
     file_name = record.get("file_name")
     if not isinstance(file_name, str) or not file_name:
         raise DataError(f"{path}: image {record['id']} has no file_name.")
@@ -132,7 +138,9 @@ def _existing(record: Record, folders: tuple[Path, ...], path: Path) -> Path:
     for folder in folders:
         if (folder / file_name).is_file():
             return folder / file_name
-    raise DataError(f"{folders[0] / file_name}: the split lists this image, but it is missing.")
+    if needed:
+        raise DataError(f"{folders[0] / file_name}: the split lists this image, but it is missing.")
+    return folders[0] / file_name
 
 
 def _stated_size(record: Record, path: Path) -> Size | None:

@@ -19,8 +19,13 @@ def matches(root: Path) -> bool:
     return bool(images_by_stem(root))
 
 
-def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
-    """Read the images directly in `root` by name, or those a text file of ids lists."""
+def read(
+    root: Path, split: str | None, skip_bad: bool = False, need_images: bool = True
+) -> Dataset:
+    """Read the images directly in `root` by name, or those a text file of ids lists.
+
+    They are all there is: `need_images` makes no difference.
+    """
     if split is None:
         return of_images([root])
     name, list_path, _ = find_list(root, split, {})

@@ -21,9 +21,14 @@ class ImageFiles:
             self._listed[wanted.parent] = images_by_stem(wanted.parent)
         return self._listed[wanted.parent].get(wanted.name, [])
 
-    def find(self, image_id: str) -> Path:
-        """Return the one file of `image_id`; DataError for none or several."""
+    def find(self, image_id: str, needed: bool = True) -> Path:
+        """Return the one file of `image_id`; DataError for several, and for none if `needed`.
+
+        Not needed, the path of one that is missing is that of a JPEG.
+        """
         found = self.candidates(image_id)
+        if not (found or needed):
+            return self.folder / f"{image_id}.jpg"
         if not found:
             known = self._listed[(self.folder / image_id).parent]
             raise DataError(

@@ -27,10 +27,13 @@ _NAMES_LINE = re.compile(r"(?P<synset>\S+)\s+(?:(?P<number>\d+)\s+)?(?P<name>\S.
 
 def matches(root: Path) -> bool:
     """Tell whether `root` is laid out as ILSVRC DET."""
-    return (root / "Data/DET").is_dir() and (root / "ImageSets/DET").is_dir()
+    beside = (root / "Data/DET", root / "Annotations/DET")
+    return (root / "ImageSets/DET").is_dir() and any(path.is_dir() for path in beside)
 
 
-def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+def read(
+    root: Path, split: str | None, skip_bad: bool = False, need_images: bool = True
+) -> Dataset:
     """Read one split; DataError for anything wrong with the list, a file or an annotation.
 
     `annotated` is False where the split's folder has no annotations at all (the test split).
@@ -44,7 +47,7 @@ def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
     folders, skipping, samples = _folders(root, name), Skipping(skip_bad), []
     for image_id in listed:
         with skipping.guard():
-            samples.append(_sample(root, image_id, folders, labels))
+            samples.append(_sample(root, image_id, folders, labels, need_images))
     return Dataset(
         root=root,
         layout=LAYOUT,
@@ -82,26 +85,42 @@ def read_synsets(root: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[in
 
 
 def _folders(root: Path, name: str) -> dict[str, ImageFiles]:
-    """Return the folders below `Data/DET` that may hold the images of split `name`."""
+    """Return the folders below `Data/DET` that may hold the images of split `name`.
+
+    Where there are no images at all, those of the annotations.
+    """
     data = root / "Data/DET"
-    names = sorted(path.name for path in data.iterdir() if path.is_dir())
+    listed = data if data.is_dir() else root / "Annotations/DET"
+    names = sorted(path.name for path in listed.iterdir() if path.is_dir())
     return {folder: ImageFiles(data / folder) for folder in ([name] if name in names else names)}
 
 
 def _sample(
-    root: Path, image_id: str, folders: dict[str, ImageFiles], labels: dict[str, int]
+    root: Path,
+    image_id: str,
+    folders: dict[str, ImageFiles],
+    labels: dict[str, int],
+    need_images: bool,
 ) -> Sample:
-    """Read one image's sample; DataError where no folder has it, or several."""
+    """Read one image's sample; DataError where several folders have it, or none if it is needed."""
     holding = [name for name, files in folders.items() if files.candidates(image_id)]
+    if not holding and not need_images:
+        annotated = [name for name in folders if _xml(root, name, image_id).is_file()]
+        holding = annotated[:1] or list(folders)[:1]
     if not holding:
         raise DataError(
             f"{root / 'Data/DET'}: the split lists {image_id}, but there is no such image in "
             f"{', '.join(folders) or 'it'}."
         )
-    image = only([folders[name].find(image_id) for name in holding], image_id)
-    path = root / "Annotations/DET" / holding[0] / f"{image_id}.xml"
+    image = only([folders[name].find(image_id, need_images) for name in holding], image_id)
+    path = _xml(root, holding[0], image_id)
     if not path.is_file():
-        return Sample(image_id, image, read_size(image), NO_ANNOTATIONS)
+        size = read_size(image) if image.exists() else (0, 0)
+        return Sample(image_id, image, size, NO_ANNOTATIONS)
     xml = parse(path)
     size = size_of(xml, image)
     return Sample(image_id, image, size, to_annotations(xml, size, labels, _SHIFT))
+
+
+def _xml(root: Path, folder: str, image_id: str) -> Path:
+    return root / "Annotations/DET" / folder / f"{image_id}.xml"

@@ -18,10 +18,13 @@ _SHIFT = (-1, -1, 0, 0)
 
 def matches(root: Path) -> bool:
     """Tell whether `root` is laid out as VOC."""
-    return (root / "Annotations").is_dir() and (root / "JPEGImages").is_dir()
+    beside = (root / "JPEGImages", root / "ImageSets/Main")
+    return (root / "Annotations").is_dir() and any(path.is_dir() for path in beside)
 
 
-def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
+def read(
+    root: Path, split: str | None, skip_bad: bool = False, need_images: bool = True
+) -> Dataset:
     """Read one split; DataError for anything wrong with the list, a file or an annotation.
 
     The image may have any usual extension and any content. Sizes come from the XML, from the
@@ -37,7 +40,7 @@ def read(root: Path, split: str | None, skip_bad: bool = False) -> Dataset:
     images, skipping, samples = ImageFiles(root / "JPEGImages"), Skipping(skip_bad), []
     for image_id in listed:
         with skipping.guard():
-            image, xml = images.find(image_id), files.read(image_id)
+            image, xml = images.find(image_id, need_images), files.read(image_id)
             size = size_of(xml, image)
             truth = to_annotations(xml, size, labels, _SHIFT)
             samples.append(Sample(image_id, image, size, truth))

@@ -65,6 +65,21 @@ def test_map_json_has_the_shape_of_the_design(tmp_path: Path, write: Any) -> Non
             assert figures["positives"] == figures["detections"] > 0
 
 
+@pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
+def test_a_data_set_scores_without_its_images(tmp_path: Path, write: Any) -> None:
+    root = write(tmp_path / "set")
+    data = open_dataset(root, "train")
+    found, boxes = perfect(tmp_path / "f.json", data), proposed(tmp_path / "p.parquet", data)
+    for sample in data.samples:
+        sample.path.unlink()
+    out = tmp_path / "scores.json"
+    given = ("--data", root, "--split", "train", "--json", out)
+    assert run("--map", *given, "--detections", found, "--protocol", "all") == 0
+    assert all(one["map"] == pytest.approx(1) for one in json.loads(out.read_text()).values())
+    assert run("--recall", *given, "--proposals", boxes) == 0
+    assert json.loads(out.read_text())["coverage"]["all"]["0.95"] == 1
+
+
 def test_coco_json_alone_scores_without_images(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Recognising layouts, reading pixels, digests, and the real sets beside the project."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +154,32 @@ def test_real_sizes_of_zero_and_grey_images() -> None:
         if sample.path.stem == "000000353180"
     ]
     assert read_pixels(grey[0]).shape == (*grey[0].size, 3)
+
+
+@pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
+def test_annotations_are_enough_where_no_image_is_needed(write, tmp_path: Path) -> None:
+    root = write(tmp_path / "set", {"train": 3}, seed=4)
+    whole = open_dataset(root, "train")
+    for sample in whole.samples:
+        sample.path.unlink()
+    for folder in ("JPEGImages", "images", "Data"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    alone = open_dataset(root, "train", need_images=False)
+    assert alone.layout == whole.layout
+    for one, other in zip(alone.samples, whole.samples, strict=True):
+        # ILSVRC's image without objects has no XML: only its file knows the size.
+        size = other.size if len(other.annotations) else (0, 0)
+        assert (one.image_id, one.size) in ((other.image_id, size), (other.image_id, other.size))
+        np.testing.assert_array_equal(one.annotations.boxes, other.annotations.boxes)
+    with pytest.raises(DataError, match="split lists"):
+        open_dataset(root, "train")
+
+
+def test_a_size_that_only_the_missing_image_knows_is_unknown(tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "set", {"train": 1})
+    xml = root / "Annotations/train_000.xml"
+    xml.write_text(xml.read_text().replace("<width>128<", "<width>0<"))
+    (root / "JPEGImages/train_000.jpg").unlink()
+    (sample,) = open_dataset(root, "train", need_images=False).samples
+    assert sample.size == (0, 0)
+    assert len(sample.annotations) > 0
