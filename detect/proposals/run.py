@@ -157,7 +157,7 @@ def _prepare(backend: str) -> dict[str, Any]:
             f"--backend {backend} needs a package that is not installed: pip install {package}"
         ) from error
     if backend == "loky":
-        return {"initializer": start, "initargs": (os.getpid(),)}
+        return {"initializer": start, "initargs": (os.getpid(), os.getcwd())}
     if backend == "dask":
         imported.Client(set_as_default=True)  # a cluster named by dask's own settings, or local
     else:

@@ -37,12 +37,14 @@ def attempt(propose: Propose, sample: Sample) -> Outcome:
     return Outcome(sample.image_id, propose(image, sample.image_id))
 
 
-def start(parent: int) -> None:
-    """Prepare a worker process on this machine to end when `parent` has gone.
+def start(parent: int, folder: str) -> None:
+    """Prepare a worker process to work in `folder`, and to end when `parent` has gone.
 
-    loky's workers outlive a parent killed by SIGKILL for as long as five minutes otherwise.
+    loky keeps its workers for the next call, which may come from another folder, and they outlive
+    a parent killed by SIGKILL for as long as five minutes otherwise.
     Ctrl-C is the parent's to handle: it reaches the whole group, and the parent ends its workers.
     """
+    os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 

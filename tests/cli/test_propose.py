@@ -300,3 +300,16 @@ def test_real_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         "--preset", "googlenet",
     )  # fmt: skip
     assert 300 < np.mean([len(one) for one in ProposalFile(tmp_path / "p")]) < 1500
+
+
+def test_workers_follow_to_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        write_voc(tmp_path / name / "voc", {"test": 2}, seed=len(name))
+    for name in ("one", "two"):
+        monkeypatch.chdir(tmp_path / name)
+        given = ["propose", "voc", "--split", "test", "--out", "p", "--workers", "2"]
+        with pytest.raises(SystemExit) as stop:
+            main(given)
+        assert stop.value.code == 0
+        # Gone for workers that stay in the first folder.
+        shutil.rmtree(Path("voc/JPEGImages"))
