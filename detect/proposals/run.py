@@ -2,7 +2,8 @@
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
@@ -141,10 +142,26 @@ def _in_parallel(propose: Propose, samples: Sequence[Sample], backend: str) -> I
     """Yield in order; joblib cannot stream from Ray, which gets a part's images at a time."""
     tasks = (delayed(attempt)(propose, sample) for sample in samples)
     if backend != "ray":
-        yield from Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")(tasks)
+        parallel = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
+        yield from _closed_quietly(parallel(tasks))
         return
     while some := list(islice(tasks, IMAGES_PER_PART)):
         yield from Parallel(batch_size=1)(some)
+
+
+def _closed_quietly(outcomes: Generator[Outcome, None, None]) -> Iterator[Outcome]:
+    """Yield `outcomes`; where the caller stops early, end the work without joblib's advice on it.
+
+    joblib would print that after Ctrl-C, whose message is ours.
+    """
+    try:
+        # Not `yield from`, which would close `outcomes` before the warnings are off.
+        for outcome in outcomes:
+            yield outcome
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="joblib")
+            outcomes.close()
 
 
 def _prepare(backend: str) -> dict[str, Any]:

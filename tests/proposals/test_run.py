@@ -192,3 +192,12 @@ def test_the_estimate_is_of_images_spread_over_the_split(samples: list[Sample]) 
 def test_the_estimate_names_a_bad_image(tmp_path: Path, samples: list[Sample]) -> None:
     with pytest.raises(DataError, match=r"bad\.png"):
         measure(PROPOSE, _with_a_bad_image(samples, tmp_path))
+
+
+def test_a_caller_that_stops_early_hears_nothing_of_joblib(
+    samples: list[Sample], recwarn: pytest.WarningsRecorder
+) -> None:
+    outcomes = attempts(PROPOSE, samples, workers=2)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    assert [str(warning.message) for warning in recwarn.list] == []
