@@ -142,7 +142,7 @@ def _in_parallel(propose: Propose, samples: Sequence[Sample], backend: str) -> I
     """Yield in order; joblib cannot stream from Ray, which gets a part's images at a time."""
     tasks = (delayed(attempt)(propose, sample) for sample in samples)
     if backend != "ray":
-        parallel = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
+        parallel: Any = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
         yield from _closed_quietly(parallel(tasks))
         return
     while some := list(islice(tasks, IMAGES_PER_PART)):
@@ -156,7 +156,7 @@ def _closed_quietly(outcomes: Generator[Outcome, None, None]) -> Iterator[Outcom
     """
     try:
         # Not `yield from`, which would close `outcomes` before the warnings are off.
-        for outcome in outcomes:
+        for outcome in outcomes:  # noqa: UP028
             yield outcome
     finally:
         with warnings.catch_warnings():
