@@ -1,13 +1,10 @@
 """`detect pretrain`: GoogLeNet on a folder of classes, to start the other networks from."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from detect.cli import options, training
-from detect.cli.progress import track
 from detect.cli.skipping import warn_skipped
 from detect.config import PretrainRecipe, load_recipe
 
@@ -16,26 +13,6 @@ if TYPE_CHECKING:
 
     from detect.data.labelled import LabelledImages
     from detect.training.distributed import Processes
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The options of one call."""
-
-    data: Path
-    split: str
-    config: Path
-    val_split: str | None
-    changes: tuple[str, ...]
-    init: str | None
-    batch_size: str
-    out: Path | None
-    resume: bool
-    exist_ok: bool
-    skip_bad: bool
-    device: str
-    seed: int | None
-    threads: int
 
 
 @click.command("pretrain")
@@ -60,44 +37,33 @@ def command(**given: Any) -> None:
     torchvision the statistics of a batch are each process's own, and dropout draws other masks.
     The first one alone writes --out; all need DATA, and --init, under the same path.
     """
-    chosen = Chosen(**given)
-    given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
-    changes = training.recipe_changes(*given_options, "batch_size")
+    chosen = training.TrainingOptions(**given)
+    changes = chosen.recipe_changes("batch_size")
     recipe = load_recipe(PretrainRecipe, chosen.config, changes)
     with training.together(chosen.device) as (processes, device):
         _train(chosen, recipe, processes, device)
 
 
 def _train(
-    chosen: Chosen, recipe: PretrainRecipe, processes: "Processes", device: "torch.device"
+    chosen: training.TrainingOptions,
+    recipe: PretrainRecipe,
+    processes: "Processes",
+    device: "torch.device",
 ) -> None:
     """Open everything, train, and say where the weights are and how often they err."""
     from detect.training.pretrain import pretrain
 
-    again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
-    out = training.choose_out("pretrain", chosen.config, chosen.out, processes, **again)
+    out = chosen.choose_out("pretrain", processes)
     data = _open(chosen, chosen.split)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
-    where = (data.images, device, processes)
-    folder = training.begin(out, recipe, *where, resume=chosen.resume)
-    result = pretrain(
-        recipe,
-        data,
-        folder,
-        device,
-        validation=validation,
-        resume=chosen.resume,
-        threads=chosen.threads,
-        processes=processes,
-        show=lambda line: click.echo(line, err=True),
-        track=track,
-    )
+    call = chosen.begin(out, recipe, data.images, device, processes)
+    result = pretrain(recipe, data, call, validation=validation)
     errors = "top-1 error {top1_error:.4f}, top-5 error {top5_error:.4f}"
     scored = f": {errors.format(**result)} on {chosen.val_split} (1 crop)" if result else ""
-    click.echo(f"{folder.weights('best')}{scored}")
+    click.echo(f"{call.folder.weights('best')}{scored}")
 
 
-def _open(chosen: Chosen, split: str) -> "LabelledImages":
+def _open(chosen: training.TrainingOptions, split: str) -> "LabelledImages":
     from detect.data.labelled import open_labelled
 
     data = open_labelled(chosen.data, split, skip_bad=chosen.skip_bad)

@@ -26,28 +26,14 @@ if TYPE_CHECKING:
     from detect.training.region_data import RegionData
 
 
-@dataclass(frozen=True)
-class Chosen:
+@dataclass(frozen=True, kw_only=True)
+class Chosen(training.TrainingOptions):
     """The options of one call."""
 
-    data: Path
-    split: str
     proposals: Path
-    config: Path
-    val_split: str | None
     val_proposals: Path | None
     positives_from: str | None
     positives_per_class: int | None
-    changes: tuple[str, ...]
-    init: str | None
-    batch_size: str
-    out: Path | None
-    resume: bool
-    exist_ok: bool
-    skip_bad: bool
-    device: str
-    seed: int | None
-    threads: int
     ensemble: int | None
 
 
@@ -81,8 +67,7 @@ def command(**given: Any) -> None:
     if (chosen.val_split is None) != (chosen.val_proposals is None):
         raise UsageError("--val-split and --val-proposals go together: give both or neither.")
     check_positives(chosen.positives_from, chosen.positives_per_class)
-    given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
-    changes = training.recipe_changes(*given_options, "sampling.batch_size")
+    changes = chosen.recipe_changes("sampling.batch_size")
     recipe = load_recipe(ClassifierRecipe, chosen.config, changes)
     with training.together(chosen.device) as (processes, device):
         _train(chosen, recipe, processes, device)
@@ -94,8 +79,7 @@ def _train(
     """Train one network or an ensemble, and say where the weights are and what they score."""
     single = chosen.ensemble is None
     members = (recipe,) if chosen.ensemble is None else member_recipes(recipe, chosen.ensemble)
-    again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
-    out = training.choose_out("train-classifier", chosen.config, chosen.out, processes, **again)
+    out = chosen.choose_out("train-classifier", processes)
     record = Members(out)
     if single and chosen.resume and record.count:
         raise UsageError(
@@ -162,23 +146,10 @@ def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, fl
 
     chosen, dataset = work.chosen, work.dataset
     regions = _regions(chosen, dataset, recipe)
-    where = (dataset, work.device, work.processes)
-    folder = training.begin(out, recipe, *where, resume=chosen.resume)
-    result = train_classifier(
-        recipe,
-        regions,
-        dataset.classes,
-        folder,
-        work.device,
-        validation=work.validation,
-        resume=chosen.resume,
-        threads=chosen.threads,
-        processes=work.processes,
-        show=lambda line: click.echo(line, err=True),
-        track=track,
-    )
+    call = chosen.begin(out, recipe, dataset, work.device, work.processes)
+    result = train_classifier(recipe, regions, dataset.classes, call, validation=work.validation)
     scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
-    click.echo(f"{folder.weights('best')}{scored}")
+    click.echo(f"{call.folder.weights('best')}{scored}")
     return {"map": result["map"]} if result else {}
 
 

@@ -1,13 +1,11 @@
 """`detect train-multibox`: a network that proposes boxes, whatever their class."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from detect.cli import options, training
-from detect.cli.progress import track
 from detect.cli.skipping import warn, warn_skipped
 from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, UsageError
@@ -19,25 +17,11 @@ if TYPE_CHECKING:
     from detect.training.distributed import Processes
 
 
-@dataclass(frozen=True)
-class Chosen:
+@dataclass(frozen=True, kw_only=True)
+class Chosen(training.TrainingOptions):
     """The options of one call."""
 
-    data: Path
-    split: str
-    config: Path
-    val_split: str | None
     fold: str
-    changes: tuple[str, ...]
-    init: str | None
-    batch_size: str
-    out: Path | None
-    resume: bool
-    exist_ok: bool
-    skip_bad: bool
-    device: str
-    seed: int | None
-    threads: int
 
 
 @click.command("train-multibox")
@@ -61,8 +45,7 @@ def command(**given: Any) -> None:
     """
     chosen = Chosen(**given)
     _check_fold(chosen.fold)
-    given_options = (chosen.changes, chosen.init, chosen.batch_size, chosen.seed)
-    changes = training.recipe_changes(*given_options, "batch_size")
+    changes = chosen.recipe_changes("batch_size")
     recipe = load_recipe(MultiBoxRecipe, chosen.config, changes)
     with training.together(chosen.device) as (processes, device):
         _train(chosen, recipe, processes, device)
@@ -86,28 +69,14 @@ def _train(
     from detect.training.multibox import train_multibox
     from detect.training.window_data import collect_windows
 
-    again = {"resume": chosen.resume, "exist_ok": chosen.exist_ok}
-    out = training.choose_out("train-multibox", chosen.config, chosen.out, processes, **again)
+    out = chosen.choose_out("train-multibox", processes)
     dataset = _open(chosen, chosen.split, chosen.fold)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
     data = collect_windows(dataset)
-    where = (dataset, device, processes)
-    folder = training.begin(out, recipe, *where, resume=chosen.resume)
-    result = train_multibox(
-        recipe,
-        data,
-        folder,
-        device,
-        fold=chosen.fold,
-        validation=validation,
-        resume=chosen.resume,
-        threads=chosen.threads,
-        processes=processes,
-        show=lambda line: click.echo(line, err=True),
-        track=track,
-    )
+    call = chosen.begin(out, recipe, dataset, device, processes)
+    result = train_multibox(recipe, data, call, fold=chosen.fold, validation=validation)
     scored = f": {_shown(result)} on {chosen.val_split}" if result else ""
-    click.echo(f"{folder.weights('best')}{scored}")
+    click.echo(f"{call.folder.weights('best')}{scored}")
 
 
 def _shown(figures: dict[str, float]) -> str:

@@ -1,14 +1,17 @@
 """What the commands that train have in common: options, processes, the run folder's beginning."""
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from detect.cli import options
+from detect.cli.progress import track
 from detect.config import Section, to_toml
 from detect.errors import UsageError
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from detect.regions import Dataset
     from detect.runs import RunFolder
+    from detect.training.call import Call
     from detect.training.distributed import Processes
 
 _SHARED = (
@@ -63,23 +67,87 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def recipe_changes(
-    changes: Sequence[str], init: str | None, batch_size: str, seed: int | None, batch_key: str
-) -> tuple[str, ...]:
-    """Return --set and the options that stand for values of the recipe.
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """DATA and the shared options of one call."""
 
-    `batch_key` is the recipe's name of the batch size. UsageError for a bad --batch-size.
-    """
-    found = list(changes)
-    if init is not None:
-        found.append(f"init='{init}'")
-    if batch_size != "auto":
-        if not batch_size.isdecimal() or int(batch_size) < 2:
-            raise UsageError(f"--batch-size {batch_size}: expected auto or a number from 2 up.")
-        found.append(f"{batch_key}={batch_size}")
-    if seed is not None:
-        found.append(f"seed={seed}")
-    return tuple(found)
+    data: Path
+    split: str
+    config: Path
+    val_split: str | None
+    changes: tuple[str, ...]
+    init: str | None
+    batch_size: str
+    out: Path | None
+    resume: bool
+    exist_ok: bool
+    skip_bad: bool
+    device: str
+    seed: int | None
+    threads: int
+
+    def recipe_changes(self, batch_key: str) -> tuple[str, ...]:
+        """Return --set and the options that stand for values of the recipe.
+
+        `batch_key` is the recipe's name of the batch size. UsageError for a bad --batch-size.
+        """
+        found = list(self.changes)
+        if self.init is not None:
+            found.append(f"init={json.dumps(self.init, ensure_ascii=False)}")
+        if self.batch_size != "auto":
+            if not self.batch_size.isdecimal() or int(self.batch_size) < 2:
+                raise UsageError(
+                    f"--batch-size {self.batch_size}: expected auto or a number from 2 up."
+                )
+            found.append(f"{batch_key}={self.batch_size}")
+        if self.seed is not None:
+            found.append(f"seed={self.seed}")
+        return tuple(found)
+
+    def choose_out(self, command: str, processes: "Processes") -> Path:
+        """Return --out or the next free runs/COMMAND/NAME; UsageError if it may not be written.
+
+        The first of the `processes` decides for all.
+        """
+        from detect.runs import next_run_folder
+
+        if self.resume and self.out is None:
+            raise UsageError("--resume needs --out, the folder of the interrupted run.")
+
+        def choose() -> Path:
+            chosen = self.out or next_run_folder(command, self.config.stem)
+            options.prepare_out(chosen, exist_ok=self.exist_ok, resume=self.resume)
+            return chosen
+
+        return processes.from_first(choose)
+
+    def begin(
+        self,
+        out: Path,
+        recipe: Section,
+        dataset: "Dataset",
+        device: "torch.device",
+        processes: "Processes",
+    ) -> "Call":
+        """Begin the run folder `out`, or check that the interrupted run in it was told the same.
+
+        `recipe` has a `seed`. The first of the `processes` does it, and notes how many there are.
+        """
+        from detect.runs import RunFolder
+        from detect.training.call import Call
+
+        folder = RunFolder(out)
+        if processes.first:
+            _begin(folder, recipe, dataset, device, processes.count, self.resume)
+        return Call(
+            folder,
+            device,
+            resume=self.resume,
+            threads=self.threads,
+            processes=processes,
+            show=lambda line: click.echo(line, err=True),
+            track=track,
+        )
 
 
 @contextmanager
@@ -96,53 +164,6 @@ def together(device: str) -> Iterator[tuple["Processes", "torch.device"]]:
             return
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             yield processes, chosen
-
-
-def choose_out(
-    command: str,
-    config: Path,
-    out: Path | None,
-    processes: "Processes",
-    *,
-    resume: bool,
-    exist_ok: bool,
-) -> Path:
-    """Return --out or the next free runs/COMMAND/NAME; UsageError if it may not be written.
-
-    The first of the `processes` decides for all.
-    """
-    from detect.runs import next_run_folder
-
-    if resume and out is None:
-        raise UsageError("--resume needs --out, the folder of the interrupted run.")
-
-    def choose() -> Path:
-        chosen = out or next_run_folder(command, config.stem)
-        options.prepare_out(chosen, exist_ok=exist_ok, resume=resume)
-        return chosen
-
-    return processes.from_first(choose)
-
-
-def begin(
-    out: Path,
-    recipe: Section,
-    dataset: "Dataset",
-    device: "torch.device",
-    processes: "Processes",
-    *,
-    resume: bool,
-) -> "RunFolder":
-    """Begin the run folder, or check that the interrupted run in it was told the same.
-
-    `recipe` has a `seed`. The first of the `processes` does it, and notes how many there are.
-    """
-    from detect.runs import RunFolder
-
-    folder = RunFolder(out)
-    if processes.first:
-        _begin(folder, recipe, dataset, device, processes.count, resume)
-    return folder
 
 
 def _begin(

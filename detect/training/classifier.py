@@ -1,6 +1,6 @@
 """Train GoogLeNet to classify regions: R-CNN's fine-tuning with GoogLeNet's recipe."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,12 +20,11 @@ from detect.models.region_classifier import RegionClassifier
 from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
+from detect.training.call import Call, Track, untracked
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch, Settings, Trainer
+from detect.training.loop import Batch
 from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
-
-Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +91,14 @@ class RegionTask:
         return {"val_map": self.score(model, sample)["map"]}
 
     def score(
-        self, model: nn.Module, validation: Validation, track: Track | None = None
+        self, model: nn.Module, validation: Validation, track: Track = untracked
     ) -> dict[str, Any]:
         """Return voc2012's result of `model` on `validation`, shaped as `detect eval --map`'s."""
         training = model.training
         network = cast(RegionClassifier, model)
         precision = self.recipe.run.precision
         detector = Detector([(network, self.card({}))], self.device, precision=precision)
-        samples: Iterable[Sample] = validation.dataset.samples
-        if track:
-            samples = track(samples, len(validation.dataset), "validating")
+        samples = track(validation.dataset.samples, len(validation.dataset), "validating")
         pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
         found = {one.image_id: one for _, one in detector.stream(pairs)}
         model.train(training)
@@ -160,42 +157,31 @@ def train_classifier(
     recipe: ClassifierRecipe,
     data: RegionData,
     classes: tuple[str, ...],
-    folder: RunFolder,
-    device: torch.device,
+    call: Call,
     *,
     validation: Validation | None = None,
-    resume: bool = False,
-    threads: int = 1,
-    processes: Processes = ALONE,
-    show: Callable[[str], None] = lambda line: None,
-    track: Track | None = None,
 ) -> dict[str, Any]:
-    """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
 
-    Of several `processes` the first alone writes and returns figures.
-
-    Returns the figures of `best` on the whole validation split, empty without one. Raises
-    DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
+    Returns the figures of `best` on the whole validation split, in the first process alone; empty
+    without one. Raises DetectError on a loss that is not finite, EnvironmentProblem when memory
+    does not suffice.
     """
-    network, recipe = build_model(recipe, len(classes), show)
-    task = RegionTask(recipe, data, classes, folder, device, validation)
+    network, recipe = build_model(recipe, len(classes), call.show)
+    task = RegionTask(recipe, data, classes, call.folder, call.device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
-    trainer = Trainer(network, task, settings, folder, device, show)
-    if resume and trainer.interrupted:
-        trainer.resume()
-    trainer.run()
-    return _final(task, folder, track) if processes.first else {}
+    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
+    return _final(task, call) if call.processes.first else {}
 
 
-def _final(task: RegionTask, folder: RunFolder, track: Track | None) -> dict[str, Any]:
+def _final(task: RegionTask, call: Call) -> dict[str, Any]:
     """Score `best` on the whole validation split and write the figures into its card."""
     if task.validation is None:
         return {}
-    model, card = load_model(folder.weights("best"))
-    result = task.score(model, task.validation, track)
+    model, card = load_model(call.folder.weights("best"))
+    result = task.score(model, task.validation, call.track)
     per_class = {name: figures["ap"] for name, figures in result["per_class"].items()}
     metrics = {**card.metrics, "full_val_map": result["map"], "full_val_ap": per_class}
-    save_model(folder.weights("best"), model, replace(card, metrics=metrics))
+    save_model(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return result

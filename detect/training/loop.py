@@ -1,4 +1,4 @@
-"""One training loop for every network: SGD, schedule, averaging, validation, exact resume.
+"""One training loop for every network: updates, averaging, validation, exact resume.
 
 A batch is a function of the seed and the step alone, and torch's random state is set anew at
 every step, so a run that was stopped and resumed ends with the weights of one that was not.
@@ -210,7 +210,7 @@ class Trainer:
         if self.pieces > batch_size // 2:
             raise EnvironmentProblem(
                 f"out of memory on {self.device} with {batch_size // self.pieces + 1} samples at "
-                "a time. Lower model.input_size or sampling.batch_size."
+                "a time. Lower model.input_size or --batch-size."
             )
         torch.cuda.empty_cache()
         self.show(f"out of memory: going on with batches in {self.pieces} pieces")

@@ -1,6 +1,6 @@
 """Train MultiBox: priors by k-means, windows of images, the objective, recall on validation."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,14 +19,13 @@ from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.pretrained import initialise
 from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_quality
 from detect.proposals.multibox import MultiBoxProposer
-from detect.regions import Dataset, FloatArray, Sample
+from detect.regions import Dataset, FloatArray
 from detect.runs import RunFolder
+from detect.training.call import Call, Track, untracked
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch, Settings, Trainer
+from detect.training.loop import Batch
 from detect.training.multibox_loss import Truth, multibox_losses
 from detect.training.window_data import WindowBatches, WindowData
-
-Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
 
 # Kinds of rows of a packed Truth.
 _PADDING, _OBJECT, _CROWD = 0, 1, 2
@@ -75,7 +74,7 @@ class MultiBoxTask:
         return {f"val_{name}": value for name, value in figures.items()}
 
     def score(
-        self, model: nn.Module, dataset: Dataset, track: Track | None = None
+        self, model: nn.Module, dataset: Dataset, track: Track = untracked
     ) -> dict[str, float]:
         """Return Hosang's average recall, and coverage at IoU 0.5 and 0.7, of all proposals."""
         training = model.training
@@ -83,9 +82,7 @@ class MultiBoxTask:
         proposer = MultiBoxProposer(
             network, self.card(network, {}), self.device, self.recipe.run.precision
         )
-        samples: Iterable[Sample] = dataset.samples
-        if track:
-            samples = track(samples, len(dataset), "validating")
+        samples = track(dataset.samples, len(dataset), "validating")
         report = recall_report(dataset, (proposer(read_pixels(s), s.image_id) for s in samples))
         model.train(training)
         return {
@@ -181,41 +178,31 @@ def _design(recipe: MultiBoxRecipe, boxes: FloatArray) -> tuple[MultiBoxDesign, 
 def train_multibox(
     recipe: MultiBoxRecipe,
     data: WindowData,
-    folder: RunFolder,
-    device: torch.device,
+    call: Call,
     *,
     fold: str = "",
     validation: Dataset | None = None,
-    resume: bool = False,
-    threads: int = 1,
-    processes: Processes = ALONE,
-    show: Callable[[str], None] = lambda line: None,
-    track: Track | None = None,
 ) -> dict[str, float]:
-    """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
 
-    `fold` is what `data` leaves out, for the card. Of several `processes` the first alone writes
-    and returns figures. Returns the figures of `best` on the whole
-    validation split, empty without one. Raises DataError with fewer boxes than priors,
+    `fold` is what `data` leaves out, for the card. Returns the figures of `best` on the whole
+    validation split, in the first process alone; empty without one. Raises DataError with fewer
+    boxes than priors,
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
-    network = build_multibox(recipe, data.fractions(), show)
-    task = MultiBoxTask(recipe, data, folder, device, fold, validation)
+    network = build_multibox(recipe, data.fractions(), call.show)
+    task = MultiBoxTask(recipe, data, call.folder, call.device, fold, validation)
     epoch = max(len(data.samples) / recipe.batch_size, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
-    trainer = Trainer(network, task, settings, folder, device, show)
-    if resume and trainer.interrupted:
-        trainer.resume()
-    trainer.run()
-    return _final(task, folder, track) if processes.first else {}
+    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
+    return _final(task, call) if call.processes.first else {}
 
 
-def _final(task: MultiBoxTask, folder: RunFolder, track: Track | None) -> dict[str, float]:
+def _final(task: MultiBoxTask, call: Call) -> dict[str, float]:
     """Score `best` on the whole validation split and write the figures into its card."""
     if task.validation is None:
         return {}
-    model, card = load_multibox(folder.weights("best"))
-    figures = task.score(model, task.validation, track)
+    model, card = load_multibox(call.folder.weights("best"))
+    figures = task.score(model, task.validation, call.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
-    save_multibox(folder.weights("best"), model, replace(card, metrics=metrics))
+    save_multibox(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

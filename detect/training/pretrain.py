@@ -1,6 +1,6 @@
 """Train GoogLeNet to classify images: the paper's classification network, to start others from."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,14 +17,12 @@ from detect.models.classifier_card import ClassifierCard
 from detect.models.classifier_file import load_classifier, save_classifier
 from detect.models.image_classifier import ImageClassifier
 from detect.models.pretrained import initialise
-from detect.regions import Sample
 from detect.runs import RunFolder
+from detect.training.call import Call, Track, untracked
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch, Settings, Trainer
+from detect.training.loop import Batch
 from detect.training.losses import classification_losses
 from detect.training.pretrain_data import PatchBatches, check_classes
-
-Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
 
 
 class PretrainTask:
@@ -65,16 +63,14 @@ class PretrainTask:
         return {"val_accuracy": 1 - figures["top1_error"], **errors}
 
     def score(
-        self, model: nn.Module, data: LabelledImages, track: Track | None = None
+        self, model: nn.Module, data: LabelledImages, track: Track = untracked
     ) -> dict[str, float]:
         """Return top-1 and top-5 error of `model` on `data`, one crop an image."""
         training = model.training
         network = cast(ImageClassifier, model)
         pair = (network, self.card(network, {}))
         scorer = ImageScorer([pair], self.device, precision=self.recipe.run.precision)
-        samples: Iterable[Sample] = data.images.samples
-        if track:
-            samples = track(samples, len(data), "validating")
+        samples = track(data.images.samples, len(data), "validating")
         scores = np.stack([found[0, 0] for found in scorer.stream(map(read_pixels, samples))])
         model.train(training)
         places = ranks(scores, data.labels)
@@ -123,40 +119,30 @@ def build_classifier(
 def pretrain(
     recipe: PretrainRecipe,
     data: LabelledImages,
-    folder: RunFolder,
-    device: torch.device,
+    call: Call,
     *,
     validation: LabelledImages | None = None,
-    resume: bool = False,
-    threads: int = 1,
-    processes: Processes = ALONE,
-    show: Callable[[str], None] = lambda line: None,
-    track: Track | None = None,
 ) -> dict[str, float]:
-    """Train by `recipe` on `data` and leave weights/best and weights/last in `folder`.
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
 
     Of several `processes` the first alone writes and returns figures: the errors of `best` on
     the whole validation split, empty without one. Raises DataError for a class without images,
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
     check_classes(data)
-    network = build_classifier(recipe, len(data.images.classes), show)
-    task = PretrainTask(recipe, data, folder, device, validation)
+    network = build_classifier(recipe, len(data.images.classes), call.show)
+    task = PretrainTask(recipe, data, call.folder, call.device, validation)
     epoch = max(len(data) / recipe.batch_size, 1.0)
-    settings = Settings(recipe.optimizer, recipe.run, recipe.seed, epoch, threads, processes)
-    trainer = Trainer(network, task, settings, folder, device, show)
-    if resume and trainer.interrupted:
-        trainer.resume()
-    trainer.run()
-    return _final(task, folder, track) if processes.first else {}
+    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
+    return _final(task, call) if call.processes.first else {}
 
 
-def _final(task: PretrainTask, folder: RunFolder, track: Track | None) -> dict[str, float]:
+def _final(task: PretrainTask, call: Call) -> dict[str, float]:
     """Score `best` on the whole validation split and write the figures into its card."""
     if task.validation is None:
         return {}
-    model, card = load_classifier(folder.weights("best"))
-    figures = task.score(model, task.validation, track)
+    model, card = load_classifier(call.folder.weights("best"))
+    figures = task.score(model, task.validation, call.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
-    save_classifier(folder.weights("best"), model, replace(card, metrics=metrics))
+    save_classifier(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

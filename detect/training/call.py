@@ -1,0 +1,61 @@
+"""What a call of any training is told besides recipe and data, and how it runs to its end."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from detect.config import OptimizerSection, RunSection
+from detect.regions import Sample
+from detect.runs import RunFolder
+from detect.training.distributed import ALONE, Processes
+from detect.training.loop import Settings, Task, Trainer
+
+Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
+
+
+def untracked(samples: Iterable[Sample], count: int, doing: str) -> Iterator[Sample]:
+    """Return `samples` without showing progress."""
+    return iter(samples)
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Where and how a training runs: none of it changes the weights it ends with.
+
+    `folder` of the run; `threads` make batches ahead; of several `processes` the first alone
+    writes; `show` takes lines for people; `track` shows progress over samples.
+    """
+
+    folder: RunFolder
+    device: torch.device
+    resume: bool = False
+    threads: int = 1
+    processes: Processes = ALONE
+    show: Callable[[str], None] = _silent
+    track: Track = untracked
+
+    def train(
+        self,
+        network: nn.Module,
+        task: Task,
+        optimizer: OptimizerSection,
+        run: RunSection,
+        seed: int,
+        steps_per_epoch: float,
+    ) -> None:
+        """Train `network` on `task`, from the state in the folder if it is to be resumed.
+
+        Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
+        suffice, DataError for a state that cannot be read.
+        """
+        settings = Settings(optimizer, run, seed, steps_per_epoch, self.threads, self.processes)
+        trainer = Trainer(network, task, settings, self.folder, self.device, self.show)
+        if self.resume and trainer.interrupted:
+            trainer.resume()
+        trainer.run()
