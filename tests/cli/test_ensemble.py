@@ -8,21 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_voc
+from commands import call
 from networks import network
 from proposing import propose_randomly
 
-from detect.cli import main
 from detect.data import open_dataset
 from detect.models.checkpoint import save_model
 from detect.storage.scores import ScoresFile
 
 NETWORKS = 3
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 def _models(root: Path, places: tuple[int, ...] = tuple(range(NETWORKS))) -> list[object]:

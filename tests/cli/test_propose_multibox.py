@@ -8,23 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import save_image, texture, write_voc
+from commands import call
 from interrupting import start_interrupted
 from networks import multibox, network
 
 from detect.boxes import iou_matrix
-from detect.cli import main
 from detect.data.folds import in_fold
 from detect.models.checkpoint import save_model
 from detect.models.multibox_file import save_multibox
 from detect.storage.proposals import ProposalFile
 
 FAST = ("--width", "48", "--k", "50")
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="module")

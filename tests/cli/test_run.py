@@ -7,23 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_voc
+from commands import call
 from interrupting import start_interrupted
 from networks import network
 from proposing import propose_randomly
 
-from detect.cli import main
 from detect.data import open_dataset
 from detect.images import read_image
 from detect.models.checkpoint import save_model
 from detect.storage.detections import read_detections
 
 IDS = [f"test_{number:03d}" for number in range(4)]
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="module")

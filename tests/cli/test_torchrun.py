@@ -11,10 +11,9 @@ import pytest
 import torch
 from builders import write_voc
 from class_sets import write_class_folders
+from commands import call
 from safetensors.torch import load_file
 from torchrunning import run_together
-
-from detect.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -64,12 +63,6 @@ learning_rate = 0.001
 [run]
 precision = "float32"
 """
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 def check_same(run: Path, other: Path) -> None:

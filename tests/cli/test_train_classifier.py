@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from builders import write_voc
+from commands import call
 from safetensors.torch import load_file
-
-from detect.cli import main
 
 RECIPE = """# A tiny recipe for the tests.
 [model]
@@ -29,12 +28,6 @@ save_every = 3
 validation_images = 2
 precision = "float32"
 """
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from builders import write_voc
+from commands import call
 from interrupting import start_interrupted
 from proposing import propose_randomly
 from safetensors.torch import load_file
 
-from detect.cli import main
 from detect.cli.members import Members, member_folders, model_name
 from detect.data import open_dataset
 from detect.errors import DataError
@@ -35,12 +35,6 @@ crops.context = 8.0
 model.width = 0.5
 initial_seed = 9
 """
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from builders import write_voc
+from commands import call
 from interrupting import start_interrupted
 from safetensors.torch import load_file
-
-from detect.cli import main
 
 RECIPE = """# A tiny recipe for the tests.
 batch_size = 4
@@ -40,12 +39,6 @@ save_every = 2
 validation_images = 2
 precision = "float32"
 """
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="module")

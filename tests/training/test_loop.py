@@ -128,7 +128,7 @@ def test_out_of_memory_halves_the_pieces_and_leaves_the_gradient(tmp_path: Path)
 def test_out_of_memory_with_one_sample_is_an_error(tmp_path: Path) -> None:
     task = Line()
     task.largest = 0
-    with pytest.raises(EnvironmentProblem, match=r"Lower model\.input_size or sampling\.batch"):
+    with pytest.raises(EnvironmentProblem, match=r"Lower model\.input_size or --batch-size"):
         make(tmp_path, task).run()
 
 
