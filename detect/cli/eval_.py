@@ -20,7 +20,9 @@ _RECALL_ONLY = ("proposals", "plot", "target", "target_iou", "input_size")
 @click.command("eval")
 @click.option("--map", "want_map", is_flag=True, help="Score detections: average precision.")
 @click.option("--recall", "want_recall", is_flag=True, help="Score proposals: recall, coverage.")
-@click.option("--data", type=options.PATH, metavar="DATA", help="A data set with annotations.")
+@click.option(
+    "--data", type=options.PATH, metavar="DATA", help="A data set; its annotations are enough."
+)
 @options.split
 @click.option(
     "--annotations",

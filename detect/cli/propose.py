@@ -67,7 +67,7 @@ _OF_MULTIBOX = (
 @options.seed
 @methods.multibox
 @click.option(
-    "--multibox-boxes", type=click.IntRange(1), help="Most of an image. [default: the model's]"
+    "--multibox-boxes", type=click.IntRange(1), help="Most boxes an image. [default: the model's]"
 )
 @click.option(
     "--multibox-nms",
