@@ -30,7 +30,7 @@ class Chosen:
     models: tuple[Path, ...]
     crops: int
     json: Path | None
-    batch_size: str
+    batch_size: int | None
     precision: str
     device: str
     skip_bad: bool
@@ -56,13 +56,7 @@ class Chosen:
     help="Of each image, their softmax averaged.",
 )
 @click.option("--json", type=options.PATH, metavar="OUT", help="Write the result as JSON.")
-@click.option(
-    "--batch-size",
-    default="auto",
-    show_default=True,
-    metavar="N|auto",
-    help="Crops at a time; halved when memory runs out.",
-)
+@options.batch_size
 @options.precision
 @options.device
 @options.skip_bad
@@ -92,14 +86,11 @@ def _open_models(chosen: Chosen) -> "ImageScorer":
     from detect.models.classifier_file import load_classifier
     from detect.models.device import choose_device
 
-    text = chosen.batch_size
-    if text != "auto" and (not text.isdecimal() or int(text) < 1):
-        raise UsageError(f"--batch-size {text}: expected auto or a number from 1 up.")
     return ImageScorer(
         [load_classifier(path) for path in chosen.models],
         choose_device(chosen.device),
         crops=chosen.crops,
-        batch_size=None if text == "auto" else int(text),
+        batch_size=chosen.batch_size,
         precision=chosen.precision,
     )
 

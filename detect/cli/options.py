@@ -38,6 +38,25 @@ debug = click.option(
 )
 
 
+def _crops_at_once(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    """Read a number, or "auto", which becomes None; UsageError for anything else."""
+    if value == "auto":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"--batch-size {value}: expected auto or a number from 1 up.")
+    return int(value)
+
+
+batch_size = click.option(
+    "--batch-size",
+    default="auto",
+    show_default=True,
+    metavar="N|auto",
+    callback=_crops_at_once,
+    help="Crops at a time; halved when memory runs out.",
+)
+
+
 def out(help_text: str, required: bool = True) -> Decorator:
     """Return the option --out with its help."""
     return click.option("--out", type=PATH, required=required, metavar="PATH", help=help_text)

@@ -44,7 +44,7 @@ class Chosen:
     per_class: int
     pictures: bool
     picture_threshold: float
-    batch_size: str
+    batch_size: int | None
     precision: str
     device: str
     resume: bool
@@ -114,13 +114,7 @@ class Chosen:
     show_default=True,
     help="Lowest score drawn.",
 )
-@click.option(
-    "--batch-size",
-    default="auto",
-    show_default=True,
-    metavar="N|auto",
-    help="Crops at a time; halved when memory runs out.",
-)
+@options.batch_size
 @options.precision
 @options.device
 @options.resume
@@ -141,7 +135,7 @@ def command(context: click.Context, /, **given: Any) -> None:
         _refuse_with_proposals(context)
     else:
         methods.check(context, chosen.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
-    _run(chosen, _parse_batch_size(chosen.batch_size))
+    _run(chosen)
 
 
 def _refuse_with_proposals(context: click.Context) -> None:
@@ -153,15 +147,7 @@ def _refuse_with_proposals(context: click.Context) -> None:
             )
 
 
-def _parse_batch_size(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--batch-size {text}: expected auto or a number from 1 up.")
-    return int(text)
-
-
-def _run(chosen: Chosen, batch_size: int | None) -> None:
+def _run(chosen: Chosen) -> None:
     """Open everything, detect what is left to detect, and say where the detections are."""
     from detect.cli.results import Results, made_regions, read_pairs, stored_regions
     from detect.cli.run_records import card_of, environment_of, recipe_of
@@ -171,7 +157,7 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
 
     device = choose_device(chosen.device)
     options.prepare_out(chosen.out, exist_ok=chosen.exist_ok, resume=chosen.resume)
-    dataset, detector = _open(chosen, device, batch_size)
+    dataset, detector = _open(chosen, device)
     if chosen.proposals is not None:
         regions, source = stored_regions(chosen.proposals, dataset)
     else:
@@ -193,9 +179,7 @@ def _run(chosen: Chosen, batch_size: int | None) -> None:
     click.echo(results.finish())
 
 
-def _open(
-    chosen: Chosen, device: "torch.device", batch_size: int | None
-) -> tuple["Dataset", "Detector"]:
+def _open(chosen: Chosen, device: "torch.device") -> tuple["Dataset", "Detector"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import Detector
     from detect.models.checkpoint import load_model
@@ -205,7 +189,7 @@ def _open(
         [load_model(path) for path in chosen.models],
         device,
         classes=dataset.classes if dataset.annotated else None,
-        batch_size=batch_size,
+        batch_size=chosen.batch_size,
         precision=chosen.precision,
         threshold=chosen.threshold,
         nms=chosen.nms,
