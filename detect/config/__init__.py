@@ -6,6 +6,8 @@ from detect.config.multibox import MultiBoxRecipe as MultiBoxRecipe
 from detect.config.pretrain import PretrainRecipe as PretrainRecipe
 from detect.config.recipes import load_recipe as load_recipe
 from detect.config.recipes import to_toml as to_toml
+from detect.config.sections import AugmentSection as AugmentSection
+from detect.config.sections import CropAugmentSection as CropAugmentSection
 from detect.config.sections import OptimizerSection as OptimizerSection
 from detect.config.sections import RunSection as RunSection
 from detect.config.sections import Section as Section

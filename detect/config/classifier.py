@@ -4,7 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section
+from detect.config.sections import (
+    ClassifierOptimizerSection,
+    CropAugmentSection,
+    RunSection,
+    Section,
+)
 
 
 class ModelSection(Section):
@@ -57,8 +62,8 @@ class ClassifierRecipe(Section):
     model: ModelSection = ModelSection()
     crops: CropSection = CropSection()
     sampling: SamplingSection = SamplingSection()
-    augment: AugmentSection = AugmentSection()
-    optimizer: OptimizerSection
+    augment: CropAugmentSection = CropAugmentSection()
+    optimizer: ClassifierOptimizerSection
     run: RunSection = RunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
 

@@ -11,7 +11,8 @@ class MultiBoxModelSection(Section):
     """Trunk and head: GoogLeNet to `until`, then head "fc" (A) or "conv" (C).
 
     A is the published one (arXiv 1412.1441 as described in arXiv 1506.01497, footnote 6), C with
-    `levels` grids of `shapes` slots a place is our choice, as is everything it needs.
+    `levels` grids of `shapes` slots a place is our choice, as is everything it needs. `dropout` is
+    before A's outputs; C has none.
     """
 
     variant: Literal["paper", "bn", "torchvision"] = "bn"

@@ -5,7 +5,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from detect.config.classifier import ModelSection
-from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section
+from detect.config.sections import (
+    ClassifierOptimizerSection,
+    CropAugmentSection,
+    RunSection,
+    Section,
+)
 
 
 class PretrainModelSection(ModelSection):
@@ -52,6 +57,6 @@ class PretrainRecipe(Section):
     batch_size: int = Field(128, ge=2)
     model: PretrainModelSection = PretrainModelSection()
     patches: PatchSection = PatchSection()
-    augment: AugmentSection = AugmentSection()
-    optimizer: OptimizerSection
+    augment: CropAugmentSection = CropAugmentSection()
+    optimizer: ClassifierOptimizerSection
     run: PretrainRunSection = PretrainRunSection()

@@ -22,6 +22,11 @@ class AugmentSection(Section):
     transpose: bool = False
     photometric: bool = True
     photometric_strength: float = Field(0.5, ge=0, le=1)
+
+
+class CropAugmentSection(AugmentSection):
+    """And how a crop is resized: by a kind of interpolation drawn for each (section 6)."""
+
     random_interpolation: bool = True
 
 
@@ -41,6 +46,11 @@ class OptimizerSection(Section):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.0005, ge=0)
     averaging: float = Field(0.999, ge=0, lt=1)
+
+
+class ClassifierOptimizerSection(OptimizerSection):
+    """And what the loss of each auxiliary classifier counts: section 5."""
+
     auxiliary_weight: float = Field(0.3, ge=0)
 
 

@@ -1,7 +1,5 @@
 """Batches of random patches of labelled images, as GoogLeNet's paper samples them (section 6)."""
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +7,10 @@ from detect.config import PretrainRecipe
 from detect.crops.geometry import Windows
 from detect.crops.opencv import crop
 from detect.crops.patches import random_patch
-from detect.data.augment import CropAugmenter
 from detect.data.labelled import LabelledImages
 from detect.errors import DataError
 from detect.training.region_data import ImageCache
+from detect.training.sampling import ShuffledImages, make_augmenter
 
 
 def check_classes(data: LabelledImages) -> None:
@@ -39,16 +37,8 @@ class PatchBatches:
     def __init__(self, data: LabelledImages, recipe: PretrainRecipe) -> None:
         self._data, self._recipe = data, recipe
         self._cache = ImageCache(0)
-        self._order = lru_cache(maxsize=4)(self._shuffled)
-        augment = recipe.augment
-        self._augmenter = CropAugmenter(
-            mirror=augment.mirror,
-            vertical_mirror=augment.vertical_mirror,
-            transpose=augment.transpose,
-            photometric=augment.photometric,
-            strength=augment.photometric_strength,
-            interpolation="random" if augment.random_interpolation else "bilinear",
-        )
+        self._images = ShuffledImages(len(data), recipe.seed)
+        self._augmenter = make_augmenter(recipe.augment)
 
     def make(
         self, step: int, rows: slice = slice(None)
@@ -59,19 +49,9 @@ class PatchBatches:
         """
         size = self._recipe.batch_size
         places = range(step * size, (step + 1) * size)[rows]
-        numbers = [self._image(place) for place in places]
+        numbers = [self._images.at(place) for place in places]
         patches = [self._patch(*pair) for pair in zip(places, numbers, strict=True)]
         return np.stack(patches), self._data.labels[numbers]
-
-    def _image(self, place: int) -> int:
-        """Return the number of the image that sample `place` shows."""
-        count = len(self._data)
-        return int(self._order(place // count)[place % count])
-
-    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
-        # A third number keeps these apart from the samples' generators.
-        rng = np.random.default_rng((self._recipe.seed, epoch, 1))
-        return rng.permutation(len(self._data))
 
     def _patch(self, place: int, number: int) -> NDArray[np.uint8]:
         """Return sample `place`, a patch (S, S, 3) of image `number`."""

@@ -14,13 +14,13 @@ from detect.config import ClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data import read_pixels
-from detect.data.augment import CropAugmenter
 from detect.errors import DataError
 from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
 from detect.storage.proposals import ProposalFile
 from detect.training.extra_positives import assigned
+from detect.training.sampling import make_augmenter
 
 # Decoded images kept between batches: 2 GiB holds 2,300 images of 640x480.
 _CACHE_BYTES = 2 * 2**30
@@ -171,15 +171,7 @@ class CropBatches:
     def __init__(self, data: RegionData, recipe: ClassifierRecipe, num_classes: int) -> None:
         self._data, self._recipe, self._num_classes = data, recipe, num_classes
         self._cache = ImageCache(recipe.crops.image_side)
-        augment = recipe.augment
-        self._augmenter = CropAugmenter(
-            mirror=augment.mirror,
-            vertical_mirror=augment.vertical_mirror,
-            transpose=augment.transpose,
-            photometric=augment.photometric,
-            strength=augment.photometric_strength,
-            interpolation="random" if augment.random_interpolation else "bilinear",
-        )
+        self._augmenter = make_augmenter(recipe.augment)
 
     def make(
         self, step: int, rows: slice = slice(None)

@@ -1,20 +1,19 @@
 """Batches for MultiBox: whole images and square windows of them, with the boxes they show."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import areas, clip
 from detect.config import MultiBoxRecipe
-from detect.data.augment import CropAugmenter, flip_boxes
+from detect.data.augment import flip_boxes
 from detect.errors import DataError
 from detect.proposals.views import Window, warp
 from detect.regions import Dataset, FloatArray, Sample, Size
 from detect.training.multibox_loss import Truth
 from detect.training.region_data import ImageCache
+from detect.training.sampling import ShuffledImages, make_augmenter
 
 # A box belongs to a window from this visible share on, or if its centre is inside (ours; the
 # reference implementations differ).
@@ -85,15 +84,8 @@ class WindowBatches:
     def __init__(self, data: WindowData, recipe: MultiBoxRecipe) -> None:
         self._data, self._recipe = data, recipe
         self._cache = ImageCache(0)
-        self._order = lru_cache(maxsize=4)(self._shuffled)
-        augment = recipe.augment
-        self._augmenter = CropAugmenter(
-            mirror=augment.mirror,
-            vertical_mirror=augment.vertical_mirror,
-            transpose=augment.transpose,
-            photometric=augment.photometric,
-            strength=augment.photometric_strength,
-        )
+        self._images = ShuffledImages(len(data.samples), recipe.seed)
+        self._augmenter = make_augmenter(recipe.augment)
 
     def make(self, step: int, rows: slice = slice(None)) -> tuple[NDArray[np.uint8], list[Truth]]:
         """Return windows (N, S, S, 3) and N Truths; every image comes once an epoch.
@@ -104,7 +96,9 @@ class WindowBatches:
         changes = self._augmenter.draw(rng, self._recipe.batch_size)
         pictures, truths = [], []
         # Every row is drawn, so that each is the same whichever are asked for.
-        drawn = [(number, *self._draw(rng, number)) for number in self._images(step)]
+        size = self._recipe.batch_size
+        numbers = map(self._images.at, range(step * size, (step + 1) * size))
+        drawn = [(number, *self._draw(rng, number)) for number in numbers]
         for (number, window, boxes), flips in zip(drawn[rows], changes.flips[rows], strict=True):
             image, _ = self._cache.read(self._data.samples[number])
             pictures.append(warp(image, window, self._recipe.model.input_size))
@@ -117,18 +111,6 @@ class WindowBatches:
         boxes = self._data.boxes[number]
         window = self._window(rng, self._data.samples[number].size, boxes)
         return window, self._jittered(rng, shown(boxes, window))
-
-    def _images(self, step: int) -> Iterable[int]:
-        """Yield the numbers of the images of `step`."""
-        size = len(self._data.samples)
-        first = step * self._recipe.batch_size
-        for place in range(first, first + self._recipe.batch_size):
-            yield int(self._order(place // size)[place % size])
-
-    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
-        # A third number keeps these apart from the steps' generators.
-        rng = np.random.default_rng((self._recipe.seed, epoch, 1))
-        return rng.permutation(len(self._data.samples))
 
     def _window(self, rng: np.random.Generator, size: Size, boxes: FloatArray) -> Window:
         """Draw the whole image, or a square that shows an object if one is found."""

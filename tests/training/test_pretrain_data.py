@@ -49,7 +49,7 @@ def test_a_sample_is_the_same_in_every_share_and_batch_size(data: LabelledImages
 
 def test_every_image_comes_once_an_epoch_in_another_order(data: LabelledImages) -> None:
     batches = PatchBatches(data, recipe(batch_size=6))
-    orders = [[batches._image(step * 6 + row) for row in range(6)] for step in (0, 1)]
+    orders = [[batches._images.at(step * 6 + row) for row in range(6)] for step in (0, 1)]
     assert [sorted(order) for order in orders] == [list(range(6))] * 2
     assert orders[0] != orders[1]
     assert sorted(batches.make(0)[1].tolist()) == [0, 0, 1, 1, 2, 2]
