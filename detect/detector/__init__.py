@@ -1,5 +1,5 @@
 """Image + Proposals -> Detections."""
 
-from detect.detector.pipeline import Detector, shared_classes
+from detect.detector.pipeline import Detector
 
-__all__ = ["Detector", "shared_classes"]
+__all__ = ["Detector"]

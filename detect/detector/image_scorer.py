@@ -15,7 +15,8 @@ from torch import nn
 from detect.crops.multicrop import cut
 from detect.detector.ahead import run_ahead
 from detect.detector.batches import CropSettings, automatic_size
-from detect.errors import DataError, DetectError, EnvironmentProblem
+from detect.detector.classes import shared_classes
+from detect.errors import DetectError, EnvironmentProblem
 from detect.models.classifier_card import ClassifierCard
 from detect.models.device import autocast
 from detect.models.image_classifier import ImageClassifier
@@ -45,7 +46,7 @@ class ImageScorer:
         precision: str = "auto",
     ) -> None:
         self._cards = [card for _, card in models]
-        self.classes = _shared(self._cards)
+        self.classes = shared_classes([card.classes for card in self._cards])
         self._columns = [
             [card.classes.index(name) for name in self.classes] for card in self._cards
         ]
@@ -121,17 +122,3 @@ class ImageScorer:
 
 def _automatic(card: ClassifierCard, device: torch.device) -> int:
     return automatic_size(CropSettings(card.input_size, 0.0, "warp", 0, card.mean), device)
-
-
-def _shared(cards: Sequence[ClassifierCard]) -> tuple[str, ...]:
-    """Return the class names all of `cards` know, in the first one's order; DataError if not."""
-    if not cards:
-        raise ValueError("models: expected at least one")
-    first = set(cards[0].classes)
-    for number, card in enumerate(cards[1:], start=2):
-        if different := sorted(first ^ set(card.classes)):
-            raise DataError(
-                f"the models do not know the same classes: only one of model 1 and model {number} "
-                f"knows {different[0]!r}. Networks can be averaged over the same classes alone."
-            )
-    return cards[0].classes

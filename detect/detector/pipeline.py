@@ -14,6 +14,7 @@ import torch
 
 from detect.detector.ahead import run_ahead
 from detect.detector.batches import Batch, CropSettings, automatic_size, batches, grouped
+from detect.detector.classes import listed, shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.models.card import ModelCard
@@ -56,7 +57,7 @@ class Detector:
         per_class: int = 100,
     ) -> None:
         cards = [card for _, card in models]
-        self.model_classes = shared_classes(cards)
+        self.model_classes = shared_classes([card.classes for card in cards])
         self.classes = self.model_classes if classes is None else tuple(classes)
         self._labels = _places(self.model_classes, self.classes)
         self._columns = [
@@ -185,38 +186,14 @@ class Detector:
         return self._largest
 
 
-def shared_classes(cards: Sequence[ModelCard]) -> tuple[str, ...]:
-    """Return the class names all of `cards` know, in the first one's order.
-
-    Raises DataError where they differ, ValueError without a card.
-    """
-    if not cards:
-        raise ValueError("models: expected at least one")
-    first = set(cards[0].classes)
-    for number, card in enumerate(cards[1:], start=2):
-        if different := sorted(first ^ set(card.classes)):
-            raise DataError(
-                f"the models do not know the same classes: only one of model 1 and model "
-                f"{number} knows {_listed(different)}. Networks can be averaged over the same "
-                "classes alone."
-            )
-    return tuple(cards[0].classes)
-
-
 def _places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
     """Return the place in `classes` of each of `names` (N,); DataError for one not there."""
     if unknown := [name for name in names if name not in classes]:
         raise DataError(
-            f"the model has classes that the data set does not have: {_listed(unknown)}. The data "
-            f"set has {_listed(classes)}. Train a model on these classes, or name them alike."
+            f"the model has classes that the data set does not have: {listed(unknown)}. The data "
+            f"set has {listed(classes)}. Train a model on these classes, or name them alike."
         )
     return np.array([classes.index(name) for name in names], np.int64)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return up to five of `names` for an error."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 def _check_size(image: Image, proposals: Proposals) -> None:

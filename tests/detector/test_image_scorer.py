@@ -86,7 +86,7 @@ def test_no_image_no_scores() -> None:
 
 
 def test_models_of_other_classes_are_refused() -> None:
-    with pytest.raises(DataError, match="only one of model 1 and model 2 knows 'c'"):
+    with pytest.raises(DataError, match="only one of model 1 and model 2 knows c, d"):
         scorer(network(0), network(1, ("a", "b", "d")))
     with pytest.raises(ValueError, match="expected at least one"):
         scorer()

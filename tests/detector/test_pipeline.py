@@ -11,7 +11,8 @@ from networks import CARD, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.detector import Detector, pipeline, shared_classes
+from detect.detector import Detector, pipeline
+from detect.detector.classes import shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.images import shrink
@@ -251,7 +252,7 @@ def test_scores_that_are_not_finite_are_an_error():
 def test_models_of_other_classes_are_not_averaged():
     other = dataclasses.replace(CARD, classes=("circle", "square", "hexagon"))
     with pytest.raises(DataError, match="only one of model 1 and model 3 knows hexagon, triangle"):
-        shared_classes([CARD, CARD, other])
+        shared_classes([CARD.classes, CARD.classes, other.classes])
 
 
 def test_a_class_the_data_set_lacks_is_an_error_with_both_named():
