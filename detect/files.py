@@ -1,6 +1,7 @@
 """Writing files so that a killed process never leaves one that reads as complete."""
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -28,6 +29,15 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # not there, or nothing can be there: the error above says why
             temporary.unlink()
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes killed while writing `path` left beside it.
+
+    Only where no other process may be writing `path` now.
+    """
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        temporary.unlink(missing_ok=True)
 
 
 def readable(error: OSError, path: Path) -> DetectError:

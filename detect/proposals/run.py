@@ -14,6 +14,7 @@ import cv2
 from joblib import Parallel, delayed, parallel_config
 
 from detect.errors import DataError, EnvironmentProblem
+from detect.files import remove_unfinished
 from detect.proposals.worker import Outcome, Propose, attempt, start
 from detect.regions import Proposals, Sample
 from detect.storage.proposals import (
@@ -102,6 +103,7 @@ def propose_parts(
             elif not skip_bad:
                 raise DataError(outcome.problem)
             yield outcome
+        remove_unfinished(part.path)
         write_part(part.path, rows, recipe)
 
 

@@ -247,7 +247,8 @@ def test_killed_and_resumed(root, tmp_path):
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     kept = first.stat().st_mtime_ns
-    assert [path.name for path in (tmp_path / "p").iterdir()] == [first.name]
+    assert list((tmp_path / "p").glob("part-*")) == [first]
+    (tmp_path / "p/.part-00001.parquet.1.tmp").write_bytes(b"PAR1")  # killed while writing it
     assert call(*arguments, 1, "--resume") == 0
     assert first.stat().st_mtime_ns == kept
     whole = ("--out", tmp_path / "whole", "--workers", 1)
