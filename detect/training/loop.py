@@ -24,6 +24,7 @@ from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.tracking import Track, untracked
 
 Batch = tuple[Tensor, ...]
 
@@ -83,10 +84,12 @@ class Trainer:
         folder: RunFolder,
         device: torch.device,
         show: Callable[[str], None],
+        track: Track = untracked,
     ) -> None:
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.task, self.settings, self.folder = task, settings, folder
-        self.device, self.show, self.processes = device, show, settings.processes
+        self.device, self.processes = device, settings.processes
+        self.show, self.track = show, track
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = make_optimizer(self.model, settings.optimizer)
@@ -112,9 +115,10 @@ class Trainer:
     def run(self) -> None:
         """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""
         steps, every = self.settings.optimizer.steps, self.settings.run
-        start, before = time.monotonic(), self.progress.seconds
+        first, before, start = self.progress.step, self.progress.seconds, time.monotonic()
+        batches = self.track(self._batches(first, steps), steps - first, "steps of training")
         with StopRequest() as stop:
-            for step, batch in self._batches(self.progress.step, steps):
+            for step, batch in batches:
                 losses = self._step(step, batch)
                 self.progress.step = step + 1
                 self.progress.seconds = before + time.monotonic() - start

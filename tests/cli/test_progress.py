@@ -36,6 +36,24 @@ def test_off_a_terminal_a_long_loop_is_told_now_and_then(capsys, monkeypatch):
     ]
 
 
+def test_lines_become_rarer_and_the_loop_of_an_hour_says_few(capsys, monkeypatch):
+    clock = iter(range(0, 100_000, 2))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    list(progress.track(range(1800), 1800, "training"))
+    lines = capsys.readouterr().err.splitlines()
+    assert 20 < len(lines) < 100
+    assert lines[0] == "training 5/1800, 0.5 a second, 60 min left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (119.4, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 hours"),
+     (172_799, "48.0 hours"), (172_800, "2.0 days")],
+)  # fmt: skip
+def test_durations_are_in_the_unit_one_would_say(seconds, text):
+    assert progress.duration(seconds) == text
+
+
 def test_nothing_to_do_says_nothing(capsys):
     assert list(progress.track([], 0, "reading")) == []
     assert capsys.readouterr().err == ""
