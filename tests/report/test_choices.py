@@ -1,4 +1,4 @@
-"""What is chosen where the paper is silent reads the same in the report and in the documentation."""
+"""What is chosen where the paper is silent reads the same in the report and in docs/paper.md."""
 
 from pathlib import Path
 
