@@ -23,8 +23,11 @@ LAYERS = (
     ("detect.data", "detect.storage", "detect.proposals", "detect.evaluation", "detect.visualize"),
     ("detect.matching", "detect.images", "detect.crops"),
     ("detect.runs",),
-    ("detect", "detect.errors", "detect.regions", "detect.boxes", "detect.files", "detect.config"),
-)
+    (
+        "detect", "detect.errors", "detect.regions", "detect.boxes", "detect.files",
+        "detect.memory", "detect.config",
+    ),
+)  # fmt: skip
 # The commands may ask torch for its version and devices, inside their functions.
 TORCH = (
     "detect.cli",
