@@ -16,7 +16,7 @@ ROOT = Path(detect.__file__).parent
 # From the top down; a module may import its own layer and those below it.
 LAYERS = (
     ("detect.cli",),
-    ("detect.demo", "detect.report"),
+    ("detect.demo", "detect.planning", "detect.report"),
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
