@@ -1,16 +1,19 @@
 """What `detect plan` does once its options are read: times a little of every stage."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from joblib import cpu_count
 
 from detect.cli.methods import BOTH, SEARCH
 from detect.cli.skipping import warn_skipped
-from detect.cli.sources import MultiBoxChoice, Source, make_source
+from detect.cli.sources import MultiBoxChoice, make_source
 from detect.config import (
     AnyRecipe,
     ClassifierRecipe,
@@ -20,7 +23,7 @@ from detect.config import (
 )
 from detect.data import open_dataset, read_pixels
 from detect.errors import DataError
-from detect.planning.shown import figures, lines
+from detect.planning.shown import busy_lines, figures, lines
 from detect.planning.stages import Stage, Training, propose_stage, run_stage, training_stage
 from detect.proposals.estimate import IMAGES_TIMED, measure, spread
 from detect.proposals.selective_search import PRESETS
@@ -72,7 +75,9 @@ class _Work:
 
         _say(f"steps of {name}")
         folder = RunFolder(self.folder / f"run-{len(list(self.folder.iterdir()))}")
-        call = Call(folder, self.device, threads=self.chosen.threads, show=_show)
+        call = Call(
+            folder, self.device, threads=self.chosen.threads, show=partial(click.echo, err=True)
+        )
         return rehearse(recipe, dataset, call), folder.weights("last")
 
 
@@ -91,6 +96,7 @@ def make(chosen: "Chosen", recipes: Sequence[tuple[str, AnyRecipe]]) -> Plan:
 
     Raises DataError for a data set that cannot be read or trained on, the errors of the stages.
     """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     dataset = _open(chosen, chosen.split)
     if not dataset.annotated:
         raise DataError(f"{chosen.data}: no annotations, so nothing to train on; expected some.")
@@ -101,7 +107,7 @@ def make(chosen: "Chosen", recipes: Sequence[tuple[str, AnyRecipe]]) -> Plan:
         if chosen.device not in ("auto", "cpu"):
             _ = work.device
         stages = _time_all(work, test, recipes)
-        return _shown(work, test, stages)
+        return _shown(work, test, stages, load)
 
 
 def _open(chosen: "Chosen", split: str) -> Dataset:
@@ -156,17 +162,14 @@ def _regions(
         step = -(-len(found) // IMAGES_TIMED)
         return _Regions(dataset, tuple(found[::step]), per_image, None)
     _say(f"proposals for {dataset.split}")
-    chosen, source = work.chosen, _source(work, models)
+    chosen = work.chosen
+    choice = MultiBoxChoice(models, chosen.device, "auto")
+    source = make_source(BOTH if models else SEARCH, PRESETS[chosen.preset], 0, choice)
     estimate = measure(source.propose, dataset.samples, skip_bad=chosen.skip_bad)
     workers = source.workers(chosen.workers)
     count = len(dataset)
     stage = propose_stage(dataset.split, count, estimate, workers, multibox=bool(models))
     return _Regions(dataset, estimate.proposals, estimate.boxes_per_image, stage)
-
-
-def _source(work: _Work, models: Sequence[Path]) -> Source:
-    choice = MultiBoxChoice(models, work.chosen.device, "auto")
-    return make_source(BOTH if models else SEARCH, PRESETS[work.chosen.preset], 0, choice)
 
 
 def _classifier(
@@ -225,7 +228,7 @@ def _network(
     return step, time_regions(model, card, work.device, recipe.run.precision, pairs)
 
 
-def _shown(work: _Work, test: Dataset | None, stages: Sequence[Stage]) -> Plan:
+def _shown(work: _Work, test: Dataset | None, stages: Sequence[Stage], load: float) -> Plan:
     """Return the plan under the names of what it is of."""
     from detect.models.timing import describe
 
@@ -234,15 +237,12 @@ def _shown(work: _Work, test: Dataset | None, stages: Sequence[Stage]) -> Plan:
     images = ", ".join(f"{count:,} of {split}" for split, count in splits.items())
     head = [
         f"{work.chosen.data}: images: {images}",
-        f"Estimates, from timings taken just now on this machine ({device}):",
+        f"Estimates, from timings taken just now on this machine ({device}).",
+        *busy_lines(load, cpu_count()),
     ]
-    values = {"data": str(work.chosen.data), "images": splits, "device": device}
-    return Plan([*head, "", *lines(stages)], {**values, **figures(stages)})
+    of = {"data": str(work.chosen.data), "images": splits, "device": device, "load": load}
+    return Plan([*head, "", *lines(stages)], {**of, **figures(stages)})
 
 
 def _say(what: str) -> None:
     click.echo(f"timing {what} ...", err=True)
-
-
-def _show(line: str) -> None:
-    click.echo(line, err=True)

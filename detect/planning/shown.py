@@ -13,6 +13,19 @@ _LEFT_OUT = (
 )
 
 
+def busy_lines(load: float, cores: int) -> list[str]:
+    """Return the warning that other work slowed the timings, if `load` leaves not half the cores.
+
+    `load`: the processes that ran or waited, on average, in the minute before.
+    """
+    if load <= cores / 2:
+        return []
+    return [
+        f"This machine is busy with other work (load {load:.1f} on {cores} cores): on its own it "
+        "would be faster."
+    ]
+
+
 def lines(stages: Sequence[Stage]) -> list[str]:
     """Return the table, a row a stage and one of all, and what each row comes from."""
     every = [*stages, total(stages)] if len(stages) > 1 else list(stages)

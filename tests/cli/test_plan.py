@@ -81,7 +81,8 @@ def test_every_stage_of_the_chain_in_its_order(plan, root: Path, tmp_path: Path)
     )
     assert code == 0, err
     assert shown.startswith("voc: images: 4 of train, 2 of test\nEstimates, from timings")
-    names = [line.split("  ")[0] for line in shown.splitlines()[3:10]]
+    table = shown.split("\n\n")[1]
+    names = [line.split("  ")[0] for line in table.splitlines()]
     assert names == [
         "stage",
         "pretrain pretrain.toml",

@@ -5,7 +5,7 @@ import pytest
 
 from detect.detector.timing import RegionTime
 from detect.models.timing import Peak
-from detect.planning.shown import figures, lines
+from detect.planning.shown import busy_lines, figures, lines
 from detect.planning.stages import (
     Stage,
     Training,
@@ -144,3 +144,10 @@ def test_json_has_the_costs_and_what_they_come_from() -> None:
     )
     assert second["seconds_per_step"] == 0.72
     assert second["extrapolated"] == []
+
+
+def test_a_machine_with_other_work_is_named() -> None:
+    assert busy_lines(1.0, 2) == []
+    assert busy_lines(6.34, 2) == [
+        "This machine is busy with other work (load 6.3 on 2 cores): on its own it would be faster."
+    ]
