@@ -28,6 +28,7 @@ class DetectionRecipe(Section):
     split: str
     classes: tuple[str, ...]
     models: tuple[str, ...]
+    svm: str
     threshold: float
     nms: float
     per_class: int
