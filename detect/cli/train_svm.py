@@ -66,7 +66,7 @@ def command(**given: Any) -> None:
     With R-CNN's hard-negative mining (section 2.3, appendix B): positives are the objects,
     negatives regions of IoU below 0.3. Difficult objects and crowds are neither, as in every
     training. The features of all regions wait on the disk, beside --out, until the SVMs are
-    fitted; --resume goes on with them. GoogLeNet's entry had no SVMs. Needs the extra "svm".
+    fitted; --resume goes on with them. GoogLeNet's paper names no SVMs. Needs the extra "svm".
     """
     from detect.storage.features import FeatureStore
 

@@ -5,8 +5,8 @@ negatives the regions whose IoU with every object of the class is below 0.3 (gri
 0.5 costs 5 points of mAP, 0 costs 4); what lies between is left out. One pass over the images is
 enough. The numbers that the paper does not give are those of its code (rcnn_train.m): a region is
 hard if it scores above -1.0001, the SVMs are fitted again once a class got more than 2,000 new
-negatives, and negatives that score below -1.2 are then forgotten. GoogLeNet's entry scores with
-the softmax instead (arXiv 1409.4842, section 8): softmax in place of SVMs cost R-CNN 3.3 points.
+negatives, and negatives that score below -1.2 are then forgotten. GoogLeNet's paper names no SVMs
+(arXiv 1409.4842, section 8); the softmax in their place cost R-CNN 3.3 points (appendix B).
 """
 
 import importlib

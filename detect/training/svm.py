@@ -56,7 +56,7 @@ class MinedImage:
 
 def check_positives(images: Sequence[MinedImage], classes: Sequence[str]) -> None:
     """Raise DataError for a class of which no object is in `images`."""
-    labels = np.concatenate([image.objects()[1] for image in images])
+    labels = np.concatenate([np.zeros(0, np.int64), *(image.objects()[1] for image in images)])
     _check(
         np.bincount(labels, minlength=len(classes)),
         classes,

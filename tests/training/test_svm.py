@@ -104,6 +104,8 @@ def test_a_class_that_cannot_be_learned_is_named(sample: Sample, proposals: Prop
         DataError, match=r"no object .* is of class bird, cow: it cannot be learned"
     ):
         check_positives(images, ("cat", "dog", "bird", "cow"))
+    with pytest.raises(DataError, match=r"no object .* is of class cat, dog: it cannot"):
+        check_positives([], ("cat", "dog"))
     check_negatives(np.array([3, 1]), ("cat", "dog"))
     with pytest.raises(
         DataError, match=r"negative \(IoU below 0\.3 with its objects\) of class dog"
