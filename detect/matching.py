@@ -19,7 +19,7 @@ BACKGROUND = -1
 IGNORED = -2
 
 # A proposal lies in a crowd region from half of it on: nobody knows what it shows.
-_CROWD_COVERAGE = 0.5
+CROWD_COVERAGE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def _in_crowd(boxes: FloatArray, annotations: Annotations) -> BoolArray:
     if not annotations.crowd.any() or len(boxes) == 0:
         return np.zeros(len(boxes), np.bool_)
     coverage = coverage_matrix(boxes, annotations.boxes[annotations.crowd])
-    return np.asarray((coverage >= _CROWD_COVERAGE).any(axis=1))
+    return np.asarray((coverage >= CROWD_COVERAGE).any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,8 +101,9 @@ def test_the_commands_of_the_page_run_in_their_order(
     assert "ilsvrc" in printed["eval"]
     assert Path("found/subsets/detections.json").is_file()
     assert "pairs: circle " in printed["train-regression"]
+    assert "objects + hard negatives: circle " in printed["train-svm"]
     refined = json.loads(Path("found/refined.json").read_text())
-    assert 0 < len(refined) <= len(json.loads(Path("found/val2/detections.json").read_text()))
+    assert 0 < len(refined) <= len(json.loads(Path("found/svm/detections.json").read_text()))
     found = json.loads(Path("found/test/detections.json").read_text())
     numbers = [line.split()[0] for line in Path("submission.txt").read_text().splitlines()]
     assert set(numbers) == {"1", "2"}

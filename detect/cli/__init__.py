@@ -27,6 +27,7 @@ COMMANDS = {
     "train-multibox": ("detect.cli.train_multibox", "Train MultiBox to propose boxes."),
     "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),
     "train-regression": ("detect.cli.train_regression", "Learn to move a network's boxes."),
+    "train-svm": ("detect.cli.train_svm", "Fit linear SVMs to a network's features."),
     "run": ("detect.cli.run", "Detect objects in a data set or in images."),
     "ensemble": ("detect.cli.ensemble", "Recombine kept scores of several networks."),
     "classify": ("detect.cli.classify", "Classify images with 1, 10 or 144 crops; the errors."),

@@ -28,6 +28,7 @@ class DetectionRecipe(Section):
     split: str
     classes: tuple[str, ...]
     models: tuple[str, ...]
+    svm: str
     threshold: float
     nms: float
     per_class: int
@@ -136,15 +137,15 @@ class Results:
         self._scores.remove()
 
     def add(
-        self, image: Image, found: Detections, proposals: Proposals, probabilities: FloatArray
+        self, image: Image, found: Detections, proposals: Proposals, scores: FloatArray
     ) -> None:
-        """Keep the detections of one image, made of `probabilities` (M, N, C+1).
+        """Keep the detections of one image, made of `scores` (M, N, C+1).
 
         Its scores and picture come first: a resumed run makes no others.
         """
         if self._kept is not None:
             regions = (proposals.image_id, proposals.size, proposals.boxes, proposals.sources)
-            self._scores.add(RegionScores(*regions, probabilities))
+            self._scores.add(RegionScores(*regions, scores))
         if self._drawn_from is not None:
             classes, score = self._dataset.classes, self._drawn_from
             picture = draw_detections(image, found, classes, threshold=score)

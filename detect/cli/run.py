@@ -12,6 +12,7 @@ from detect.cli.members import member_folders
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
 from detect.cli.skipping import warn, warn_skipped
+from detect.cli.svm import score_options, scoring, settle
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Chosen:
     exist_ok: bool
     skip_bad: bool
     keep_scores: str | None
+    svm: Path | None
 
 
 @click.command("run")
@@ -76,13 +78,7 @@ class Chosen:
     help=f"Of the regions searched where no --proposals are given. [default: {_DEFAULT_PRESET}]",
 )
 @options.seed
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Lowest score written.",
-)
+@score_options
 @click.option(
     "--nms",
     type=click.FloatRange(0, 1),
@@ -107,13 +103,6 @@ class Chosen:
     help="Keep every network's scores of every region, for detect ensemble.  [default: off]",
 )
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw pictures.")
-@click.option(
-    "--picture-threshold",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Lowest score drawn.",
-)
 @options.batch_size
 @options.precision
 @options.device
@@ -127,9 +116,11 @@ def command(context: click.Context, /, **given: Any) -> None:
 
     Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
     are proposed on the way, as `detect propose` does it. --keep-scores leaves OUT/scores.parquet
-    as well, from which `detect ensemble` makes other detections without a network.
+    as well, from which `detect ensemble` makes other detections without a network. Scores are
+    probabilities; with --svm they are above 0 for the class, whatever their size.
     """
     given["models"] = tuple(model for path in given["models"] for model in member_folders(path))
+    settle(given)
     chosen = Chosen(**given)
     if chosen.proposals is not None:
         _refuse_with_proposals(context)
@@ -185,9 +176,11 @@ def _open(chosen: Chosen, device: "torch.device") -> tuple["Dataset", "Detector"
     from detect.models.checkpoint import load_model
 
     dataset = _open_images(chosen)
+    models = [load_model(path) for path in chosen.models]
     detector = Detector(
-        [load_model(path) for path in chosen.models],
+        models,
         device,
+        score=scoring(chosen.svm, chosen.models[0], models[0][1].classes),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=chosen.batch_size,
         precision=chosen.precision,

@@ -23,6 +23,7 @@ def recipe_of(chosen: "Chosen", dataset: "Dataset", proposals: dict[str, Any]) -
         split=dataset.split,
         classes=dataset.classes,
         models=tuple(model_hash(path) for path in chosen.models),
+        svm="no" if chosen.svm is None else model_hash(chosen.svm),
         threshold=chosen.threshold,
         nms=chosen.nms,
         per_class=chosen.per_class,

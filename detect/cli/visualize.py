@@ -25,10 +25,10 @@ Draw = Callable[[Image, Sample], Image]
 @click.option("--image", "ids", multiple=True, metavar="ID", help="Only this one; repeatable.")
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=float,
     default=0.5,
     show_default=True,
-    help="Lowest score of the detections drawn.",
+    help="Lowest score of the detections drawn; take 0 for those of detect run --svm.",
 )
 @click.option(
     "--iou",

@@ -11,14 +11,16 @@ from typing import TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from detect.detector.ahead import run_ahead
-from detect.detector.batches import Batch, CropSettings, automatic_size, batches, grouped
+from detect.detector.batches import Batch, CropSettings, batches, grouped
 from detect.detector.classes import listed, shared_classes
+from detect.detector.forward import Forward
+from detect.detector.scoring import Score, softmax
 from detect.ensemble import average, select
-from detect.errors import DataError, DetectError, EnvironmentProblem
+from detect.errors import DataError
 from detect.models.card import ModelCard
-from detect.models.device import autocast
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 from detect.regions import Detections, FloatArray, Image, IntArray, Proposals
@@ -38,8 +40,8 @@ class Detector:
     """Classifies regions with `models` on `device` and selects the detections.
 
     `classes` gives the order of the labels returned, by default the first model's; it may hold
-    classes the models do not know. `batch_size` None chooses one; it is halved whenever memory
-    runs out. `precision` as in `models.device.autocast`, the rest as in `ensemble.select`.
+    classes the models do not know. `batch_size` and `precision` as in `forward.Forward`, `score`
+    turns a network and crops into scores, the rest as in `ensemble.select`.
     Raises DataError for models that know different classes, or classes not in `classes`;
     ValueError without a model.
     """
@@ -52,6 +54,7 @@ class Detector:
         classes: Sequence[str] | None = None,
         batch_size: int | None = None,
         precision: str = "auto",
+        score: Score = softmax,
         threshold: float = 0.01,
         nms: float = 0.3,
         per_class: int = 100,
@@ -67,16 +70,15 @@ class Detector:
         self.device = torch.device("cpu") if device is None else device
         self._networks = [prepare_for_inference(model).to(self.device) for model, _ in models]
         self._groups = grouped([CropSettings.of(card) for card in cards])
-        self._batch_size, self._largest = batch_size, batch_size
-        self._precision = precision
+        self._forward, self._score = Forward(self.device, batch_size, precision), score
         self._limits = _Limits(threshold=threshold, nms=nms, per_class=per_class)
 
-    def probabilities(self, image: Image, boxes: FloatArray) -> FloatArray:
-        """`image` (H, W, 3), `boxes` (N, 4) -> softmax (M, N, C+1) of the M networks.
+    def scores(self, image: Image, boxes: FloatArray) -> FloatArray:
+        """`image` (H, W, 3), `boxes` (N, 4) -> scores (M, N, C+1) of the M networks.
 
         Columns are `model_classes`, then background.
         """
-        return self._probabilities(len(boxes), self._batches(image, boxes))
+        return self._classify(len(boxes), self._batches(image, boxes))
 
     def detect(self, image: Image, proposals: Proposals) -> Detections:
         """`image` (H, W, 3) and its `proposals` -> the selected detections, best first.
@@ -84,25 +86,25 @@ class Detector:
         Raises DataError for proposals made on an image of another size.
         """
         _check_size(image, proposals)
-        return self.selected(proposals, self.probabilities(image, proposals.boxes))
+        return self.selected(proposals, self.scores(image, proposals.boxes))
 
-    def selected(self, proposals: Proposals, probabilities: FloatArray) -> Detections:
-        """`probabilities` (M, N, C+1) -> the detections, labels in the order of `classes`."""
-        boxes, labels, scores = select(proposals.boxes, average(probabilities), **self._limits)
-        return Detections(proposals.image_id, boxes, self._labels[labels], scores)
+    def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
+        """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""
+        boxes, labels, kept = select(proposals.boxes, average(scores), **self._limits)
+        return Detections(proposals.image_id, boxes, self._labels[labels], kept)
 
     def stream(
         self, pairs: Iterable[tuple[Image, Proposals]]
     ) -> Generator[tuple[Image, Detections], None, None]:
         """Yield each image of `pairs` with its detections; otherwise as `scored`."""
         with closing(self.scored(pairs)) as scored:
-            for image, proposals, probabilities in scored:
-                yield image, self.selected(proposals, probabilities)
+            for image, proposals, scores in scored:
+                yield image, self.selected(proposals, scores)
 
     def scored(
         self, pairs: Iterable[tuple[Image, Proposals]]
     ) -> Generator[tuple[Image, Proposals, FloatArray], None, None]:
-        """Yield each of `pairs` with its softmax (M, N, C+1), in order, a few batches in memory.
+        """Yield each of `pairs` with its scores (M, N, C+1), in order, a few batches in memory.
 
         `pairs` is read, and crops are cut, in a thread ahead of the networks. What `selected`
         makes of the result is what `detect` returns.
@@ -110,7 +112,7 @@ class Detector:
         with closing(run_ahead(self._parts(pairs), _BATCHES_AHEAD)) as parts:
             for image, proposals, _ in parts:
                 batches = iter(lambda: next(parts)[2], None)
-                yield image, proposals, self._probabilities(len(proposals), batches)
+                yield image, proposals, self._classify(len(proposals), batches)
 
     def _parts(
         self, pairs: Iterable[tuple[Image, Proposals]]
@@ -126,64 +128,21 @@ class Detector:
     def _batches(self, image: Image, boxes: FloatArray) -> Iterator[Batch]:
         """Yield the batches of every crop settings."""
         for settings, networks in self._groups.items():
-            size = self._batch_size or automatic_size(settings, self.device)
-            size = min(size, self._largest or size)
+            size = self._forward.size(settings)
             yield from batches(image, boxes, settings, networks, size, self.device)
 
-    def _probabilities(self, count: int, batches: Iterator[Batch]) -> FloatArray:
+    def _classify(self, count: int, batches: Iterator[Batch]) -> FloatArray:
         """Classify the `batches` of an image with `count` boxes -> (M, count, C+1)."""
         shape = (len(self._networks), count, len(self.model_classes) + 1)
         found = np.empty(shape, np.float32)
         for batch in batches:
-            crops = self._classify(batch)
+            crops = self._forward(batch, self._score_crops)
             for network, values in zip(batch.networks, crops, strict=True):
                 found[network, batch.rows] = values[batch.places][:, self._columns[network]]
-        if not np.isfinite(found).all():
-            raise DetectError(
-                "a network gives scores that are not finite. Its weights are broken; if training "
-                "ended well, try --precision float32."
-            )
         return found
 
-    def _classify(self, batch: Batch) -> FloatArray:
-        """Return softmax (networks, crops, C+1); halve the batch whenever memory runs out."""
-        parts, start, size = [], 0, batch.count
-        while start < batch.count:
-            size = min(size, self._largest or size)
-            piece = slice(start, min(start + size, batch.count))
-            found = self._forward(batch, piece)
-            if found is None:
-                size = self._halve(piece.stop - start)
-            else:
-                parts.append(found)
-                start = piece.stop
-        return np.concatenate(parts, axis=1)
-
-    @torch.inference_mode()
-    def _forward(self, batch: Batch, piece: slice) -> FloatArray | None:
-        """Return softmax (networks, crops of `piece`, C+1), None if they do not fit in memory."""
-        try:
-            crops = batch.cut(piece).to(self.device)
-            with autocast(self.device, self._precision):
-                logits = [self._networks[network](crops) for network in batch.networks]
-            softmax = torch.stack(logits).float().softmax(dim=2)
-            return np.asarray(softmax.cpu().numpy())
-        except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
-                raise
-            return None
-
-    def _halve(self, tried: int) -> int:
-        """Return half of the `tried` crops, from now on the most; EnvironmentProblem at one."""
-        if tried == 1:
-            raise EnvironmentProblem(
-                f"out of memory on {self.device} with one crop at a time. Close other programs, "
-                "use fewer --model, or another --device."
-            )
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._largest = tried // 2
-        return self._largest
+    def _score_crops(self, network: int, crops: Tensor) -> Tensor:
+        return self._score(self._networks[network], crops)
 
 
 def _places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
@@ -203,10 +162,3 @@ def _check_size(image: Image, proposals: Proposals) -> None:
             f"{proposals.image_id}: the image has (height, width) {image.shape[:2]}, its proposals "
             f"were made on {proposals.size}. They belong to other images: run detect propose."
         )
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Tell whether `error` is torch's or Python's way to say that memory ran out."""
-    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text

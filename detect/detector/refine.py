@@ -7,24 +7,24 @@ NMS is done again: a departure that needs a twentieth of the crops.
 
 import numpy as np
 import torch
+from torch import Tensor
 from torchvision.ops import batched_nms
 
 from detect.boxes import clip
-from detect.detector.batches import CropSettings, automatic_size, batches
+from detect.detector.batches import CropSettings, batches
+from detect.detector.forward import Forward
 from detect.ensemble.candidates import best_first
 from detect.models.box_regression import BoxRegression
 from detect.models.card import ModelCard
-from detect.models.device import autocast
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 from detect.regions import Detections, FloatArray, Image, IntArray
 
 
 class RegionEncoder:
-    """Gives the features of regions: GoogLeNet's average-pooled maps, 1024 at width 1.
+    """Gives the features of regions: RegionClassifier.pooled of the crops that `card` says.
 
-    R-CNN takes pool5, its last layer before the fully connected ones; GoogLeNet has no other
-    (arXiv 1409.4842, Table 1). Crops are those that `card` says; `precision` as in autocast.
+    `batch_size` and `precision` as in `forward.Forward`.
     """
 
     def __init__(
@@ -33,23 +33,24 @@ class RegionEncoder:
         card: ModelCard,
         device: torch.device,
         precision: str = "auto",
+        batch_size: int | None = None,
     ) -> None:
         self._network = prepare_for_inference(model).to(device)
-        self._settings, self._device, self._precision = CropSettings.of(card), device, precision
+        self._settings, self._device = CropSettings.of(card), device
+        self._forward = Forward(device, batch_size, precision)
         self.dimensions = self._network.network.fc.in_features
 
-    @torch.inference_mode()
     def features(self, image: Image, boxes: FloatArray) -> FloatArray:
         """`image` (H, W, 3), `boxes` (N, 4) -> features (N, D)."""
         found = np.empty((len(boxes), self.dimensions), np.float32)
-        size = automatic_size(self._settings, self._device)
+        size = self._forward.size(self._settings)
         for batch in batches(image, boxes, self._settings, (0,), size, self._device):
-            crops = batch.cut(slice(0, batch.count)).to(self._device)
-            with autocast(self._device, self._precision):
-                maps = self._network.network.features(self._network.normalise(crops))
-            pooled = maps.float().mean(dim=(2, 3)).cpu().numpy()
+            (pooled,) = self._forward(batch, self._pooled)
             found[batch.rows] = pooled[batch.places]
         return found
+
+    def _pooled(self, _: int, crops: Tensor) -> Tensor:
+        return self._network.pooled(crops)
 
 
 def refine(

@@ -77,11 +77,13 @@ def pairs(
 def feature_scale(parts: Iterable[Floats]) -> float:
     """Return the factor that gives features, in `parts` (N, D), the mean norm FEATURE_NORM.
 
-    1 where there is none, or zeros alone.
+    1 where there is none, or zeros alone. One part is in memory at a time.
     """
-    norms = [np.linalg.norm(part.astype(np.float64), axis=1) for part in parts]
-    every = np.concatenate([np.zeros(0), *norms])
-    return FEATURE_NORM / float(every.mean()) if every.any() else 1.0
+    total, count = 0.0, 0
+    for part in parts:
+        total += float(np.linalg.norm(part.astype(np.float64), axis=1).sum())
+        count += len(part)
+    return FEATURE_NORM * count / total if total else 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,3 +36,13 @@ class RegionClassifier(NormalisedNetwork):
         """
         logits: Tensor | tuple[Tensor, Tensor, Tensor] = self.network(self.normalise(crops))
         return logits
+
+    def pooled(self, crops: Tensor) -> Tensor:
+        """`crops` (N, 3, S, S) RGB 0..255 -> features (N, D), float32, of the last classifier.
+
+        The average-pooled maps, 1024 at width 1. R-CNN takes pool5 for boxes, its last layer
+        before the fully connected ones, and fc7 for SVMs; GoogLeNet has only these (arXiv
+        1409.4842, Table 1).
+        """
+        maps = self.network.features(self.normalise(crops))
+        return maps.float().mean(dim=(2, 3))

@@ -5,20 +5,21 @@ negatives the regions whose IoU with every object of the class is below 0.3 (gri
 0.5 costs 5 points of mAP, 0 costs 4); what lies between is left out. One pass over the images is
 enough. The numbers that the paper does not give are those of its code (rcnn_train.m): a region is
 hard if it scores above -1.0001, the SVMs are fitted again once a class got more than 2,000 new
-negatives, and negatives that score below -1.2 are then forgotten. GoogLeNet's entry scores with
-the softmax instead (arXiv 1409.4842, section 8): softmax in place of SVMs cost R-CNN 3.3 points.
+negatives, and negatives that score below -1.2 are then forgotten. GoogLeNet's paper names no SVMs
+(arXiv 1409.4842, section 8); the softmax in their place cost R-CNN 3.3 points (appendix B).
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.boxes import iou_matrix
+from detect.boxes import coverage_matrix, iou_matrix
 from detect.errors import EnvironmentProblem
+from detect.matching import CROWD_COVERAGE
 from detect.models.box_regression import feature_scale
 from detect.regions import Annotations, FloatArray, IntArray
 
@@ -38,8 +39,8 @@ Fit = Callable[[FloatArray, NDArray[np.bool_]], tuple[Doubles, float]]
 class RegionFeatures:
     """The regions of one image, ground truth among them: `features` (N, D).
 
-    `overlaps` (N, C) the largest IoU with an object of each class; `truths` (N,) the class of a
-    region that is an object itself, else -1.
+    `overlaps` (N, C) as of class_overlaps; `truths` (N,) the class of a region that is an object
+    itself, else -1.
     """
 
     features: FloatArray
@@ -48,12 +49,30 @@ class RegionFeatures:
 
 
 @dataclass(frozen=True, eq=False)
+class Positives:
+    """The objects of all images: `features` (P, D), scaled, and `labels` (P,) their classes.
+
+    `scale` is the factor that gives the features of all regions the mean norm 20.
+    """
+
+    scale: float
+    features: FloatArray
+    labels: IntArray
+
+
+@dataclass(frozen=True, eq=False)
 class LinearSvms:
-    """`weights` (D, C) and `biases` (C,) on features times `scale`."""
+    """`weights` (D, C) and `biases` (C,) on features times `scale`.
+
+    `positives`, `negatives` (C,) are how many of each the classes were last fitted on. A class
+    without a positive or a negative was never fitted and scores -1 everywhere.
+    """
 
     scale: float
     weights: Doubles
     biases: Doubles
+    positives: IntArray
+    negatives: IntArray
 
     def scores(self, features: FloatArray) -> Doubles:
         """`features` (N, D) -> scores (N, C), above 0 for the class."""
@@ -61,29 +80,41 @@ class LinearSvms:
 
 
 def class_overlaps(boxes: FloatArray, annotations: Annotations, num_classes: int) -> Doubles:
-    """`boxes` (N, 4) -> the largest IoU (N, C) with an object of each class, any object."""
+    """`boxes` (N, 4) -> the largest IoU (N, C) with an object of each class.
+
+    Difficult objects count, so that none becomes a negative of its own class; a box of which half
+    or more lies in a crowd region of a class has 1 there, as nobody knows what it shows.
+    """
     overlaps = iou_matrix(boxes, annotations.boxes)
+    crowd = annotations.crowd
+    inside = coverage_matrix(boxes, annotations.boxes[crowd]) >= CROWD_COVERAGE
+    overlaps[:, crowd] = np.maximum(overlaps[:, crowd], inside)
     found = np.zeros((len(boxes), num_classes))
     for label in np.unique(annotations.labels):
         found[:, label] = overlaps[:, annotations.labels == label].max(axis=1, initial=0.0)
     return found
 
 
-def liblinear(features: FloatArray, positive: NDArray[np.bool_]) -> tuple[Doubles, float]:
-    """Fit one SVM as R-CNN: L2-regularised hinge loss, positives twice as heavy.
+def liblinear() -> Fit:
+    """Return what fits an SVM as R-CNN: L2-regularised hinge loss, positives twice as heavy.
 
-    EnvironmentProblem without scikit-learn.
+    EnvironmentProblem without scikit-learn, here and not when it is used.
     """
-    model = _linear_svc()(
-        C=COST,
-        loss="hinge",
-        intercept_scaling=BIAS,
-        class_weight={False: 1.0, True: POSITIVE_WEIGHT},
-        max_iter=_MOST_ITERATIONS,
-        random_state=0,
-    )
-    model.fit(features, positive)
-    return np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
+    make = _linear_svc()
+
+    def fit(features: FloatArray, positive: NDArray[np.bool_]) -> tuple[Doubles, float]:
+        model = make(
+            C=COST,
+            loss="hinge",
+            intercept_scaling=BIAS,
+            class_weight={False: 1.0, True: POSITIVE_WEIGHT},
+            max_iter=_MOST_ITERATIONS,
+            random_state=0,
+        )
+        model.fit(features, positive)
+        return np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
+
+    return fit
 
 
 def _linear_svc() -> Any:
@@ -95,55 +126,85 @@ def _linear_svc() -> Any:
         ) from error
 
 
+def find_positives(images: Iterable[RegionFeatures]) -> Positives:
+    """Return the objects among the regions of `images`, which are read once.
+
+    Memory holds one image and the objects. ValueError without an image.
+    """
+    features: list[FloatArray] = []
+    labels: list[IntArray] = []
+
+    def seen() -> Iterator[FloatArray]:
+        for image in images:
+            objects = image.truths >= 0
+            features.append(image.features[objects])
+            labels.append(image.truths[objects])
+            yield image.features
+
+    scale = feature_scale(seen())
+    if not features:
+        raise ValueError("find_positives: expected at least one image")
+    return Positives(scale, _scaled(np.concatenate(features), scale), np.concatenate(labels))
+
+
 def train_svms(
-    images: Iterable[RegionFeatures], num_classes: int, fit: Fit = liblinear, retrain: int = RETRAIN
+    images: Iterable[RegionFeatures],
+    positives: Positives,
+    num_classes: int,
+    fit: Fit,
+    retrain: int = RETRAIN,
 ) -> LinearSvms:
-    """Train the SVMs of all classes on `images`, which are read three times, in their order.
+    """Mine the negatives of `images`, read once in their order, and fit the SVMs of all classes.
 
     The negatives of the first image start every class; of the others the hard ones are added, and
-    a class is fitted again after more than `retrain` of them and at the end. A class without a
-    positive or a negative scores -1 everywhere. ValueError without a region.
+    a class is fitted again after more than `retrain` of them and at the end. Memory holds one
+    image, the positives and the negatives remembered.
     """
-    scale = feature_scale(image.features for image in images)
-    positives = [_scaled(image, scale)[image.truths >= 0] for image in images]
-    labels = [image.truths[image.truths >= 0] for image in images]
-    if not positives:
-        raise ValueError("train_svms: expected at least one image")
-    features, owners = np.concatenate(positives), np.concatenate(labels)
-    miners = [_Miner(features[owners == c], fit, retrain) for c in range(num_classes)]
+    groups = [positives.features[positives.labels == label] for label in range(num_classes)]
+    miners = [_Miner(group, fit, retrain) for group in groups]
     for number, image in enumerate(images):
-        scaled = _scaled(image, scale)
+        scaled = _scaled(image.features, positives.scale)
+        weights, biases = _models(miners)
+        scores = scaled.astype(np.float64) @ weights + biases
         for label, miner in enumerate(miners):
-            miner.see(scaled, image.overlaps[:, label], first=number == 0)
+            negative = image.overlaps[:, label] < NEGATIVE_IOU
+            miner.see(scaled[negative & (scores[:, label] > HARD)], first=number == 0)
     for miner in miners:
         miner.update()
+    counts = (np.array([len(group) for group in groups]), [miner.fitted for miner in miners])
+    return LinearSvms(positives.scale, *_models(miners), counts[0], np.array(counts[1]))
+
+
+def _scaled(features: FloatArray, scale: float) -> FloatArray:
+    return np.asarray(features * np.float32(scale), np.float32)
+
+
+def _models(miners: Sequence["_Miner"]) -> tuple[Doubles, Doubles]:
+    """Return the weights (D, C) and biases (C,) of all classes."""
     weights, biases = zip(*(miner.model for miner in miners), strict=True)
-    return LinearSvms(scale, np.stack(weights, axis=1), np.array(biases))
-
-
-def _scaled(image: RegionFeatures, scale: float) -> FloatArray:
-    return np.asarray(image.features * np.float32(scale), np.float32)
+    return np.stack(weights, axis=1), np.array(biases)
 
 
 class _Miner:
     """One class's SVM, its `positives` (P, D) and the negatives it remembers; features scaled.
 
-    `model` is weights (D,) and bias; before the first fit every region is hard.
+    `model` is weights (D,) and bias; before the first fit every region is hard. `fitted` is the
+    number of negatives of the last fit.
     """
 
     def __init__(self, positives: FloatArray, fit: Fit, retrain: int) -> None:
         self._positives, self._fit, self._retrain = positives, fit, retrain
         self._negatives: list[FloatArray] = []
         self._added = 0
+        self.fitted = 0
         self.model: tuple[Doubles, float] = (np.zeros(positives.shape[1]), -1.0)
 
-    def see(self, features: FloatArray, overlaps: Doubles, *, first: bool) -> None:
-        """Remember the hard negatives among an image's regions, and fit again if it is time to."""
-        if not len(self._positives):
+    def see(self, hard: FloatArray, *, first: bool) -> None:
+        """Remember the `hard` negatives (N, D) of an image, and fit again if it is time to."""
+        if not (len(self._positives) and len(hard)):
             return
-        hard = (overlaps < NEGATIVE_IOU) & (self._scores(features) > HARD)
-        self._negatives.append(features[hard])
-        self._added += int(hard.sum())
+        self._negatives.append(hard)
+        self._added += len(hard)
         if first or self._added > self._retrain:
             self.update()
 
@@ -154,9 +215,6 @@ class _Miner:
         negatives = np.concatenate(self._negatives)
         flags = np.arange(len(self._positives) + len(negatives)) < len(self._positives)
         self.model = self._fit(np.concatenate([self._positives, negatives]), flags)
-        self._negatives = [negatives[self._scores(negatives) >= EASY]]
-        self._added = 0
-
-    def _scores(self, features: FloatArray) -> Doubles:
         weights, bias = self.model
-        return np.asarray(features @ weights + bias)
+        self._negatives = [negatives[negatives @ weights + bias >= EASY]]
+        self.fitted, self._added = len(negatives), 0

@@ -218,7 +218,9 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--batch-size", "many"], "--batch-size many: expected auto"),
         (["--preset", "googlenet"], "--preset and --proposals: stored proposals are not made"),
         (["--device", "tpu"], "--device tpu: expected auto, cpu, cuda or cuda:N."),
-        (["--threshold", "1.5"], "1.5 is not in the range 0<=x<=1"),
+        (["--threshold", "1.5"], "--threshold 1.5: expected a probability, from 0 to 1."),
+        (["--picture-threshold", "-1"], "--picture-threshold -1: expected a probability"),
+        (["--threshold", "nan"], "--threshold nan: expected a probability"),
         (["--precision", "int8"], "'int8' is not one of 'auto', 'float32', 'bfloat16'"),
     ],
 )

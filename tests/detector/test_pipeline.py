@@ -11,7 +11,7 @@ from networks import CARD, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.detector import Detector, pipeline
+from detect.detector import Detector, forward
 from detect.detector.classes import shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
@@ -61,7 +61,7 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
     model, card = network(0, **changes)
     image, proposals = _image_with_proposals()
     detector = Detector([(model, card)], batch_size=batch_size, precision="float32")
-    found = detector.probabilities(image, proposals.boxes)
+    found = detector.scores(image, proposals.boxes)
     expected = _one_crop_at_a_time(model, card, image, proposals.boxes)
     assert expected.std(axis=0).min() > 0.01
     np.testing.assert_allclose(found, expected[None], atol=2e-4)
@@ -70,7 +70,7 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
 def test_networks_with_the_same_and_with_other_crops_keep_their_places():
     networks = [network(0), network(1, input_size=40), network(2)]
     image, proposals = _image_with_proposals()
-    found = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
+    found = Detector(networks, precision="float32").scores(image, proposals.boxes)
     for values, one in zip(found, networks, strict=True):
         expected = _one_crop_at_a_time(*one, image, proposals.boxes)
         np.testing.assert_allclose(values, expected, atol=2e-4)
@@ -81,7 +81,7 @@ def test_detections_are_the_average_thresholded_and_suppressed():
     image, proposals = _image_with_proposals()
     detector = Detector(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
     found = detector.detect(image, proposals)
-    probabilities = detector.probabilities(image, proposals.boxes)
+    probabilities = detector.scores(image, proposals.boxes)
     boxes, labels, scores = select(proposals.boxes, average(probabilities), 0.2, 0.4, 3)
     assert len(boxes) > 0
     assert found.image_id == "one"
@@ -97,8 +97,8 @@ def test_models_are_matched_by_name_and_not_by_position():
     plain = Detector([(model, card)], precision="float32")
     both = Detector([(model, card), (model, turned)], precision="float32")
     assert both.model_classes == card.classes
-    first, second = both.probabilities(image, proposals.boxes)
-    np.testing.assert_array_equal(first, plain.probabilities(image, proposals.boxes)[0])
+    first, second = both.scores(image, proposals.boxes)
+    np.testing.assert_array_equal(first, plain.scores(image, proposals.boxes)[0])
     np.testing.assert_array_equal(second, first[:, [2, 1, 0, 3]])
 
 
@@ -118,10 +118,8 @@ def test_equal_crops_are_computed_once():
     detector = Detector([network(0)], precision="float32", batch_size=8)
     batches = list(detector._batches(image, twice))
     assert sum(batch.count for batch in batches) < 15
-    found = detector.probabilities(image, twice)[0]
-    np.testing.assert_allclose(
-        found[:12], detector.probabilities(image, proposals.boxes)[0], atol=1e-5
-    )
+    found = detector.scores(image, twice)[0]
+    np.testing.assert_allclose(found[:12], detector.scores(image, proposals.boxes)[0], atol=1e-5)
 
 
 def test_a_stream_of_many_images_has_few_sizes_of_batches():
@@ -150,7 +148,7 @@ def test_an_image_without_proposals_has_no_detections():
     image, proposals = _image_with_proposals()
     detector = Detector([network(0)])
     assert len(detector.detect(image, proposals.take(slice(0, 0)))) == 0
-    assert detector.probabilities(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
+    assert detector.scores(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
 
 
 def test_stream_holds_a_few_images_whatever_their_number():
@@ -197,8 +195,8 @@ def test_the_models_given_are_left_as_they_were():
 def test_bfloat16_is_close_to_float32():
     one = network(0)
     image, proposals = _image_with_proposals()
-    found = Detector([one], precision="bfloat16").probabilities(image, proposals.boxes)
-    expected = Detector([one], precision="float32").probabilities(image, proposals.boxes)
+    found = Detector([one], precision="bfloat16").scores(image, proposals.boxes)
+    expected = Detector([one], precision="float32").scores(image, proposals.boxes)
     assert not np.array_equal(found, expected)
     assert np.abs(found - expected).mean() < 0.05
 
@@ -236,16 +234,16 @@ def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):
 def test_a_full_cpu_is_recognised_and_another_error_is_not():
     # The text of c10/core/impl/alloc_cpu.cpp.
     text = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."
-    assert pipeline._out_of_memory(RuntimeError(text))
-    assert pipeline._out_of_memory(MemoryError())
-    assert not pipeline._out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert forward._out_of_memory(RuntimeError(text))
+    assert forward._out_of_memory(MemoryError())
+    assert not forward._out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
-def test_scores_that_are_not_finite_are_an_error():
+def test_values_that_are_not_finite_are_an_error():
     model, card = network(0)
     with torch.no_grad():
         model.network.fc.bias[0] = float("nan")
-    with pytest.raises(DetectError, match="scores that are not finite"):
+    with pytest.raises(DetectError, match="values that are not finite"):
         Detector([(model, card)]).detect(*_image_with_proposals())
 
 
@@ -270,7 +268,7 @@ def test_no_model_is_a_callers_mistake():
 def test_a_gpu_gives_what_the_cpu_gives():
     networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
-    expected = Detector(networks, precision="float32").probabilities(image, proposals.boxes)
+    expected = Detector(networks, precision="float32").scores(image, proposals.boxes)
     gpu = Detector(networks, torch.device("cuda:0"), precision="float32")
-    found = gpu.probabilities(image, proposals.boxes)
+    found = gpu.scores(image, proposals.boxes)
     np.testing.assert_allclose(found, expected, atol=0.02)

@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+import tracemalloc
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from detect.models.svm import (
     BIAS,
     COST,
     POSITIVE_WEIGHT,
+    Fit,
     LinearSvms,
     RegionFeatures,
     class_overlaps,
+    find_positives,
     liblinear,
     train_svms,
 )
@@ -48,6 +52,11 @@ def image(features: list[list[float]], truths: list[int], classes: int = 2) -> R
     return RegionFeatures(np.array(features, np.float32), overlaps, np.array(truths))
 
 
+def trained(images: Sequence[RegionFeatures], classes: int, fit: Fit, **more: int) -> LinearSvms:
+    """Find the objects of `images` and mine the rest."""
+    return train_svms(images, find_positives(images), classes, fit, **more)
+
+
 def test_overlaps_are_the_largest_of_each_class() -> None:
     truth = Annotations(
         np.array([[0, 0, 10, 10], [0, 0, 10, 5], [0, 0, 5, 10]]), np.array([2, 2, 0])
@@ -58,8 +67,20 @@ def test_overlaps_are_the_largest_of_each_class() -> None:
     assert class_overlaps(np.zeros((2, 4), np.float32), nothing, 3).tolist() == [[0] * 3] * 2
 
 
+def test_difficult_objects_count_and_what_lies_in_a_crowd_is_no_negative_of_its_class() -> None:
+    boxes = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [45, 50, 55, 60], [44, 50, 54, 60]])
+    truth = Annotations(
+        np.array([[0, 0, 10, 20], [50, 0, 100, 100]]), np.array([0, 1]), np.array([True, False]),
+        np.array([False, True]),
+    )  # fmt: skip
+    found = class_overlaps(boxes.astype(np.float32), truth, 2)
+    np.testing.assert_allclose(found[:, 0], [0.5, 0, 0, 0])
+    assert found[:, 1].tolist() == [0, 1, 1, pytest.approx(40 / 5060)]
+
+
 def test_scores_are_linear_in_the_scaled_features() -> None:
-    svms = LinearSvms(2.0, np.array([[1.0, 0], [0, -1]]), np.array([0.5, 0]))
+    none = np.zeros(2, np.int64)
+    svms = LinearSvms(2.0, np.array([[1.0, 0], [0, -1]]), np.array([0.5, 0]), none, none)
     found = svms.scores(np.array([[3.0, 1], [0, 0]], np.float32))
     assert found.tolist() == [[6.5, -2], [0.5, 0]]
 
@@ -80,8 +101,9 @@ def test_objects_are_positive_regions_below_iou_are_negative_and_the_rest_is_nei
     features = np.eye(5, dtype=np.float32)
     one = RegionFeatures(features, overlaps, np.array([0, -1, -1, -1, -1]))
     fit = Recorder()
-    svms = train_svms([one], 1, fit)
+    svms = trained([one], 1, fit)
     assert fit.calls == [(1, 2)]
+    assert (svms.positives.tolist(), svms.negatives.tolist()) == ([1], [2])
     scores = svms.scores(features)[:, 0]
     assert scores[0] == pytest.approx(1)
     assert scores[2] == pytest.approx(scores[4])
@@ -89,7 +111,7 @@ def test_objects_are_positive_regions_below_iou_are_negative_and_the_rest_is_nei
 
 def test_objects_of_another_class_are_negatives() -> None:
     fit = Recorder()
-    train_svms([image([[1, 0], [0, 1]], [0, 1])], 2, fit)
+    trained([image([[1, 0], [0, 1]], [0, 1])], 2, fit)
     assert fit.calls == [(1, 1), (1, 1)]
 
 
@@ -98,20 +120,21 @@ def test_later_images_add_hard_negatives_alone_and_easy_ones_are_forgotten() -> 
     easy = image([[-11, 0], [-30, 0]], [-1, -1], classes=1)
     hard = image([[2, 0], [-9, 0], [-11, 0]], [-1, -1, -1], classes=1)
     alone, both, last = Recorder(), Recorder(), Recorder()
-    train_svms([first], 1, alone)
+    trained([first], 1, alone)
     assert alone.calls == [(1, 1)]
-    train_svms([first, easy], 1, both)
+    trained([first, easy], 1, both)
     assert both.calls == [(1, 1)]  # nothing new: not fitted again
-    train_svms([first, easy, hard, image([[10, 0]], [0], classes=1)], 1, last)
+    svms = trained([first, easy, hard, image([[10, 0]], [0], classes=1)], 1, last)
     assert last.calls == [(2, 1), (2, 3)]  # the first image's negative, and two hard ones
+    assert (svms.positives.tolist(), svms.negatives.tolist()) == ([2], [3])
 
 
 def test_a_class_is_fitted_again_after_enough_new_negatives() -> None:
     first = image([[10, 0], [-10, 0]], [0, -1], classes=1)
     more = [image([[-5, number]], [-1], classes=1) for number in range(6)]
     often, once = Recorder(), Recorder()
-    train_svms([first, *more], 1, often, retrain=0)
-    train_svms([first, *more], 1, once, retrain=99)
+    trained([first, *more], 1, often, retrain=0)
+    trained([first, *more], 1, once, retrain=99)
     assert len(often.calls) > len(once.calls) == 2
     assert once.calls[-1] == (1, 7)
 
@@ -119,9 +142,10 @@ def test_a_class_is_fitted_again_after_enough_new_negatives() -> None:
 def test_a_class_without_positives_scores_minus_one() -> None:
     fit = Recorder()
     one = image([[1, 0], [0, 1]], [0, -1], classes=3)
-    svms = train_svms([one], 3, fit)
+    svms = trained([one], 3, fit)
     assert len(fit.calls) == 1
     np.testing.assert_array_equal(svms.scores(one.features)[:, 1:], -1)
+    assert svms.negatives.tolist() == [1, 0, 0]
 
 
 def test_mined_svms_rank_like_those_of_all_negatives() -> None:
@@ -131,7 +155,7 @@ def test_mined_svms_rank_like_those_of_all_negatives() -> None:
         truths = np.where(np.arange(40) < 2, rng.integers(2, size=40), -1)
         centres = np.array([[4.0, 0, 0], [0, 4, 0], [0, 0, 0]])[truths]
         images.append(image((centres + rng.normal(size=(40, 3))).tolist(), truths.tolist()))
-    svms = train_svms(images, 2, _primal)
+    svms = trained(images, 2, _primal)
     features = np.concatenate([one.features for one in images])
     truths = np.concatenate([one.truths for one in images])
     assert (svms.scores(features).argmax(axis=1)[truths >= 0] == truths[truths >= 0]).mean() > 0.9
@@ -159,6 +183,28 @@ def _primal(x: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, float]:
     return start[:-1], float(start[-1])
 
 
+def test_memory_does_not_grow_with_images_of_easy_negatives() -> None:
+    def images(count: int) -> Iterator[RegionFeatures]:
+        for number in range(count):
+            features = np.full((500, 64), -30.0 if number else -10.0, np.float32)
+            truths = np.full(500, -1)
+            if number < 2:
+                features[0], truths[0] = 10, 0
+            yield RegionFeatures(features, np.eye(500, 1), truths)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        svms = train_svms(images(count), find_positives(images(count)), 1, nearest_means)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert svms.negatives.tolist() == [499]
+        return most
+
+    few, many = peak(4), peak(60)
+    assert few > 500 * 64 * 4
+    assert many < few + 100_000  # the features of one image take 128,000 bytes
+
+
 @needs_sklearn
 def test_liblinear_reaches_the_minimum_of_r_cnns_objective() -> None:
     rng = np.random.default_rng(3)
@@ -166,7 +212,7 @@ def test_liblinear_reaches_the_minimum_of_r_cnns_objective() -> None:
     x = (rng.normal(size=(80, 3)) + 5 * positive[:, None] * np.array([1, 0.5, 0])).astype(
         np.float32
     )
-    mine, reference = liblinear(x, positive), _primal(x, positive)
+    mine, reference = liblinear()(x, positive), _primal(x, positive)
     assert objective(*mine, x, positive) <= 1.001 * objective(*reference, x, positive)
 
 
@@ -174,9 +220,9 @@ def test_without_scikit_learn_the_way_to_get_it_is_named(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "sklearn.svm", None)
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(EnvironmentProblem, match=r"not installed: pip install 'detect\[svm\]'"):
-        liblinear(np.zeros((2, 2), np.float32), np.array([True, False]))
+        liblinear()
 
 
 def test_no_image_is_the_callers_bug() -> None:
     with pytest.raises(ValueError, match="expected at least one image"):
-        train_svms([], 1, nearest_means)
+        find_positives([])

@@ -1,0 +1,92 @@
+"""Batches of crops through networks: precision, and smaller batches where memory runs out."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from detect.detector.batches import Batch, CropSettings, automatic_size
+from detect.errors import DetectError, EnvironmentProblem
+from detect.models.device import autocast
+from detect.regions import FloatArray
+
+# The number of a network and crops (n, 3, S, S), 0..255, on the device -> values (n, K).
+Compute = Callable[[int, Tensor], Tensor]
+
+
+class Forward:
+    """Runs networks on crops on `device`, `precision` as in `models.device.autocast`.
+
+    `batch_size` crops at a time, None chooses; halved whenever memory runs out.
+    """
+
+    def __init__(
+        self, device: torch.device, batch_size: int | None = None, precision: str = "auto"
+    ) -> None:
+        self._device, self._precision = device, precision
+        self._batch_size, self._largest = batch_size, batch_size
+
+    def size(self, settings: CropSettings) -> int:
+        """Return how many crops of `settings` a batch takes from now on."""
+        size = self._batch_size or automatic_size(settings, self._device)
+        return min(size, self._largest or size)
+
+    def __call__(self, batch: Batch, compute: Compute) -> FloatArray:
+        """Return what `compute` makes of the crops (networks, crops, K), float32.
+
+        Raises DetectError for values that are not finite, EnvironmentProblem where memory is too
+        small for one crop.
+        """
+        parts, start, size = [], 0, batch.count
+        while start < batch.count:
+            size = min(size, self._largest or size)
+            piece = slice(start, min(start + size, batch.count))
+            found = self._run(batch, piece, compute)
+            if found is None:
+                size = self._halve(piece.stop - start)
+            else:
+                parts.append(found)
+                start = piece.stop
+        return _finite(np.concatenate(parts, axis=1))
+
+    @torch.inference_mode()
+    def _run(self, batch: Batch, piece: slice, compute: Compute) -> FloatArray | None:
+        """Return the values of the crops of `piece`, None if they do not fit in memory."""
+        try:
+            crops = batch.cut(piece).to(self._device)
+            with autocast(self._device, self._precision):
+                values = [compute(network, crops) for network in batch.networks]
+            return np.asarray(torch.stack(values).float().cpu().numpy())
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            return None
+
+    def _halve(self, tried: int) -> int:
+        """Return half of the `tried` crops, from now on the most; EnvironmentProblem at one."""
+        if tried == 1:
+            raise EnvironmentProblem(
+                f"out of memory on {self._device} with one crop at a time. Close other programs, "
+                "use fewer --model, or another --device."
+            )
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._largest = tried // 2
+        return self._largest
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    if not np.isfinite(values).all():
+        raise DetectError(
+            "a network gives values that are not finite. Its weights are broken; if training "
+            "ended well, try --precision float32."
+        )
+    return values
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Tell whether `error` is torch's or Python's way to say that memory ran out."""
+    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text
