@@ -24,12 +24,17 @@ def _silent(line: str) -> None:
     """Say nothing."""
 
 
+def _begun() -> None:
+    """Begin nothing: it was done."""
+
+
 @dataclass(frozen=True)
 class Call:
     """Where and how a training runs: none of it changes the weights it ends with.
 
     `folder` of the run; `threads` make batches ahead; of several `processes` the first alone
-    writes; `show` takes lines for people; `track` shows progress over samples.
+    writes; `show` takes lines for people; `track` shows progress over samples; `begin` prepares
+    the folder once everything that was given has turned out to be right.
     """
 
     folder: RunFolder
@@ -39,6 +44,7 @@ class Call:
     processes: Processes = ALONE
     show: Callable[[str], None] = _silent
     track: Track = untracked
+    begin: Callable[[], None] = _begun
 
     def train(
         self,
@@ -49,11 +55,12 @@ class Call:
         seed: int,
         steps_per_epoch: float,
     ) -> None:
-        """Train `network` on `task`, from the state in the folder if it is to be resumed.
+        """Begin, and train `network` on `task`, from the state in the folder if it is resumed.
 
         Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
-        suffice, DataError for a state that cannot be read.
+        suffice, DataError for a state that cannot be read, and what `begin` does.
         """
+        self.begin()
         settings = Settings(optimizer, run, seed, steps_per_epoch, self.threads, self.processes)
         trainer = Trainer(network, task, settings, self.folder, self.device, self.show)
         if self.resume and trainer.interrupted:
