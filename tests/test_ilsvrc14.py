@@ -108,3 +108,5 @@ def test_the_commands_of_the_page_run_in_their_order(
     assert set(numbers) == {"1", "2"}
     assert len(numbers) == len(found)
     assert json.loads(Path("found/imported.json").read_text()) == found
+    stages = ("pretrain", "train-multibox", "propose val1", "propose val2", "train-classifier")
+    assert [name for name in (*stages, "run val2") if f"\n{name}" not in printed["plan"]] == []

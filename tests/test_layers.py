@@ -16,15 +16,18 @@ ROOT = Path(detect.__file__).parent
 # From the top down; a module may import its own layer and those below it.
 LAYERS = (
     ("detect.cli",),
-    ("detect.demo", "detect.report"),
+    ("detect.demo", "detect.planning", "detect.report"),
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
     ("detect.data", "detect.storage", "detect.proposals", "detect.evaluation", "detect.visualize"),
     ("detect.matching", "detect.images", "detect.crops"),
     ("detect.runs",),
-    ("detect", "detect.errors", "detect.regions", "detect.boxes", "detect.files", "detect.config"),
-)
+    (
+        "detect", "detect.errors", "detect.regions", "detect.boxes", "detect.files",
+        "detect.memory", "detect.config",
+    ),
+)  # fmt: skip
 # The commands may ask torch for its version and devices, inside their functions.
 TORCH = (
     "detect.cli",

@@ -18,6 +18,7 @@ from detect.errors import DetectError
 COMMANDS = {
     "doctor": ("detect.cli.doctor", "Check that this environment can do the job."),
     "demo": ("detect.cli.demo", "Run the whole pipeline offline on composed scenes."),
+    "plan": ("detect.cli.plan", "Estimate hours, memory and disk of every stage beforehand."),
     "split": ("detect.cli.split", "Cut a split in two halves with the same classes in both."),
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),
     "import": ("detect.cli.import_", "Import proposals or detections from other formats."),

@@ -15,6 +15,7 @@ import click
 
 from detect.cli import options
 from detect.errors import EnvironmentProblem
+from detect.memory import available_memory
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 _COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
@@ -198,14 +199,8 @@ def storage() -> list[Finding]:
 
 
 def _memory() -> Finding:
-    """Report memory from /proc/meminfo, or all of it where the system has no such file."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
-        free, total = kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
-    except (OSError, KeyError, ValueError):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        free = total
+    """Report what is available of the memory, or all of it where the system says no more."""
+    free, total = available_memory()
     found = f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB available"
     # Measured: training at 96 px in batches of 64 takes under 2 GiB.
     if free < 2 * _GIB:

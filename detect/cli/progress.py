@@ -7,12 +7,15 @@ from typing import TypeVar
 
 import click
 
+from detect.planning.units import duration
+
 Item = TypeVar("Item")
-_SECONDS_BETWEEN_LINES = 10.0
+# The longer it lasts the rarer the lines are: an hour's loop says about 70, a day's 130.
+_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES = 10.0, 0.05
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield from `items`, showing "`what` 12/72, 0.4 a second, 2 min left" on stderr."""
+    """Yield from `items`, showing "`what` 12/72, 0.4 a second, 3 min left" on stderr."""
     if sys.stderr.isatty():
         yield from _bar(items, total, what)
     else:
@@ -41,7 +44,9 @@ def _lines(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if done == total or now - shown >= _SECONDS_BETWEEN_LINES:
-            shown, rate = now, done / max(now - start, 1e-9)
-            left = (total - done) / rate
-            click.echo(f"{what} {done}/{total}, {rate:.3g} a second, {left:.0f} s left", err=True)
+        passed = max(now - start, 1e-9)
+        pause = max(_SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES * passed)
+        if done == total or now - shown >= pause:
+            shown, rate = now, done / passed
+            left = duration((total - done) / rate)
+            click.echo(f"{what} {done}/{total}, {rate:.3g} a second, {left} left", err=True)

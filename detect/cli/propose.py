@@ -10,7 +10,6 @@ from detect.cli import methods, options
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
-    from detect.cli.sources import Source
     from detect.proposals.selective_search import Settings
 
 PRESETS = ("rcnn", "googlenet", "rcnn-quality", "googlenet-quality")
@@ -128,7 +127,7 @@ def command(
         source=source,
         out=out or Path("proposals"),
         shard=shard,
-        workers=_workers(chosen["workers"], source),
+        workers=source.workers(chosen["workers"]),
         backend=chosen["backend"],
         skip_bad=chosen["skip_bad"],
     )
@@ -158,11 +157,3 @@ def _settings(chosen: dict[str, Any]) -> "Settings":
         return replace(PRESETS[chosen["preset"]], **changes)
     except ValueError as error:
         raise UsageError(f"detect propose: {error}.") from error
-
-
-def _workers(given: int | None, source: "Source") -> int:
-    from joblib import cpu_count
-
-    if given is not None:
-        return max(1, given)
-    return 1 if source.one_process else int(cpu_count())

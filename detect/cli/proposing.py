@@ -128,13 +128,13 @@ def estimate(job: Job) -> None:
     """Time a few images and print hours, memory and disk for all of the job."""
     parts = plan_parts(job.dataset.samples, job.folder, job.shard or (1, 1))
     samples = [sample for part in parts for sample in part.samples]
-    found = measure(job.source.propose, samples)
-    seconds = found.seconds_per_image * len(samples) / job.workers
-    memory = found.memory * (job.workers + 1 if job.workers > 1 else 1)
+    found = measure(job.source.propose, samples, skip_bad=job.skip_bad)
+    memory = found.memory_of(job.workers)
     click.echo(
         f"Timed {found.timed} of {len(samples)} images: {found.seconds_per_image:.2f} s and "
         f"{found.boxes_per_image:.0f} boxes an image.\n"
-        f"All {len(samples)} with {job.workers} workers: {seconds / 3600:.2f} hours, "
+        f"All {len(samples)} with {job.workers} workers: "
+        f"{found.seconds(len(samples), job.workers) / 3600:.2f} hours, "
         f"{memory / 1e9 if memory else float('nan'):.1f} GB of memory, "
-        f"{found.bytes_per_image * len(samples) / 1e6:.1f} MB on disk."
+        f"{found.disk(len(samples)) / 1e6:.1f} MB on disk."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+from joblib import cpu_count
 
 from detect.cli.methods import BOTH, MULTIBOX, SEARCH
 from detect.proposals.merge import NEAR_DUPLICATE, Both
@@ -24,6 +25,12 @@ class Source:
     propose: Propose
     recipe: dict[str, Any]
     one_process: bool = False
+
+    def workers(self, given: int | None) -> int:
+        """Return the number of processes: --workers, or one a core where they would not wait."""
+        if given is not None:
+            return max(1, given)
+        return 1 if self.one_process else int(cpu_count())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Recipes: what a training is told, checked; one file a kind of network."""
 
 from detect.config.classifier import ClassifierRecipe as ClassifierRecipe
+from detect.config.kinds import AnyRecipe as AnyRecipe
+from detect.config.kinds import load_any_recipe as load_any_recipe
 from detect.config.members import member_recipes as member_recipes
 from detect.config.multibox import MultiBoxRecipe as MultiBoxRecipe
 from detect.config.pretrain import PretrainRecipe as PretrainRecipe

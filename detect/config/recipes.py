@@ -20,7 +20,7 @@ def load_recipe(kind: type[Recipe], path: Path, changes: Sequence[str] = ()) -> 
 
     Raises DataError for a file that is missing or wrong, UsageError for a wrong change.
     """
-    values = _read_toml(path)
+    values = read_toml(path)
     try:
         kind.model_validate(values)
     except ValidationError as error:
@@ -38,7 +38,8 @@ def to_toml(recipe: Section) -> str:
     return "\n".join(_lines(recipe.model_dump(mode="json"), "")) + "\n"
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read the TOML file `path`; DataError if it is missing or not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -77,7 +78,7 @@ def first_problem(kind: type[Section], error: ValidationError) -> str:
     problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in problem["loc"]) or "the recipe"
     if problem["type"] == "extra_forbidden":
-        near = _near(where, [name for name in _names(kind) if not where.startswith(f"{name}.")])
+        near = _near(where, [name for name in key_names(kind) if not where.startswith(f"{name}.")])
         return f"unknown key {where}." + (f" Did you mean {near[0]}?" if near else "")
     text = problem["msg"].removeprefix("Value error, ")  # Before what our own validators say.
     # What is missing, and a whole table, says nothing.
@@ -92,13 +93,13 @@ def _near(where: str, names: Sequence[str]) -> Sequence[str]:
     return moved or difflib.get_close_matches(where, names, 1, 0.4)
 
 
-def _names(kind: type[Section], prefix: str = "") -> Iterator[str]:
+def key_names(kind: type[Section], prefix: str = "") -> Iterator[str]:
     """Yield the dotted name of every key of `kind`, tables included."""
     for name, field in kind.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
             yield prefix + name
-            yield from _names(inner, f"{prefix}{name}.")
+            yield from key_names(inner, f"{prefix}{name}.")
         elif not any(isinstance(arg, type) and issubclass(arg, Section) for arg in get_args(inner)):
             yield prefix + name
 

@@ -68,6 +68,35 @@ def _full_precision(device_type: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
+class NeighbourhoodMax(nn.MaxPool2d):
+    """Max pooling 3x3 of stride 1 that keeps the size: (N, C, H, W) -> (N, C, H, W).
+
+    Without gradients on a CPU it takes rows first and then columns, which gives the same values:
+    torch's own notes where each maximum was, and took a third of the time of a forward pass
+    (32x256x28x28, bfloat16, channels_last, one thread: 71 ms, this way 21 ms).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(3, stride=1, padding=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the largest value around every place of `maps` (N, C, H, W)."""
+        if torch.is_grad_enabled() or maps.device.type != "cpu":
+            pooled: Tensor = super().forward(maps)
+            return pooled
+        return _largest_of_three(_largest_of_three(maps, 2), 3)
+
+
+def _largest_of_three(maps: Tensor, axis: int) -> Tensor:
+    """Return the maximum of each value of `maps` and its two neighbours along `axis`."""
+    others = maps.shape[axis] - 1
+    found = maps.clone()
+    for own, neighbour in ((0, 1), (1, 0)):
+        place = found.narrow(axis, own, others)
+        torch.maximum(place, maps.narrow(axis, neighbour, others), out=place)
+    return found
+
+
 class Inception(nn.Module):
     """Inception module with dimension reductions (Fig. 2b): (N, C, H, W) -> (N, out, H, W)."""
 
@@ -84,7 +113,7 @@ class Inception(nn.Module):
             ConvBlock(w.n5x5_reduce, w.n5x5, variant.kernel_5x5, batch_norm=bn),
         )
         self.branch4 = nn.Sequential(
-            nn.MaxPool2d(3, stride=1, padding=1),
+            NeighbourhoodMax(),
             ConvBlock(channels, w.pool_projection, 1, batch_norm=bn),
         )
 
@@ -101,7 +130,7 @@ class NaiveInception(nn.Module):
         super().__init__()
         widths = ((n1x1, 1), (n3x3, 3), (n5x5, 5))
         blocks = [ConvBlock(channels, out, kernel, batch_norm=False) for out, kernel in widths]
-        self.branches = nn.ModuleList([*blocks, nn.MaxPool2d(3, stride=1, padding=1)])
+        self.branches = nn.ModuleList([*blocks, NeighbourhoodMax()])
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `maps` (N, C, H, W) to (N, n1x1 + n3x3 + n5x5 + C, H, W)."""

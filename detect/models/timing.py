@@ -1,4 +1,4 @@
-"""How long a crop takes on this machine, measured."""
+"""What this machine is, how much memory work took on it, how long a crop takes: measured."""
 
 import time
 from statistics import median
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from detect.memory import forget_peak, peak_memory
 from detect.models.device import autocast
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
@@ -34,7 +35,7 @@ def time_crops(input_size: int, batch: int, device: torch.device) -> CropTime:
     crops = crops.to(device).contiguous(memory_format=torch.channels_last)
     _classify(model, crops)
     seconds = median(_classify(model, crops) for _ in range(_ROUNDS))
-    return CropTime(seconds / batch, _description(device))
+    return CropTime(seconds / batch, describe(device))
 
 
 @torch.inference_mode()
@@ -47,8 +48,35 @@ def _classify(model: RegionClassifier, crops: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
-def _description(device: torch.device) -> str:
+def describe(device: torch.device) -> str:
+    """Return "cpu, 2 threads", or a GPU's name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return f"{device.type}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+class Peak(NamedTuple):
+    """The most bytes held: of the machine's memory, and of the GPU's (0 on a CPU)."""
+
+    memory: int
+    gpu: int
+
+
+def forget_peaks(device: torch.device) -> None:
+    """Let `peaks` begin anew, as far as the system can."""
+    forget_peak()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peaks(device: torch.device) -> Peak:
+    """Return the most this process has held since `forget_peaks`."""
+    on_gpu = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
+    return Peak(peak_memory(), on_gpu)
+
+
+def finish(device: torch.device) -> None:
+    """Wait until `device` has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,6 +1,6 @@
 """Where this project departs from the paper, and what it chose where the paper is silent.
 
-README.md, "What the paper says, what we do"; the sources stand in the docstrings of the modules.
+The second table stands in docs/paper.md too; the sources stand in the docstrings of the modules.
 """
 
 # What the paper did (arXiv 1409.4842), what is done here.

@@ -1,23 +1,16 @@
 """What a call of any training is told besides recipe and data, and how it runs to its end."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from detect.config import OptimizerSection, RunSection
-from detect.regions import Sample
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Settings, Task, Trainer
-
-Track = Callable[[Iterable[Sample], int, str], Iterator[Sample]]
-
-
-def untracked(samples: Iterable[Sample], count: int, doing: str) -> Iterator[Sample]:
-    """Return `samples` without showing progress."""
-    return iter(samples)
+from detect.training.tracking import Track, untracked
 
 
 def _silent(line: str) -> None:
@@ -33,8 +26,8 @@ class Call:
     """Where and how a training runs: none of it changes the weights it ends with.
 
     `folder` of the run; `threads` make batches ahead; of several `processes` the first alone
-    writes; `show` takes lines for people; `track` shows progress over samples; `begin` prepares
-    the folder once everything that was given has turned out to be right.
+    writes; `show` takes lines for people; `track` shows progress over steps and samples; `begin`
+    prepares the folder once everything that was given has turned out to be right.
     """
 
     folder: RunFolder
@@ -62,7 +55,8 @@ class Call:
         """
         self.begin()
         settings = Settings(optimizer, run, seed, steps_per_epoch, self.threads, self.processes)
-        trainer = Trainer(network, task, settings, self.folder, self.device, self.show)
+        where = (self.folder, self.device)
+        trainer = Trainer(network, task, settings, *where, self.show, self.track)
         if self.resume and trainer.interrupted:
             trainer.resume()
         trainer.run()

@@ -20,11 +20,12 @@ from detect.models.region_classifier import RegionClassifier
 from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
-from detect.training.call import Call, Track, untracked
+from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch
 from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
+from detect.training.tracking import Track, untracked
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ Several processes (distributed.py) each compute some rows of a batch and share t
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.tracking import Track, untracked
 
 Batch = tuple[Tensor, ...]
 
@@ -83,10 +84,12 @@ class Trainer:
         folder: RunFolder,
         device: torch.device,
         show: Callable[[str], None],
+        track: Track = untracked,
     ) -> None:
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.task, self.settings, self.folder = task, settings, folder
-        self.device, self.show, self.processes = device, show, settings.processes
+        self.device, self.processes = device, settings.processes
+        self.show, self.track = show, track
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = make_optimizer(self.model, settings.optimizer)
@@ -112,21 +115,22 @@ class Trainer:
     def run(self) -> None:
         """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""
         steps, every = self.settings.optimizer.steps, self.settings.run
-        start, before = time.monotonic(), self.progress.seconds
+        first, before, start = self.progress.step, self.progress.seconds, time.monotonic()
+        batches = self.track(self.batches(first, steps), steps - first, "steps of training")
         with StopRequest() as stop:
-            for step, batch in self._batches(self.progress.step, steps):
-                losses = self._step(step, batch)
+            for step, batch in batches:
+                losses = self.step(step, batch)
                 self.progress.step = step + 1
                 self.progress.seconds = before + time.monotonic() - start
                 if (step + 1) % every.validate_every == 0 or step + 1 == steps:
                     self._validate(losses)
                 stopping = self.processes.any(stop.asked, self.device)
                 if stopping or (step + 1) % every.save_every == 0 or step + 1 == steps:
-                    self._save()
+                    self.save()
                 if stopping:
                     raise KeyboardInterrupt
 
-    def _batches(self, first: int, steps: int) -> Iterator[tuple[int, Batch]]:
+    def batches(self, first: int, steps: int) -> Generator[tuple[int, Batch], None, None]:
         """Yield (step, batch); batches are made ahead in threads, in order of step."""
         ahead = 2 * self.settings.threads
         waiting: list[Future[Batch]] = []
@@ -143,7 +147,7 @@ class Trainer:
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+    def step(self, step: int, batch: Batch) -> dict[str, float]:
         """Do one update and return the losses; halve the pieces when memory runs out."""
         rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
         for group in self.optimizer.param_groups:
@@ -232,7 +236,7 @@ class Trainer:
             progress.best = score
             self.task.save(self.averaged.module, "best", figures)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write weights/last and then state.pt, the file that --resume reads."""
         if not self.processes.first:
             return

@@ -22,10 +22,11 @@ from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_qual
 from detect.proposals.multibox import MultiBoxProposer
 from detect.regions import Dataset, FloatArray, Sample
 from detect.runs import RunFolder
-from detect.training.call import Call, Track, untracked
+from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch
 from detect.training.multibox_loss import Truth, multibox_losses
+from detect.training.tracking import Track, untracked
 from detect.training.window_data import WindowBatches, WindowData
 
 # Kinds of rows of a packed Truth.

@@ -18,11 +18,12 @@ from detect.models.classifier_file import load_classifier, save_classifier
 from detect.models.image_classifier import ImageClassifier
 from detect.models.pretrained import initialise
 from detect.runs import RunFolder
-from detect.training.call import Call, Track, untracked
+from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch
 from detect.training.losses import classification_losses
 from detect.training.pretrain_data import PatchBatches, check_classes
+from detect.training.tracking import Track, untracked
 
 
 class PretrainTask:

@@ -23,7 +23,9 @@ from detect.training.extra_positives import assigned
 from detect.training.sampling import make_augmenter
 
 # Decoded images kept between batches: 2 GiB holds 2,300 images of 640x480.
-_CACHE_BYTES = 2 * 2**30
+CACHE_BYTES = 2 * 2**30
+# What RegionData holds of a region: the box, and a row of a Pool.
+REGION_BYTES = 4 * 4 + 3 * 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ def _check_pools(data: RegionData, dataset: Dataset) -> None:
 class ImageCache:
     """The images used last, decoded, up to a limit in bytes; safe to use from threads."""
 
-    def __init__(self, image_side: int, limit: int = _CACHE_BYTES) -> None:
+    def __init__(self, image_side: int, limit: int = CACHE_BYTES) -> None:
         self._image_side, self._limit = image_side, limit
         self._images: OrderedDict[Path, tuple[Image, float]] = OrderedDict()
         self._bytes = 0

@@ -31,9 +31,18 @@ def test_off_a_terminal_a_long_loop_is_told_now_and_then(capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "reading 3/8, 0.25 a second, 20 s left",
-        "reading 6/8, 0.25 a second, 8 s left",
+        "reading 6/8, 0.25 a second, 8.0 s left",
         "reading 8/8, 0.25 a second, 0 s left",
     ]
+
+
+def test_lines_become_rarer_and_the_loop_of_an_hour_says_few(capsys, monkeypatch):
+    clock = iter(range(0, 100_000, 2))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    list(progress.track(range(1800), 1800, "training"))
+    lines = capsys.readouterr().err.splitlines()
+    assert 20 < len(lines) < 100
+    assert lines[0] == "training 5/1800, 0.5 a second, 60 min left"
 
 
 def test_nothing_to_do_says_nothing(capsys):

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.nn.functional import local_response_norm
+from torch.nn.functional import local_response_norm, max_pool2d
 
-from detect.models.layers import LocalResponseNorm
+from detect.models.layers import LocalResponseNorm, NeighbourhoodMax
 
 
 def test_response_norm_of_a_hand_worked_case() -> None:
@@ -37,3 +37,27 @@ def test_response_norm_keeps_type_and_memory_format_and_sums_in_float32() -> Non
     assert normalised.is_contiguous(memory_format=torch.channels_last)
     expected = local_response_norm(reduced.float(), 5, 1e-4, 0.75, 1.0)
     torch.testing.assert_close(normalised.float(), expected, rtol=2**-7, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("side", [(1, 1), (1, 5), (2, 3), (7, 4)])
+def test_pooling_gives_the_same_with_and_without_gradients(
+    side: tuple[int, int], dtype: torch.dtype
+) -> None:
+    maps = torch.randn(3, 5, *side, generator=torch.Generator().manual_seed(0)).to(dtype)
+    maps = maps.contiguous(memory_format=torch.channels_last)
+    expected = max_pool2d(maps, 3, stride=1, padding=1)
+    before = maps.clone()
+    with torch.no_grad():
+        pooled = NeighbourhoodMax()(maps)
+    assert torch.equal(pooled, expected)
+    assert torch.equal(NeighbourhoodMax()(maps), expected)
+    assert torch.equal(maps, before)
+    assert pooled.stride() == expected.stride()
+
+
+def test_pooling_without_gradients_hides_no_nan() -> None:
+    maps = torch.zeros(1, 1, 5, 5)
+    maps[0, 0, 2, 2] = float("nan")
+    with torch.no_grad():
+        assert NeighbourhoodMax()(maps).isnan().sum() == 9

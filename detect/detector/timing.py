@@ -1,0 +1,55 @@
+"""How long classifying a region takes on this machine, measured as `detect run` does it."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import torch
+
+from detect.detector.batches import CropSettings, automatic_size
+from detect.detector.pipeline import Detector
+from detect.models.card import ModelCard
+from detect.models.region_classifier import RegionClassifier
+from detect.models.timing import Peak, forget_peaks, peaks
+from detect.regions import Image, Proposals
+
+# Ours: batches an image, and images, the first of which does not count.
+_BATCHES, _IMAGES = 2, 4
+
+
+@dataclass(frozen=True)
+class RegionTime:
+    """`seconds` a region and network, measured on `regions`; the most memory, bytes."""
+
+    seconds: float
+    regions: int
+    peak: Peak
+
+
+def time_regions(
+    model: RegionClassifier,
+    card: ModelCard,
+    device: torch.device,
+    precision: str,
+    pairs: Sequence[tuple[Image, Proposals]],
+) -> RegionTime:
+    """Detect in the first regions of images of `pairs`, and measure: cutting, network, NMS.
+
+    `precision` as in models.device.autocast. ValueError without a region.
+    """
+    if not any(len(proposals) for _, proposals in pairs):
+        raise ValueError("time_regions: expected at least one region")
+    forget_peaks(device)
+    detector = Detector([(model, card)], device, precision=precision)
+    most = _BATCHES * automatic_size(CropSettings.of(card), device)
+    some = [(image, proposals.take(slice(most))) for image, proposals in pairs if len(proposals)]
+    stamps, counts = list[float](), list[int]()
+    with closing(detector.scored(islice(cycle(some), _IMAGES))) as scored:
+        for _, proposals, scores in scored:
+            detector.selected(proposals, scores)
+            stamps.append(time.perf_counter())
+            counts.append(len(proposals))
+    regions = sum(counts[1:])
+    return RegionTime((stamps[-1] - stamps[0]) / regions, regions, peaks(device))

@@ -1,0 +1,1 @@
+"""What the stages of the chain will cost, from timings of a little of each."""

@@ -1,0 +1,175 @@
+"""Hours, memory and disk of a stage, by arithmetic from what was timed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from detect.planning.units import bytes_text, duration
+from detect.proposals.estimate import Estimate
+
+if TYPE_CHECKING:
+    from detect.detector.timing import RegionTime
+    from detect.training.timing import StepTime
+
+SCORE_BYTES = {"float32": 4, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command of the chain, `what` it works on, and what it costs.
+
+    `seconds`, `memory` and `gpu_memory` at their highest and `disk` in bytes, 0 where not known;
+    `basis` what they come from and `extrapolated` what was not measured but concluded, for
+    people; `figures` the numbers of the basis.
+    """
+
+    command: str
+    what: str
+    seconds: float
+    memory: int
+    disk: int
+    basis: str
+    gpu_memory: int = 0
+    extrapolated: tuple[str, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def propose_stage(
+    split: str, images: int, found: Estimate, workers: int, *, multibox: bool = False
+) -> Stage:
+    """Return the cost of `detect propose` for a split of `images`, with a `multibox` or without."""
+    one, boxes = found.seconds_per_image, found.boxes_per_image
+    concluded = []
+    if workers > 1:
+        concluded.append(f"{workers} workers share the work without loss")
+    if multibox:
+        concluded.append("MultiBox finds as many new boxes as an untrained one")
+    return Stage(
+        command="propose",
+        what=split,
+        seconds=found.seconds(images, workers),
+        memory=found.memory_of(workers),
+        disk=found.disk(images),
+        basis=f"{images:,} images at {duration(one)} and {boxes:,.0f} boxes each, "
+        f"{found.timed} of them timed",
+        extrapolated=tuple(concluded),
+        figures={
+            "images": images,
+            "images_timed": found.timed,
+            "seconds_per_image": one,
+            "boxes_per_image": boxes,
+            "workers": workers,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network: the `steps` of its recipe, and what a step takes."""
+
+    steps: int
+    step: "StepTime"
+
+
+def training_stage(
+    command: str,
+    recipe: str,
+    networks: Sequence[Training],
+    *,
+    held: int = 0,
+    concluded: tuple[str, ...] = (),
+) -> Stage:
+    """Return the cost of training the `networks` of one recipe one after the other.
+
+    `held` bytes of memory are for what a step does not show, the regions of the whole split;
+    `concluded`: what else was not measured.
+    """
+    seconds = sum(one.steps * one.step.seconds for one in networks)
+    first = networks[0]
+    step = max((one.step for one in networks), key=lambda step: step.seconds)
+    each = f", {duration(seconds / len(networks))} each" if len(networks) > 1 else ""
+    memory = max(one.step.peak.memory for one in networks)
+    return Stage(
+        command=command,
+        what=_networks(recipe, len(networks)),
+        seconds=seconds,
+        memory=memory and memory + held,
+        disk=sum(one.step.disk for one in networks),
+        basis=f"{first.steps:,} steps of {step.batch} at {duration(step.seconds)}{each}; "
+        f"{step.steps} steps timed",
+        gpu_memory=max(one.step.peak.gpu for one in networks),
+        extrapolated=(*_smaller_steps(step), *concluded),
+        figures={
+            "networks": len(networks),
+            "steps": sum(one.steps for one in networks),
+            "batch": step.batch,
+            "seconds_per_step": step.seconds,
+            "steps_timed": step.steps,
+            "samples_timed": step.samples,
+        },
+    )
+
+
+def _networks(recipe: str, count: int) -> str:
+    return f"{recipe}, {count} networks" if count > 1 else recipe
+
+
+def _smaller_steps(step: "StepTime") -> tuple[str, ...]:
+    if step.samples == step.batch:
+        return ()
+    return (
+        f"timed with {step.samples} of {step.batch} samples a step; time in proportion, memory "
+        "along a line",
+    )
+
+
+def run_stage(
+    split: str,
+    recipe: str,
+    images: int,
+    regions: float,
+    networks: Sequence["RegionTime"],
+    columns: int,
+    kept: str | None,
+) -> Stage:
+    """Return the cost of `detect run` with `networks` over a split of `images`.
+
+    `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type.
+    """
+    total = images * regions
+    one = sum(network.seconds for network in networks) / len(networks)
+    several = len(networks) > 1
+    scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
+    with_scores = "" if kept else f"; --keep-scores adds {bytes_text(scores)}"
+    return Stage(
+        command="run",
+        what=f"{split}, {_networks(recipe, len(networks))}",
+        seconds=total * sum(network.seconds for network in networks),
+        memory=max(network.peak.memory for network in networks),
+        disk=scores if kept else 0,
+        basis=f"{images:,} images of {regions:,.0f} regions at {duration(one)} a region"
+        f"{' and network' if several else ''}; {networks[0].regions:,} regions timed{with_scores}",
+        gpu_memory=max(network.peak.gpu for network in networks),
+        extrapolated=("every network cuts its own crops",) if several else (),
+        figures={
+            "images": images,
+            "regions_per_image": regions,
+            "networks": len(networks),
+            "seconds_per_region": one,
+            "regions_timed": networks[0].regions,
+            "scores_bytes": scores,
+        },
+    )
+
+
+def total(stages: Sequence[Stage]) -> Stage:
+    """Return the cost of all `stages`, one after the other."""
+    return Stage(
+        command="all,",
+        what="one after the other",
+        seconds=sum(stage.seconds for stage in stages),
+        memory=max(stage.memory for stage in stages),
+        disk=sum(stage.disk for stage in stages),
+        basis="",
+        gpu_memory=max(stage.gpu_memory for stage in stages),
+    )
