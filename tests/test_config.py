@@ -78,11 +78,15 @@ def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) 
     ("text", "message"),
     [
         ("[optimizer]\nstep = 3\n", "unknown key optimizer.step. Did you mean optimizer.steps?"),
-        ("[optimzer]\nsteps = 3\n", "unknown key optimzer"),
+        ("steps = 3\n" + MINIMAL, "unknown key steps. Did you mean optimizer.steps?"),
+        ("[optimzer]\nsteps = 3\n", "unknown key optimzer. Did you mean optimizer?"),
         ("", "optimizer: Field required."),
         ("[optimizer]\nsteps = 0\n", "optimizer.steps: Input should be greater than or equal to 1"),
         ("[optimizer\n", "not valid TOML"),
-        (MINIMAL + "[sampling]\nbackground_iou = [0.6, 0.2]\n", "0 <= low < high"),
+        (
+            MINIMAL + "[sampling]\nbackground_iou = [0.6, 0.2]\n",
+            "0 <= low < high <= foreground_iou.",
+        ),
     ],
 )
 def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, message: str) -> None:

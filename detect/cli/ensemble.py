@@ -120,8 +120,9 @@ def command(context: click.Context, /, **given: Any) -> None:
     """Make detections from SCORES, which detect run --keep-scores left: a file or its folder.
 
     Any networks of the run, weights and kinds of NMS, without running a network; all networks
-    with the defaults give the run's own detections. With --data the mAP of 1, 2, ... networks over
-    all subsets of the --models, of each alone, and of all but each.
+    with the defaults give the run's own detections (of scores kept as float16 nearly so). With
+    --data the mAP of 1, 2, ... networks over all subsets of the --models, of each alone, and of
+    all but each.
     """
     _check(context, given)
     _run(Chosen(**given))

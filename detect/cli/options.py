@@ -62,14 +62,15 @@ def out(help_text: str, required: bool = True) -> Decorator:
     return click.option("--out", type=PATH, required=required, metavar="PATH", help=help_text)
 
 
-def prepare_out(out: Path, *, exist_ok: bool, resume: bool = False) -> None:
+def prepare_out(out: Path, *, exist_ok: bool, resume: bool | None = None) -> None:
     """Refuse to write over earlier work unless told to; raise UsageError.
 
-    An empty folder counts as not there.
+    An empty folder counts as not there. `resume` is None for a command that has no --resume.
     """
     taken = out.is_file() or (out.is_dir() and any(out.iterdir()))
     if taken and not (exist_ok or resume):
+        go_on = "" if resume is None else "--resume to go on with it or "
         raise UsageError(
-            f"--out {out} exists already. Choose another, or add --resume to go on with it "
-            "or --exist-ok to write over it."
+            f"--out {out} exists already. Choose another, or add {go_on}--exist-ok to write over "
+            "it."
         )

@@ -56,7 +56,7 @@ def _train(
     out = chosen.choose_out("pretrain", processes)
     data = _open(chosen, chosen.split)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
-    call = chosen.begin(out, recipe, data.images, device, processes)
+    call = chosen.call(out, recipe, data.images, device, processes)
     result = pretrain(recipe, data, call, validation=validation)
     errors = "top-1 error {top1_error:.4f}, top-5 error {top5_error:.4f}"
     scored = f": {errors.format(**result)} on {chosen.val_split} (1 crop)" if result else ""

@@ -146,7 +146,7 @@ def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, fl
 
     chosen, dataset = work.chosen, work.dataset
     regions = _regions(chosen, dataset, recipe)
-    call = chosen.begin(out, recipe, dataset, work.device, work.processes)
+    call = chosen.call(out, recipe, dataset, work.device, work.processes)
     result = train_classifier(recipe, regions, dataset.classes, call, validation=work.validation)
     scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")

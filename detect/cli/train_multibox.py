@@ -73,7 +73,7 @@ def _train(
     dataset = _open(chosen, chosen.split, chosen.fold)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
     data = collect_windows(dataset)
-    call = chosen.begin(out, recipe, dataset, device, processes)
+    call = chosen.call(out, recipe, dataset, device, processes)
     result = train_multibox(recipe, data, call, fold=chosen.fold, validation=validation)
     scored = f": {_shown(result)} on {chosen.val_split}" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")

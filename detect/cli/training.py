@@ -121,7 +121,7 @@ class TrainingOptions:
 
         return processes.from_first(choose)
 
-    def begin(
+    def call(
         self,
         out: Path,
         recipe: Section,
@@ -129,16 +129,21 @@ class TrainingOptions:
         device: "torch.device",
         processes: "Processes",
     ) -> "Call":
-        """Begin the run folder `out`, or check that the interrupted run in it was told the same.
+        """Return the call that trains in the run folder `out`.
 
-        `recipe` has a `seed`. The first of the `processes` does it, and notes how many there are.
+        Where it begins, the folder does, or the interrupted run in it is checked to have been told
+        the same. `recipe` has a `seed`. The first of the `processes` does it, and notes how many
+        there are.
         """
         from detect.runs import RunFolder
         from detect.training.call import Call
 
         folder = RunFolder(out)
-        if processes.first:
-            _begin(folder, recipe, dataset, device, processes.count, self.resume)
+
+        def begin() -> None:
+            if processes.first:
+                _begin(folder, recipe, dataset, device, processes.count, self.resume)
+
         return Call(
             folder,
             device,
@@ -147,6 +152,7 @@ class TrainingOptions:
             processes=processes,
             show=lambda line: click.echo(line, err=True),
             track=track,
+            begin=begin,
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section
 
@@ -82,11 +82,13 @@ class ProposeSection(Section):
     nms: float | Literal["adaptive"] = 0.5
     boxes: int = Field(200, ge=1)
 
-    @model_validator(mode="after")
-    def _in_range(self) -> Self:
-        if not isinstance(self.nms, str) and not 0 < self.nms <= 1:
-            raise ValueError("nms needs a number above 0 and at most 1, or adaptive")
-        return self
+    @field_validator("nms", mode="before")
+    @classmethod
+    def _in_range(cls, value: object) -> object:
+        number = isinstance(value, int | float) and 0 < value <= 1
+        if not number and value != "adaptive":
+            raise ValueError("needs a number above 0 and at most 1, or adaptive")
+        return value
 
     @property
     def nms_iou(self) -> float:

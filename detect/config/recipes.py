@@ -78,18 +78,27 @@ def first_problem(kind: type[Section], error: ValidationError) -> str:
     problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in problem["loc"]) or "the recipe"
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(where, list(key_names(kind)), 1, 0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        return f"unknown key {where}.{hint}"
-    got = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
-    return f"{where}: {problem['msg']}{got}."
+        near = _near(where, [name for name in key_names(kind) if not where.startswith(f"{name}.")])
+        return f"unknown key {where}." + (f" Did you mean {near[0]}?" if near else "")
+    text = problem["msg"].removeprefix("Value error, ")  # Before what our own validators say.
+    # What is missing, and a whole table, says nothing.
+    silent = problem["type"] == "missing" or isinstance(problem["input"], dict)
+    return f"{where}: {text}." if silent else f"{where}: {text}, got {problem['input']!r}."
+
+
+def _near(where: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the name in another table, or else the most similar one of `names`; [] if none is."""
+    key = where.rpartition(".")[2]
+    moved = [name for name in names if name.rpartition(".")[2] == key]
+    return moved or difflib.get_close_matches(where, names, 1, 0.4)
 
 
 def key_names(kind: type[Section], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted name of every key of `kind`."""
+    """Yield the dotted name of every key of `kind`, tables included."""
     for name, field in kind.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
+            yield prefix + name
             yield from key_names(inner, f"{prefix}{name}.")
         elif not any(isinstance(arg, type) and issubclass(arg, Section) for arg in get_args(inner)):
             yield prefix + name

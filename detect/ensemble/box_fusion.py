@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detect.ensemble.averaging import network_shares
 from detect.ensemble.candidates import Selected, best_first, best_of_each
 from detect.ensemble.nms import select
-from detect.ensemble.overlaps import as_columns, iou_with
+from detect.ensemble.overlaps import SMALLEST, as_columns, iou_with
 
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
@@ -70,22 +70,27 @@ def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Dou
     (the algorithm's step 6) times min(T, `networks`) / `networks` (step 7).
     """
     columns, fused = as_columns(boxes), np.empty((5, len(boxes)))
-    sums: list[list[float]] = []  # of score * x1, y1, x2, y2, score and 1 of each cluster
-    for place, score in enumerate(scores.tolist()):
+    # Of score * -x1, -y1, x2, y2, score and 1 of each box, and their sums in each cluster.
+    parts = np.concatenate([columns[:4] * scores, scores[None], np.ones((1, len(scores)))]).T
+    sums = np.empty_like(parts)
+    count = 0
+    for place, part in enumerate(parts):
         box = columns[:, place]
-        nearest = _nearest(box, fused[:, : len(sums)], iou)
-        new = [score * side for side in box[:4].tolist()] + [score, 1.0]
-        if nearest == len(sums):
-            sums.append(new)
-            fused[:, nearest] = box
+        nearest = _nearest(box, fused[:, :count], iou)
+        if nearest == count:
+            sums[count], fused[:, count] = part, box
+            count += 1
             continue
-        cluster = sums[nearest] = [a + b for a, b in zip(sums[nearest], new, strict=True)]
-        if cluster[4]:  # Scores of 0, possible at threshold 0, move nothing.
-            x1, y1, x2, y2 = (side / cluster[4] for side in cluster[:4])
-            fused[:, nearest] = x1, y1, x2, y2, max(x2 - x1, 0) * max(y2 - y1, 0)
-    totals, members = np.array(sums).reshape(-1, 6)[:, 4:].T
+        sums[nearest] += part
+        left, top, right, bottom, total, _ = sums[nearest].tolist()
+        if total:  # Scores of 0, possible at threshold 0, move nothing.
+            left, top, right, bottom = left / total, top / total, right / total, bottom / total
+            area = max(left + right, 0.0) * max(top + bottom, 0.0)
+            fused[:, nearest] = left, top, right, bottom, max(area, SMALLEST)
+    totals, members = sums[:count, 4:].T
     shares = np.minimum(members, networks) / networks
-    return fused[:4, : len(sums)].T, totals / members * shares
+    found = fused[:4, :count].T * (-1, -1, 1, 1)
+    return found, totals / members * shares
 
 
 def _nearest(box: Doubles, fused: Doubles, iou: float) -> int:

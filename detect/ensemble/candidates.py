@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import FloatArray, IntArray
+from detect.regions import BoolArray, FloatArray, IntArray
 
 Floats = NDArray[np.floating]
 # boxes (K, 4), labels (K,) 0-based foreground, scores (K,): best first
@@ -29,8 +29,12 @@ def candidates(boxes: Floats, probabilities: Floats, threshold: float) -> Select
 def best_first(boxes: Floats, labels: IntArray, scores: Floats) -> Selected:
     """Return all by falling score, then label, then x1, y1, x2, y2."""
     scores = scores.astype(np.float64)
-    columns = (boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], labels, -scores)
-    order = np.lexsort(columns)
+    order = np.argsort(-scores, kind="stable")
+    # Scores that differ are in order already: sorting by six keys is for the others alone.
+    places = np.flatnonzero(_repeated(scores[order]))
+    tied = order[places]
+    columns = (*boxes[tied].T[::-1], labels[tied], -scores[tied])
+    order[places] = tied[np.lexsort(columns)]
     chosen = boxes[order].astype(np.float32)
     return chosen, labels[order].astype(np.int64), np.asarray(scores[order], np.float64)
 
@@ -49,3 +53,11 @@ def _ranks(labels: IntArray) -> IntArray:
     ranks = np.empty(len(labels), np.int64)
     ranks[order] = np.arange(len(labels)) - firsts
     return ranks
+
+
+def _repeated(values: Floats) -> BoolArray:
+    """`values` (N,), sorted -> which (N,) are there more than once."""
+    found = np.zeros(len(values), np.bool_)
+    found[1:] = values[1:] == values[:-1]
+    found[:-1] |= found[1:]
+    return found

@@ -9,7 +9,7 @@ from detect.regions import BoolArray
 
 Floats = NDArray[np.floating]
 
-_AT_ONCE = 128  # boxes compared with each other; more is not faster
+_AT_ONCE = 64  # boxes compared with each other; more is not faster
 
 
 def select(

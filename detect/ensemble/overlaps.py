@@ -8,12 +8,16 @@ from detect.boxes import areas
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
 
-_SMALLEST = np.finfo(np.float64).tiny  # px², of two empty boxes: 0 / 0 would be no number
+SMALLEST = float(np.finfo(np.float64).tiny)  # px², of an empty box: 0 / 0 would be no number
 
 
 def as_columns(boxes: Floats) -> Doubles:
-    """`boxes` (N, 4) -> x1, y1, x2, y2 and areas as the rows of (5, N)."""
-    return np.concatenate([boxes.T.astype(np.float64), areas(boxes)[None]])
+    """`boxes` (N, 4) -> -x1, -y1, x2, y2 and areas as the rows of (5, N).
+
+    With these signs one minimum of four rows gives what two boxes have in common.
+    """
+    corners = boxes.T.astype(np.float64)
+    return np.concatenate([-corners[:2], corners[2:], np.maximum(areas(boxes), SMALLEST)[None]])
 
 
 def iou_with(some: Doubles, columns: Doubles) -> Doubles:
@@ -21,8 +25,7 @@ def iou_with(some: Doubles, columns: Doubles) -> Doubles:
 
     0 where both boxes are empty.
     """
-    width = np.minimum(columns[2], some[2]) - np.maximum(columns[0], some[0])
-    height = np.minimum(columns[3], some[3]) - np.maximum(columns[1], some[1])
-    intersection = np.maximum(width, 0) * np.maximum(height, 0)
-    union = columns[4] + some[4] - intersection
-    return np.asarray(intersection / np.maximum(union, _SMALLEST), np.float64)
+    common = np.minimum(columns[:4], some[:4])
+    sides = np.maximum(common[:2] + common[2:], 0)
+    intersection = sides[0] * sides[1]
+    return np.asarray(intersection / (columns[4] + some[4] - intersection), np.float64)

@@ -32,6 +32,12 @@ DEPARTURES = (
         "none in detect run; detect train-regression and detect refine tell what it would bring",
     ),
     (
+        "200 MultiBox boxes (section 8), from a fully connected head with a slot a prior (arXiv "
+        "1412.1441)",
+        'the same with head = "fc"; recipes for small sets have a convolutional one, head = '
+        '"conv", which few images are enough for',
+    ),
+    (
         "six networks averaged; how they differ is not published (section 8)",
         "as many as --model names; those of train-classifier --ensemble differ by what the "
         "recipe says",

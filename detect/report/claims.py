@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from detect.report.extras import EnsembleCurve
+from detect.report.looks import percent
 from detect.report.paper import CLAIMS
 from detect.report.runs import Run
 
@@ -90,14 +91,14 @@ def _proposal_figures(proposed: Sequence[Proposed]) -> dict[str, str]:
         figures["half"] = _share(doubled, rcnn)
     if rcnn and both:
         figures["share"] = _share(both, rcnn)
-        figures["coverage"] = f"{_coverage(rcnn):.1%} to {_coverage(both):.1%}"
-    return {key: text.replace("%", " %") for key, text in figures.items()}
+        figures["coverage"] = f"{percent(_coverage(rcnn))} to {percent(_coverage(both))}"
+    return figures
 
 
 def _share(report: dict[str, Any], of: dict[str, Any]) -> str:
     """Return how many boxes an image, and which share of another's."""
     boxes, others = report["boxes_per_image"], of["boxes_per_image"]
-    share = f"{boxes / others:.0%}" if others else "no share"
+    share = percent(boxes / others, 0) if others else "no share"
     return f"{share} ({boxes:,.0f} of {others:,.0f} boxes an image)"
 
 
@@ -114,21 +115,21 @@ def _run_figures(scored: Sequence[Scored]) -> dict[str, str]:
     if before and after:
         figures["proposals"] = _difference(_mean(before), _mean(after))
     if top is not None:
-        figures["ensemble"] = f"{top.ilsvrc:.1%} ({top.run.networks} networks)"
+        figures["ensemble"] = f"{percent(top.ilsvrc)} ({top.run.networks} networks)"
         same = [one for one in alone if one.run.proposals == top.run.proposals]
         if same:
             figures["gain"] = _difference(_mean(same), top.ilsvrc)
-    return {key: text.replace("%", " %") for key, text in figures.items()}
+    return figures
 
 
 def _curve_figures(curve: EnsembleCurve | None) -> dict[str, str]:
     if curve is None or curve.networks < 2:
         return {}
     figures = {
-        "ensemble": f"{curve.whole:.1%} ({curve.networks} networks; {curve.protocol})",
+        "ensemble": f"{percent(curve.whole)} ({curve.networks} networks; {curve.protocol})",
         "gain": f"{_difference(curve.single, curve.whole)}; {curve.protocol}",
     }
-    return {key: text.replace("%", " %") for key, text in figures.items()}
+    return figures
 
 
 def _mean(scored: Sequence[Scored]) -> float:
@@ -137,10 +138,9 @@ def _mean(scored: Sequence[Scored]) -> float:
 
 def _mean_and_range(scored: Sequence[Scored]) -> str:
     values = [one.ilsvrc for one in scored]
-    if len(values) == 1:
-        return f"{values[0]:.1%}"
-    return f"{fmean(values):.1%} (mean of {len(values)}, {min(values):.1%} to {max(values):.1%})"
+    mean, low, high = map(percent, (fmean(values), min(values), max(values)))
+    return mean if len(values) == 1 else f"{mean} (mean of {len(values)}, {low} to {high})"
 
 
 def _difference(before: float, after: float) -> str:
-    return f"{100 * (after - before):+.1f} points ({before:.1%} to {after:.1%})"
+    return f"{100 * (after - before):+.1f} points ({percent(before)} to {percent(after)})"

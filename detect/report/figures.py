@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from detect.report.curves import Curve
 from detect.report.extras import EnsembleCurve
-from detect.report.looks import ACCENT, GREY, GRID, INK, PALE, drawing, shortened, title
+from detect.report.looks import (
+    ACCENT,
+    GREY,
+    GRID,
+    INK,
+    PALE,
+    drawing,
+    percent,
+    percent_axis,
+    shortened,
+    title,
+)
 
 # Classes named in a plot; with more, bars become a profile and curves the best and the worst.
 MOST_NAMED = 30
@@ -38,7 +49,9 @@ def plot_classes(path: Path, per_class: Mapping[str, Mapping[str, Any]], mean: f
         names = [shortened(name) for name in order]
         _bars(panel, names, values, [ACCENT] * len(order))
         panel.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        title(panel, "Average precision by class", f"VOC 2012, IoU 0.5; dashed: mean {mean:.1%}")
+        title(
+            panel, "Average precision by class", f"VOC 2012, IoU 0.5; dashed: mean {percent(mean)}"
+        )
 
 
 def _plot_profile(path: Path, values: Sequence[float], mean: float) -> None:
@@ -49,10 +62,10 @@ def _plot_profile(path: Path, values: Sequence[float], mean: float) -> None:
         panel.axhline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         panel.set_xlim(0.4, len(values) + 0.6)
         panel.set_ylim(0, 1)
-        panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        percent_axis(panel.yaxis)
         panel.grid(visible=False, axis="x")
         panel.set_xlabel("classes, best first")
-        subtitle = f"{len(values)} classes, VOC 2012, IoU 0.5; dashed: mean {mean:.1%}"
+        subtitle = f"{len(values)} classes, VOC 2012, IoU 0.5; dashed: mean {percent(mean)}"
         title(panel, "Average precision by class", subtitle)
 
 
@@ -78,10 +91,12 @@ def plot_curves(
             panel.plot(*curve.steps(), color=ACCENT, clip_on=False)
             panel.set_xlim(0, 1)
             panel.set_ylim(0, 1.02)
-            ticks = [0, 0.5, 1]
-            panel.set_xticks(ticks, ["0", "50 %", "100 %"])
-            panel.set_yticks(ticks, ["0", "50 %", "100 %"])
-            title(panel, shortened(name), f"AP {entry['ap']:.1%}, {entry['positives']:,} objects")
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_ticks([0, 0.5, 1])
+                percent_axis(axis)
+            title(
+                panel, shortened(name), f"AP {percent(entry['ap'])}, {entry['positives']:,} objects"
+            )
         for panel in panels[len(names) :]:
             panel.set_axis_off()
         figure.supxlabel("recall", fontsize=10)
@@ -150,7 +165,7 @@ def _draw_by_networks(panel: Axes, points: Sequence[tuple[int, float]]) -> None:
     panel.plot(*zip(*points, strict=True), "o", color=ACCENT, alpha=0.5, markeredgecolor="white")
     _draw_means(panel, counts, means)
     subtitle = "VOC 2012, IoU 0.5; a point a run, the line their mean"
-    title(panel, "mAP by number of networks", subtitle)
+    title(panel, "mAP of every run, by number of networks", subtitle)
 
 
 def _draw_means(panel: Axes, counts: Sequence[int], means: Sequence[float]) -> None:
@@ -158,10 +173,10 @@ def _draw_means(panel: Axes, counts: Sequence[int], means: Sequence[float]) -> N
     panel.plot(counts, means, "o-", color=ACCENT, markeredgecolor="white")
     for count, mean in zip(counts, means, strict=True):
         place: dict[str, Any] = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center"}
-        panel.annotate(f"{mean:.1%}", (count, mean), **place, fontsize=9, bbox=_LABEL["bbox"])
+        panel.annotate(percent(mean), (count, mean), **place, fontsize=9, bbox=_LABEL["bbox"])
     panel.margins(x=0.08, y=0.25)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    percent_axis(panel.yaxis, decimals=None)
     panel.set_xlabel("networks averaged")
 
 
@@ -171,12 +186,12 @@ def _bars(
     """Draw horizontal bars of shares from the top down, each with its percentage."""
     places = np.arange(len(names))
     bars = panel.barh(places, values, height=0.68, color=colours)
-    panel.bar_label(bars, [f"{value:.1%}" for value in values], **_LABEL)
+    panel.bar_label(bars, [percent(value) for value in values], **_LABEL)
     panel.set_yticks(places, names)
     panel.invert_yaxis()
     panel.set_xlim(0, 1.06)
     panel.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    panel.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(panel.xaxis)
     _finish(panel)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import matplotlib.style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import PercentFormatter
 
 from detect.files import replacing
 
@@ -63,6 +65,16 @@ def drawing(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Return `share` in percent, as everywhere on the page: 0.439 as "43.9 %"."""
+    return f"{100 * share:.{decimals}f} %"
+
+
+def percent_axis(axis: Axis, decimals: int | None = 0) -> None:
+    """Let `axis` of shares show percent, in `decimals` or in as many as tell its ticks apart."""
+    axis.set_major_formatter(PercentFormatter(1, decimals, " %"))
 
 
 def title(panel: Axes, text: str, subtitle: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
-from detect.report.looks import LOOKS, drawing, title
+from detect.report.looks import LOOKS, drawing, percent_axis, title
 
 MOST_FILES = len(LOOKS)
 
@@ -94,5 +94,5 @@ def _finish(panel: Axes, text: str, subtitle: str) -> None:
     """Give the axis of shares 0 to 100 %, and `panel` its title over a grey line."""
     panel.set_ylim(0, 1.05)  # room for the figures on bars
     panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
-    panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(panel.yaxis)
     title(panel, text, subtitle)

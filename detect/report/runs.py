@@ -119,5 +119,5 @@ def _check_images(path: Path, theirs: str, images: str, dataset: Dataset) -> Non
 
 
 def _shown(value: Any) -> str:
-    """Return `value` on one line."""
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """Return `value` on one line, "-" for nothing."""
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "-"

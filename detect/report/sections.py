@@ -11,6 +11,7 @@ from detect.report.choices import CHOICES, DEPARTURES
 from detect.report.claims import claims, largest, singles
 from detect.report.extras import EnsembleCurve
 from detect.report.figures import MOST_CURVES
+from detect.report.looks import percent
 from detect.report.measure import Measured
 from detect.report.runs import Run
 
@@ -116,10 +117,10 @@ def _maps(scores: dict[str, Any]) -> list[float]:
 def _headline(measured: Measured) -> Iterator[tuple[str, str]]:
     """Yield the figures to read first."""
     found = measured.stages[0][2]
-    yield f"{found:.1%}", "mAP at IoU 0.5, rules of VOC 2012"
+    yield percent(found), "mAP at IoU 0.5, rules of VOC 2012"
     top = measured.proposed[0].ceiling if measured.proposed else measured.stages[-1][2]
     what = f"the regions of {measured.proposed[0].name}" if measured.proposed else "these boxes"
-    yield f"{top:.1%}", f"the most that {what} allow (perfect labels and NMS)"
+    yield percent(top), f"the most that {what} allow (perfect labels and NMS)"
     types = measured.errors["types"]
     worst = max(types, key=lambda kind: types[kind]["cost"])
     if types[worst]["cost"] <= 0:
@@ -184,7 +185,7 @@ def _beside_the_paper(dataset: Dataset, measured: Measured) -> dict[str, Any]:
     return {
         "claims": claims(scored, measured.proposed, measured.ensemble),
         "tables": [
-            (paper.TABLE_2, [], ""),
+            (paper.TABLE_2, *_best_classified(measured)),
             (paper.TABLE_3, *_classified(measured)),
             (paper.TABLE_4, [ours_4], f"Yours is {top.run.name}, by the ILSVRC protocol."),
             (
@@ -203,6 +204,15 @@ def _classified(measured: Measured) -> tuple[Sequence[tuple[str, ...]], str]:
     """Return our rows of Table 3, and what to say of them."""
     rows = measured.classification
     return (rows, _CLASSIFIED) if rows else ((), _CLASSIFY)
+
+
+def _best_classified(measured: Measured) -> tuple[Sequence[tuple[str, ...]], str]:
+    """Return our row of Table 2, all models on the most crops, and what to say of it."""
+    if not measured.classification:
+        return (), ""
+    models, crops, _, error = measured.classification[-1]
+    ours = ("yours, on its validation set", "", "", error, "")
+    return [ours], f"Yours: models {models}, crops {crops}."
 
 
 def _percent(share: float) -> str:

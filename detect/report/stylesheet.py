@@ -48,7 +48,7 @@ STYLE = """\
   svg { display: block; width: 60px; height: 26px; background: var(--ground); }
   path { fill: var(--accent); }
   .bar { height: 10px; margin-top: 6px; background: var(--accent); border-radius: 2px; }
-  td.key { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+  td.key { width: 44%; font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
   td.value { overflow-wrap: anywhere; }
   summary { cursor: pointer; margin: 8px 0; }
 """

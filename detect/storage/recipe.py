@@ -12,6 +12,7 @@ def differing(recipe: Recipe, other: Recipe) -> str:
     """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
     one, two = flat(recipe), flat(other)
     keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    keys = ["method"] if "method" in keys else keys  # Its parameters are others then anyway.
     return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
 
 

@@ -17,12 +17,17 @@ def _silent(line: str) -> None:
     """Say nothing."""
 
 
+def _begun() -> None:
+    """Begin nothing: it was done."""
+
+
 @dataclass(frozen=True)
 class Call:
     """Where and how a training runs: none of it changes the weights it ends with.
 
     `folder` of the run; `threads` make batches ahead; of several `processes` the first alone
-    writes; `show` takes lines for people; `track` shows progress over steps and samples.
+    writes; `show` takes lines for people; `track` shows progress over steps and samples; `begin`
+    prepares the folder once everything that was given has turned out to be right.
     """
 
     folder: RunFolder
@@ -32,6 +37,7 @@ class Call:
     processes: Processes = ALONE
     show: Callable[[str], None] = _silent
     track: Track = untracked
+    begin: Callable[[], None] = _begun
 
     def train(
         self,
@@ -42,11 +48,12 @@ class Call:
         seed: int,
         steps_per_epoch: float,
     ) -> None:
-        """Train `network` on `task`, from the state in the folder if it is to be resumed.
+        """Begin, and train `network` on `task`, from the state in the folder if it is resumed.
 
         Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
-        suffice, DataError for a state that cannot be read.
+        suffice, DataError for a state that cannot be read, and what `begin` does.
         """
+        self.begin()
         settings = Settings(optimizer, run, seed, steps_per_epoch, self.threads, self.processes)
         where = (self.folder, self.device)
         trainer = Trainer(network, task, settings, *where, self.show, self.track)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from detect.config import MultiBoxRecipe
 from detect.data import read_pixels
+from detect.errors import DataError
 from detect.evaluation.recall import recall_report
 from detect.models.box_coder import BoxCoder
 from detect.models.multibox import MultiBox, MultiBoxDesign, grid_sides
@@ -19,7 +20,7 @@ from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.pretrained import initialise
 from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_quality
 from detect.proposals.multibox import MultiBoxProposer
-from detect.regions import Dataset, FloatArray
+from detect.regions import Dataset, FloatArray, Sample
 from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
@@ -65,12 +66,10 @@ class MultiBoxTask:
         """Return recall on a fixed sample of the validation split, average recall first."""
         if self.validation is None:
             return {}
-        samples = self.validation.samples
+        samples = _with_objects(self.validation)
         count = min(self.recipe.run.validation_images, len(samples))
-        places = np.unique(np.linspace(0, len(samples) - 1, count).round().astype(int))
-        chosen = tuple(samples[place] for place in places if len(samples[place].annotations))
-        if not chosen:
-            return {}
+        places = np.linspace(0, len(samples) - 1, count).round().astype(int).tolist()
+        chosen = tuple(samples[place] for place in places)
         figures = self.score(model, replace(self.validation, samples=chosen))
         return {f"val_{name}": value for name, value in figures.items()}
 
@@ -122,6 +121,11 @@ class MultiBoxTask:
             boxes=propose.boxes,
             fold=self.fold,
         )
+
+
+def _with_objects(dataset: Dataset) -> list[Sample]:
+    """Return the images that show an object; crowd regions are none."""
+    return [one for one in dataset.samples if not one.annotations.crowd.all()]
 
 
 def pack(truths: Sequence[Truth]) -> NDArray[np.float32]:
@@ -188,9 +192,14 @@ def train_multibox(
 
     `fold` is what `data` leaves out, for the card. Returns the figures of `best` on the whole
     validation split, in the first process alone; empty without one. Raises DataError with fewer
-    boxes than priors,
-    DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
+    boxes than priors and for a validation split without objects, DetectError on a loss that is
+    not finite, EnvironmentProblem when memory does not suffice.
     """
+    if validation is not None and not _with_objects(validation):
+        raise DataError(
+            f"validation split {validation.split}: no object to cover (crowd regions do not "
+            "count). Choose another --val-split, or train without one."
+        )
     network = build_multibox(recipe, data.fractions(), call.show)
     task = MultiBoxTask(recipe, data, call.folder, call.device, fold, validation)
     epoch = max(len(data.samples) / recipe.batch_size, 1.0)

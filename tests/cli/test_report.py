@@ -167,6 +167,7 @@ def test_what_other_commands_measured_is_shown(tmp_path):
     assert "+10.0 points (40.0 % to 50.0 %); voc2012, IoU 0.5" in text
     assert "c 42.0 38.0 +12.0" in text
     assert "1 10 10 12.34" in text
+    assert "yours, on its validation set 12.34 Yours: models 1, crops 10." in text
 
 
 @pytest.mark.parametrize("option", ["--ensemble", "--classification"])

@@ -126,4 +126,4 @@ def test_what_cannot_be_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists/val1.txt").write_text("x\n")
     _, error = _split(capsys, root, "--split", "val", *rest, code=2)
-    assert "exists already" in error
+    assert error.endswith("Choose another, or add --exist-ok to write over it.\n")

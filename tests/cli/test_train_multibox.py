@@ -108,8 +108,16 @@ def test_a_fold_is_left_out_and_noted(
         (["--leave-out", "3/2"], 2, "--leave-out: fold: expected I/N with I from 1 to N"),
         (["--set", "priors.shape=3"], 2, "unknown key priors.shape. Did you mean priors.shapes?"),
         (["--set", "priors.shapes=400"], 4, "400 shapes asked for, but the split has"),
-        (["--set", "model.head=fc"], 2, "objective.matching iou needs model.head conv"),
-        (["--set", "propose.nms=1.5"], 2, "nms needs a number above 0 and at most 1, or adaptive"),
+        (
+            ["--set", "model.head=fc"],
+            2,
+            "the recipe: objective.matching iou needs model.head conv: slots at every place.\n",
+        ),
+        (
+            ["--set", "propose.nms=1.5"],
+            2,
+            "propose.nms: needs a number above 0 and at most 1, or adaptive, got 1.5.",
+        ),
         (["--set", "optimizer.learning_rate=1e30"], 1, "training diverged"),
         (["--resume"], 2, "--resume needs --out"),
     ],
@@ -145,3 +153,24 @@ def test_a_split_without_boxes_is_refused(
     given = [tmp_path / "voc" if part == data / "voc" else part for part in arguments]
     assert call(*given, "--out", tmp_path / "run") == 4
     assert "split 'train' has no boxes to learn from" in capsys.readouterr().err
+
+
+def test_a_validation_split_without_boxes_is_refused_before_training(
+    arguments: list[object], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_voc(tmp_path / "voc", {"train": 3, "val": 2})
+    for path in (tmp_path / "voc/Annotations").glob("val*"):
+        path.write_text(re.sub("<object>.*</object>", "", path.read_text()))
+    given = [tmp_path / "voc" if part == data / "voc" else part for part in arguments]
+    assert call(*given, "--val-split", "val", "--out", tmp_path / "run") == 4
+    assert "validation split val: no object to cover" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_given_wrong_leaves_no_run_behind(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", tmp_path / "run")
+    assert call(*arguments, "--init", "nothing", *out) == 4
+    assert "nothing: no such model" in capsys.readouterr().err
+    assert call(*arguments, *out) == 0

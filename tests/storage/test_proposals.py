@@ -160,6 +160,8 @@ def test_two_recipes_are_refused_with_what_differs(tmp_path: Path) -> None:
 
 def test_differing_names_keys_of_one_side_alone() -> None:
     assert differing({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}) == "a.b 1 and 3; c 2 and None"
+    search, both = {"method": "selective-search", "ks": [50]}, {"method": "both", "models": ["3f"]}
+    assert differing(search, both) == "method selective-search and both"
 
 
 def test_an_image_twice_is_refused(tmp_path: Path) -> None:
