@@ -64,9 +64,15 @@ class Processes:
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Tell whether `flag` is set in any process."""
-        flags = torch.tensor([float(flag)], device=device)
-        self.add(flags)
-        return bool(flags.item())
+        return self.total(int(flag), device) > 0
+
+    def total(self, count: int, device: torch.device) -> int:
+        """Return the sum of `count` over all processes."""
+        if self.alone:
+            return count
+        counts = torch.tensor([count], device=device)
+        self.add(counts)
+        return int(counts.item())
 
     def from_first(self, compute: Callable[[], Value]) -> Value:
         """Return what `compute` returns in the first process, which alone calls it."""

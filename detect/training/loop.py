@@ -22,6 +22,7 @@ from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
+from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
 from detect.training.tracking import Track, untracked
@@ -96,6 +97,7 @@ class Trainer:
         self.averaged = AveragedModel(
             self.model, multi_avg_fn=ramped_average(settings.optimizer.averaging), use_buffers=True
         )
+        self.shared = GradientSum(self.model, self.processes)
         self.progress = Progress()
         self.pieces = 1
 
@@ -152,14 +154,15 @@ class Trainer:
         rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        total = self.processes.total(len(batch[0]), self.device)
         while True:
             torch.manual_seed(self._seed(step))
             try:
-                losses = self._gradients(batch)
+                losses = self._gradients(batch, total)
                 break
             except torch.OutOfMemoryError:
                 self._halve(len(batch[0]))
-        losses = self._combined(losses, len(batch[0]))
+        losses = self._combined(losses, len(batch[0]) / total)
         if not math.isfinite(losses["loss"]):
             raise DetectError(
                 f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
@@ -178,11 +181,14 @@ class Trainer:
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in self.model.state_dict().items()}
 
-    def _gradients(self, batch: Batch) -> dict[str, float]:
-        """Accumulate the gradient of `batch`, a piece at a time; return the mean losses."""
+    def _gradients(self, batch: Batch, total: int) -> dict[str, float]:
+        """Accumulate the gradient of `batch`, a piece at a time; return the losses.
+
+        They are this process's part of the means over the `total` samples of all processes.
+        """
         self.model.train()
         self.optimizer.zero_grad()
-        total, sums = len(batch[0]), dict[str, float]()
+        sums = dict[str, float]()
         for piece in zip(*(tensor.chunk(self.pieces) for tensor in batch), strict=True):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
@@ -193,20 +199,12 @@ class Trainer:
                 sums[name] = sums.get(name, 0.0) + share * float(value.detach())
         return sums
 
-    def _combined(self, losses: dict[str, float], rows: int) -> dict[str, float]:
-        """Average gradients, batch statistics and `losses` over the rows of all processes."""
+    def _combined(self, losses: dict[str, float], share: float) -> dict[str, float]:
+        """Sum gradients and `losses` over all processes; this one has `share` of the batch."""
         if self.processes.alone:
             return losses
-        tensors = [p.grad for p in self.model.parameters() if p.grad is not None]
-        tensors += [b for name, b in self.model.named_buffers() if ".running_" in name]
-        ours = torch.tensor([*losses.values(), 1.0], device=self.device)
-        flat = torch.cat([tensor.flatten() for tensor in (*tensors, ours)]) * rows
-        self.processes.add(flat)
-        flat /= flat[-1].clone()
-        parts = torch.split(flat, [tensor.numel() for tensor in (*tensors, ours)])
-        for tensor, part in zip(tensors, parts[:-1], strict=True):
-            tensor.copy_(part.view_as(tensor))
-        return dict(zip(losses, parts[-1].tolist(), strict=False))
+        summed = self.shared.add(torch.tensor([*losses.values()], device=self.device), share)
+        return dict(zip(losses, summed.tolist(), strict=True))
 
     def _halve(self, batch_size: int) -> None:
         """Compute batches in twice as many pieces; EnvironmentProblem below one sample each."""

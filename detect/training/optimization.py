@@ -32,8 +32,8 @@ def make_optimizer(model: nn.Module, optimizer: OptimizerSection) -> torch.optim
     ]
     rate, momentum = optimizer.learning_rate, optimizer.momentum
     if optimizer.algorithm == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), foreach=True)
-    return torch.optim.SGD(groups, lr=rate, momentum=momentum, foreach=True)
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), fused=True)
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=True)
 
 
 def ramped_average(

@@ -1,0 +1,44 @@
+"""Gradients summed over the processes that train one network, in one collective operation."""
+
+import torch
+from torch import Tensor, nn
+
+from detect.training.distributed import Processes
+
+
+class GradientSum:
+    """Sums the gradients and running statistics of `model` over `processes`.
+
+    They travel in one buffer that is kept between steps: on a CPU, fresh memory of that size and
+    copies there and back cost more than the sum itself.
+    """
+
+    def __init__(self, model: nn.Module, processes: Processes) -> None:
+        self._model, self._processes = model, processes
+        self._buffer: Tensor | None = None
+
+    def add(self, losses: Tensor, share: float) -> Tensor:
+        """Replace every gradient by the sum over all processes, and return that of `losses`.
+
+        Running statistics of batch norms, which are means already, count by `share`: this
+        process's part of the batch. Raises EnvironmentProblem if a process is gone.
+        """
+        statistics = [b for name, b in self._model.named_buffers() if ".running_" in name]
+        trained = [p for p in self._model.parameters() if p.grad is not None]
+        ours = [*(p.grad for p in trained), *(b * share for b in statistics), losses]
+        sums = self._summed([tensor for tensor in ours if tensor is not None])
+        for parameter, total in zip(trained, sums, strict=False):
+            parameter.grad = total
+        for statistic, total in zip(statistics, sums[len(trained) :], strict=False):
+            statistic.copy_(total)
+        return sums[-1]
+
+    def _summed(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the sums of `tensors`, laid out in memory as these are."""
+        # Of a kernel that is stored channels last, flatten() would make a copy.
+        rows = [tensor.as_strided((tensor.numel(),), (1,)) for tensor in tensors]
+        self._buffer = torch.cat(rows, out=self._buffer)
+        self._processes.add(self._buffer)
+        parts = torch.split(self._buffer, [len(row) for row in rows])
+        pairs = zip(parts, tensors, strict=True)
+        return [part.as_strided(tensor.size(), tensor.stride()) for part, tensor in pairs]
