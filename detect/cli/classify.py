@@ -1,6 +1,6 @@
 """`detect classify`: the classes of images, from 1, 10 or 144 crops and one network or several."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ import click
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
-from detect.errors import DataError, UsageError
+from detect.cli.skipping import usable, warn_skipped
+from detect.errors import UsageError
 
 if TYPE_CHECKING:
     from detect.detector.image_scorer import ImageScorer
-    from detect.regions import FloatArray, Image, Sample
+    from detect.regions import FloatArray, Sample
 
 # ILSVRC's number of answers an image.
 _ANSWERS = 5
@@ -96,30 +96,13 @@ def _open_models(chosen: Chosen) -> "ImageScorer":
 
 
 def _scores(
-    chosen: Chosen, scorer: "ImageScorer", samples: "Iterable[Sample]", count: int
+    scorer: "ImageScorer", samples: "Sequence[Sample]"
 ) -> "Iterator[tuple[Sample, FloatArray]]":
-    """Yield every image that can be read with its softmax (M, crops, C)."""
-    read: list[Sample] = []
-    bad: list[str] = []
+    """Yield every image with its softmax (M, crops, C)."""
+    from detect.data import read_pixels
 
-    def images() -> "Iterator[Image]":
-        from detect.data import read_pixels
-
-        for sample in samples:
-            try:
-                image = read_pixels(sample)
-            except DataError as error:
-                if not chosen.skip_bad:
-                    raise
-                bad.append(str(error))
-                continue
-            read.append(sample)
-            yield image
-
-    with closing(scorer.stream(images())) as stream:
-        for number, scores in enumerate(track(stream, count, "classifying")):
-            yield read[number], scores
-    warn_skipped(bad)
+    with closing(scorer.stream(map(read_pixels, samples))) as stream:
+        yield from zip(samples, track(stream, len(samples), "classifying"), strict=True)
 
 
 def _answer(chosen: Chosen, scorer: "ImageScorer") -> None:
@@ -127,9 +110,9 @@ def _answer(chosen: Chosen, scorer: "ImageScorer") -> None:
     from detect.data import open_images
     from detect.files import write_json
 
-    dataset = open_images(chosen.images)
+    dataset = usable(open_images(chosen.images), skip_bad=chosen.skip_bad)
     answers: dict[str, dict[str, float]] = {}
-    for sample, scores in _scores(chosen, scorer, dataset.samples, len(dataset)):
+    for sample, scores in _scores(scorer, dataset.samples):
         mean = scores.mean(axis=(0, 1), dtype=float)
         best = (-mean).argsort(kind="stable")[:_ANSWERS].tolist()
         answers[sample.image_id] = {scorer.classes[place]: float(mean[place]) for place in best}
@@ -145,16 +128,14 @@ def _measure(chosen: Chosen, scorer: "ImageScorer") -> None:
     from detect.evaluation.multicrop import MulticropTally, shown
     from detect.files import write_json
 
-    data = open_labelled(chosen.images[0], chosen.split).numbered_as(scorer.classes)
-    ids = (sample.image_id for sample in data.images.samples)
-    labels = dict(zip(ids, data.labels.tolist(), strict=True))
-    tally, images = MulticropTally(len(chosen.models), chosen.crops), 0
-    for sample, scores in _scores(chosen, scorer, data.images.samples, len(data)):
-        tally.add(scores, labels[sample.image_id])
-        images += 1
-    if not images:
-        raise DataError(f"{chosen.images[0]}: no image of split {chosen.split} can be read.")
+    data = open_labelled(chosen.images[0], chosen.split, skip_bad=chosen.skip_bad)
+    warn_skipped(data.images.skipped)
+    data = data.numbered_as(scorer.classes)
+    tally = MulticropTally(len(chosen.models), chosen.crops)
+    scored = _scores(scorer, data.images.samples)
+    for label, (_, scores) in zip(data.labels.tolist(), scored, strict=True):
+        tally.add(scores, label)
     click.echo("\n".join(shown(tally.rows())))
-    click.echo(f"{images} images of split {chosen.split}")
+    click.echo(f"{len(data)} images of split {chosen.split}")
     if chosen.json:
-        write_json(chosen.json, {"images": images, "table": list(map(vars, tally.rows()))})
+        write_json(chosen.json, {"images": len(data), "table": list(map(vars, tally.rows()))})

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.ensemble import DECAYS, KINDS, Combination
 from detect.errors import UsageError
 
@@ -213,10 +213,8 @@ def _combination(chosen: Chosen, scores: "ScoresFile") -> Combination:
 def _open(chosen: Chosen, scores: "ScoresFile") -> "Dataset":
     """Return the split to score on; DataError where its images are not those of `scores`."""
     from detect.cli.recombining import check_same_data
-    from detect.data import open_dataset
 
-    dataset = open_dataset(chosen.data or Path(), chosen.split, skip_bad=chosen.skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(chosen.data or Path(), chosen.split, skip_bad=chosen.skip_bad)
     check_same_data(scores, dataset)
     return dataset
 

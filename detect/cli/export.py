@@ -62,13 +62,11 @@ def _proposals(file: Path, out: Path) -> None:
 
 
 def _detections(file: Path, out: Path, data: Path, split: str | None, skip_bad: bool) -> None:
-    from detect.cli.skipping import warn_skipped
-    from detect.data import open_dataset
+    from detect.cli.skipping import open_data
     from detect.storage.detections import read_detections
     from detect.storage.submission import write_submission
 
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     found = read_detections(file, dataset)
     count = write_submission(out, found.values(), dataset)
     click.echo(f"{len(dataset)} images, {count} detections: {out}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options
+from detect.cli.skipping import open_data
 from detect.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def command(
     """
     options.prepare_out(out, exist_ok=exist_ok)
     _check(file, out, source, coordinates)
-    from detect.data import data_hash, open_dataset
+    from detect.data import data_hash
     from detect.storage.proposals import clear_parts, write_proposals
 
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     if file.suffix == SUBMISSION:
         _detections(file, out, dataset)
         return

@@ -12,7 +12,7 @@ import click
 from joblib import cpu_count
 
 from detect.cli.methods import BOTH, SEARCH
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.cli.sources import MultiBoxChoice, make_source
 from detect.config import (
     AnyRecipe,
@@ -21,7 +21,7 @@ from detect.config import (
     PretrainRecipe,
     member_recipes,
 )
-from detect.data import open_dataset, read_pixels
+from detect.data import read_pixels
 from detect.errors import DataError
 from detect.planning.shown import busy_lines, figures, lines
 from detect.planning.stages import Stage, Training, propose_stage, run_stage, training_stage
@@ -111,8 +111,7 @@ def make(chosen: "Chosen", recipes: Sequence[tuple[str, AnyRecipe]]) -> Plan:
 
 
 def _open(chosen: "Chosen", split: str) -> Dataset:
-    dataset = open_dataset(chosen.data, split, skip_bad=chosen.skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(chosen.data, split, skip_bad=chosen.skip_bad)
     return dataset
 
 
@@ -165,7 +164,7 @@ def _regions(
     chosen = work.chosen
     choice = MultiBoxChoice(models, chosen.device, "auto")
     source = make_source(BOTH if models else SEARCH, PRESETS[chosen.preset], 0, choice)
-    estimate = measure(source.propose, dataset.samples, skip_bad=chosen.skip_bad)
+    estimate = measure(source.propose, dataset.samples)
     workers = source.workers(chosen.workers)
     count = len(dataset)
     stage = propose_stage(dataset.split, count, estimate, workers, multibox=bool(models))

@@ -1,12 +1,13 @@
 """`--positives-from` and `--positives-per-class`: positives of a split annotated in part."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import usable
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ def extra_positives(
 
     if split is None:
         return ()
-    other = open_dataset(data, split, skip_bad=skip)
-    warn_skipped(other.skipped)
-    other = choose_classes(other, dataset.classes)
+    other = choose_classes(open_dataset(data, split, skip_bad=skip), dataset.classes)
     known = {sample.image_id for sample in dataset.samples}
-    extra = draw_positives(other, per_class or _TRAIN_1K, np.random.default_rng(seed), known)
+    drawn = draw_positives(other, per_class or _TRAIN_1K, np.random.default_rng(seed), known)
+    # Of a large split only the images drawn are decoded.
+    extra = usable(replace(other, samples=drawn), skip_bad=skip).samples if drawn else drawn
     count = sum(len(sample.annotations) for sample in extra)
     click.echo(f"positives of {other.split}: {count} objects in {len(extra)} images", err=True)
     return extra

@@ -8,7 +8,7 @@ import click
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -62,7 +62,6 @@ def command(
     Scores stay. Boxes are cut to the image; of those that then overlap the better one stays.
     """
     options.prepare_out(out, exist_ok=exist_ok)
-    from detect.data import open_dataset
     from detect.detector.refine import RegionEncoder
     from detect.models.checkpoint import load_model
     from detect.models.device import choose_device
@@ -73,8 +72,7 @@ def command(
     network, card = load_model(model)
     stored = load_regression(path, model_hash(model))
     encoder = RegionEncoder(network, card, choose_device(device), precision)
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     found = read_detections(detections, dataset)
     write_detections(out, _refined(dataset, found, encoder, stored, nms), dataset)
     click.echo(f"{len(dataset)} images: {out}")

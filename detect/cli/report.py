@@ -7,7 +7,7 @@ import click
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ def command(**given: Any) -> None:
     images, and the paper's figures beside yours. With several RUNs the first is shown in detail.
     """
     _check(given)
-    from detect.data import open_dataset
     from detect.evaluation.blacklist import read_blacklist
     from detect.report.measure import check_objects, measure
     from detect.report.page import write_report
@@ -76,8 +75,7 @@ def command(**given: Any) -> None:
 
     out = given["out"] or next_run_folder("report", given["runs"][0].resolve().name)
     options.prepare_out(out, exist_ok=given["exist_ok"])
-    dataset = open_dataset(given["data"], given["split"], skip_bad=given["skip_bad"])
-    warn_skipped(dataset.skipped)
+    dataset = open_data(given["data"], given["split"], skip_bad=given["skip_bad"])
     check_objects(dataset)
     runs = read_runs(given["runs"], dataset)
     blacklist = read_blacklist(given["blacklist"], dataset) if given["blacklist"] else ()
@@ -91,10 +89,7 @@ def command(**given: Any) -> None:
         shown=given["picture_threshold"],
         track=_track,
     )
-    bad: list[str] | None = [] if given["skip_bad"] else None
-    path = write_report(out, dataset, measured, given["pictures"], bad)
-    warn_skipped(bad or ())
-    click.echo(path)
+    click.echo(write_report(out, dataset, measured, given["pictures"]))
 
 
 def _check(given: dict[str, Any]) -> None:

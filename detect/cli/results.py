@@ -70,18 +70,10 @@ def made_regions(
     return make, source.recipe
 
 
-def read_pairs(
-    samples: Sequence[Sample], regions: Regions, bad: list[str] | None
-) -> Iterator[tuple[Image, Proposals]]:
-    """Yield every image with its regions; one that cannot be read goes to `bad`, None raises."""
+def read_pairs(samples: Sequence[Sample], regions: Regions) -> Iterator[tuple[Image, Proposals]]:
+    """Yield every image with its regions; DataError for one that cannot be read."""
     for sample in samples:
-        try:
-            image = read_pixels(sample)
-        except DataError as error:
-            if bad is None:
-                raise
-            bad.append(str(error))
-            continue
+        image = read_pixels(sample)
         yield image, regions(image, sample)
 
 

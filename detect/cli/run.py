@@ -11,7 +11,7 @@ from detect.cli import methods, options
 from detect.cli.members import member_folders
 from detect.cli.progress import track
 from detect.cli.propose import PRESETS
-from detect.cli.skipping import warn, warn_skipped
+from detect.cli.skipping import open_data, usable, warn
 from detect.cli.svm import score_options, scoring, settle
 from detect.errors import UsageError
 
@@ -161,12 +161,10 @@ def _run(chosen: Chosen) -> None:
     drawn_from = chosen.picture_threshold if chosen.pictures else None
     results = Results(chosen.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=chosen.resume)
-    bad: list[str] = []
-    pairs = read_pairs(left, regions, bad if chosen.skip_bad else None)
+    pairs = read_pairs(left, regions)
     with closing(detector.scored(pairs)) as scored:
         for image, proposals, scores in track(scored, len(left), "detecting"):
             results.add(image, detector.selected(proposals, scores), proposals, scores)
-    warn_skipped(bad)
     click.echo(results.finish())
 
 
@@ -198,14 +196,11 @@ def _open(chosen: Chosen, device: "torch.device") -> tuple["Dataset", "Detector"
 
 def _open_images(chosen: Chosen) -> "Dataset":
     """Return the split of one data set, or the images; UsageError for a split of images."""
-    from detect.data import open_dataset, open_images
+    from detect.data import open_images
 
     first = chosen.images[0]
     if chosen.split is not None and (len(chosen.images) > 1 or first.is_file()):
         raise UsageError(f"--split {chosen.split}: goes with one data set, not with images.")
     if len(chosen.images) == 1 and (chosen.split is not None or first.is_dir()):
-        dataset = open_dataset(first, chosen.split, skip_bad=chosen.skip_bad)
-    else:
-        dataset = open_images(chosen.images)
-    warn_skipped(dataset.skipped)
-    return dataset
+        return open_data(first, chosen.split, skip_bad=chosen.skip_bad)
+    return usable(open_images(chosen.images), skip_bad=chosen.skip_bad)

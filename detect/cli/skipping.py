@@ -1,8 +1,37 @@
-"""The counted warning of --skip-bad."""
+"""What --skip-bad does: bad images are left out before the work begins, and counted."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from detect.cli.progress import track
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+
+
+def open_data(root: Path, split: str | None, *, skip_bad: bool) -> "Dataset":
+    """Read one split of the data set `root` as `open_dataset` does.
+
+    With `skip_bad` every image is decoded once, so that all commands leave out the same ones.
+    (`propose` and `train-svm` find them on the way: what they did without them is kept.)
+    """
+    from detect.data import open_dataset
+
+    return usable(open_dataset(root, split, skip_bad=skip_bad), skip_bad=skip_bad)
+
+
+def usable(dataset: "Dataset", *, skip_bad: bool) -> "Dataset":
+    """Return `dataset`, with `skip_bad` without undecodable images; say what is left out."""
+    from detect.data import without_undecodable
+
+    if skip_bad:
+        samples = track(dataset.samples, len(dataset), "checking images")
+        dataset = without_undecodable(dataset, samples)
+    warn_skipped(dataset.skipped)
+    return dataset
 
 
 def warn(text: str) -> None:

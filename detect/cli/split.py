@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detect.cli import options
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,11 +51,9 @@ def command(
     options.prepare_out(out, exist_ok=exist_ok)
     import numpy as np
 
-    from detect.data import open_dataset
     from detect.data.halves import class_counts, split_in_halves
 
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     if blacklist is not None:
         dataset = _without_blacklisted(dataset, blacklist)
     counts = class_counts(dataset)

@@ -11,7 +11,7 @@ from detect.cli import options, training
 from detect.cli.members import Members
 from detect.cli.positives import check_positives, extra_positives, positives_options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.config import ClassifierRecipe, load_recipe, member_recipes, to_toml
 from detect.errors import UsageError
 from detect.files import write_text
@@ -113,7 +113,7 @@ def _train_members(
     """Train the `members` that are not finished yet, and write down each one that is."""
     count, resume = len(members), work.chosen.resume
     if not resume:
-        _check_regions(work, members)
+        _check_members(work, members)
     if work.processes.first:
         if not (resume and record.count):
             write_text(record.path / "config.toml", to_toml(recipe))
@@ -133,11 +133,17 @@ def _train_members(
     click.echo(f"{record.path}: {count} networks; detect run --model {record.path} averages them.")
 
 
-def _check_regions(work: _Work, members: Sequence[ClassifierRecipe]) -> None:
-    """Raise what is wrong with the regions of any of `members` before the first one is trained."""
-    sampled = {member.sampling: member for member in members}
-    for recipe in sampled.values():
+def _check_members(work: _Work, members: Sequence[ClassifierRecipe]) -> None:
+    """Raise what is wrong with any of `members` before the first one is trained.
+
+    Of what can differ between them: their regions, and the weights that they begin with.
+    """
+    from detect.training.classifier import build_model
+
+    for recipe in {member.sampling: member for member in members}.values():
         _regions(work.chosen, work.dataset, recipe)
+    for recipe in {(str(member.model), member.init): member for member in members}.values():
+        build_model(recipe, len(work.dataset.classes), lambda _: None)
 
 
 def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, float]:
@@ -155,11 +161,9 @@ def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, fl
 
 def _open(chosen: Chosen, recipe: ClassifierRecipe) -> "Dataset":
     """Return the training split with the recipe's classes."""
-    from detect.data import open_dataset
     from detect.training.region_data import choose_classes
 
-    dataset = open_dataset(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
     return choose_classes(dataset, recipe.classes or dataset.classes)
 
 
@@ -179,13 +183,11 @@ def _regions(chosen: Chosen, dataset: "Dataset", recipe: ClassifierRecipe) -> "R
 
 
 def _open_validation(chosen: Chosen, classes: tuple[str, ...]) -> "Validation | None":
-    from detect.data import open_dataset
     from detect.storage.proposals import ProposalFile
     from detect.training.classifier import Validation
     from detect.training.region_data import choose_classes
 
     if chosen.val_split is None or chosen.val_proposals is None:
         return None
-    dataset = open_dataset(chosen.data, chosen.val_split, skip_bad=chosen.skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(chosen.data, chosen.val_split, skip_bad=chosen.skip_bad)
     return Validation(choose_classes(dataset, classes), ProposalFile(chosen.val_proposals))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
-from detect.cli.skipping import warn, warn_skipped
+from detect.cli.skipping import open_data, warn
 from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, UsageError
 
@@ -87,11 +87,9 @@ def _open(chosen: Chosen, split: str, fold: str = "") -> "Dataset":
     """Return the split without the images of `fold`; DataError if none is left."""
     from dataclasses import replace
 
-    from detect.data import open_dataset
     from detect.data.folds import in_fold
 
-    dataset = open_dataset(chosen.data, split, skip_bad=chosen.skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(chosen.data, split, skip_bad=chosen.skip_bad)
     if not fold:
         return dataset
     kept = tuple(one for one in dataset.samples if not in_fold(one.image_id, fold))

@@ -7,7 +7,7 @@ import click
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.errors import DataError, UsageError
 from detect.models.box_regression import PAIR_IOU, RIDGE
 
@@ -65,7 +65,6 @@ def command(
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out}: expected a name ending in .safetensors.")
     options.prepare_out(out, exist_ok=exist_ok)
-    from detect.data import open_dataset
     from detect.detector.refine import RegionEncoder
     from detect.models.box_regression import fit
     from detect.models.checkpoint import load_model
@@ -78,8 +77,7 @@ def command(
 
     encoder_model, card = load_model(model)
     encoder = RegionEncoder(encoder_model, card, choose_device(device), precision)
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
-    warn_skipped(dataset.skipped)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     dataset = choose_classes(dataset, card.classes)
     samples = track(dataset.samples, len(dataset), "features")
     pairs = collect_pairs(samples, ProposalFile(proposals), encoder, pair_iou)

@@ -8,7 +8,7 @@ import click
 
 from detect.cli import options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import open_data
 from detect.errors import DataError, UsageError
 from detect.regions import Dataset, Image, Sample
 
@@ -79,9 +79,8 @@ def command(
     if coverage and proposals is None:
         raise UsageError("--coverage goes with --proposals P.")
     options.prepare_out(out, exist_ok=exist_ok, resume=resume)
-    from detect.data import open_dataset
 
-    dataset = open_dataset(data, split, skip_bad=skip_bad)
+    dataset = open_data(data, split, skip_bad=skip_bad)
     samples = choose(dataset, ids)
     if detections is not None:
         draw = _detections(dataset, detections, threshold, iou)
@@ -90,8 +89,8 @@ def command(
     else:
         draw = _ground_truth(dataset)
     left = [sample for sample in samples if not (resume and picture_path(out, sample).exists())]
-    drawn = len(samples) - len(left) + _write_all(left, draw, out, skip_bad)
-    click.echo(f"{drawn} picture{'s' if drawn != 1 else ''} in {out}")
+    _write_all(left, draw, out)
+    click.echo(f"{len(samples)} picture{'s' if len(samples) != 1 else ''} in {out}")
 
 
 def choose(dataset: Dataset, ids: Sequence[str]) -> list[Sample]:
@@ -169,20 +168,9 @@ def picture_path(out: Path, sample: Sample) -> Path:
     return out / f"{file_name(sample.image_id)}.jpg"
 
 
-def _write_all(samples: Sequence[Sample], draw: Draw, out: Path, skip_bad: bool) -> int:
-    """Draw every sample; return how many were drawn."""
+def _write_all(samples: Sequence[Sample], draw: Draw, out: Path) -> None:
     from detect.data import read_pixels
     from detect.visualize import write_picture
 
-    bad: list[str] = []
     for sample in track(samples, len(samples), "Drawing"):
-        try:
-            image = read_pixels(sample)
-        except DataError as error:
-            if not skip_bad:
-                raise
-            bad.append(str(error))
-            continue
-        write_picture(picture_path(out, sample), draw(image, sample))
-    warn_skipped(bad)
-    return len(samples) - len(bad)
+        write_picture(picture_path(out, sample), draw(read_pixels(sample), sample))

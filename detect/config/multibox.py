@@ -96,6 +96,16 @@ class ProposeSection(Section):
         return 0.0 if isinstance(self.nms, str) else self.nms
 
 
+# The other head would leave them without effect.
+_OF_ONE_HEAD = (
+    ("model", "dropout", "fc"),
+    ("priors", "count", "fc"),
+    ("priors", "shapes", "conv"),
+    ("priors", "levels", "conv"),
+)
+_REMEDY = "leave it out, or choose that head"
+
+
 class MultiBoxRecipe(Section):
     """Everything `detect train-multibox` is told besides the data."""
 
@@ -115,4 +125,9 @@ class MultiBoxRecipe(Section):
     def _fits(self) -> Self:
         if self.objective.matching == "iou" and self.model.head == "fc":
             raise ValueError("objective.matching iou needs model.head conv: slots at every place")
+        for section, name, head in _OF_ONE_HEAD:
+            part = getattr(self, section)
+            default = type(part).model_fields[name].default
+            if self.model.head != head and getattr(part, name) != default:
+                raise ValueError(f"{section}.{name} is of model.head {head}: {_REMEDY}")
         return self

@@ -4,10 +4,12 @@ Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad, 
 a line in `LAYOUTS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detect.data import coco, folder, imagenet_det, voc
+from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.files import digest
 from detect.images import read_image
@@ -79,6 +81,23 @@ def read_pixels(sample: Sample) -> Image:
             "annotation, or remove the rotation tag if the boxes ignore it."
         )
     return image
+
+
+def without_undecodable(dataset: Dataset, samples: Iterable[Sample]) -> Dataset:
+    """Return `dataset` without the images that `read_pixels` refuses, recorded in `skipped`.
+
+    `samples` are those of `dataset`, with progress shown on the way. DataError if none is left.
+    """
+    skipping = Skipping(enabled=True)
+    kept = []
+    for sample in samples:
+        with skipping.guard():
+            read_pixels(sample)
+            kept.append(sample)
+    if not kept:
+        raise DataError(f"{dataset.root}: no image can be used: {skipping.lines[0]}")
+    skipped = (*dataset.skipped, *skipping.lines)
+    return replace(dataset, samples=tuple(kept), skipped=skipped)
 
 
 def data_hash(dataset: Dataset) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image as PILImage
 
 from detect.data import read_pixels
-from detect.errors import DataError
 from detect.evaluation import voc
 from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
 from detect.regions import Dataset, Detections, Image, IntArray
@@ -81,22 +80,14 @@ def draw_images(
     out: Path,
     name: str,
     threshold: float = 0.5,
-    bad: list[str] | None = None,
 ) -> list[tuple[int, str]]:
     """Draw the images `places` judged, to `out`/NAME-1.png, ...; return place and data URL of each.
 
-    An image that cannot be read is left out and its error added to `bad`; without `bad` it raises
-    DataError.
+    DataError for one that cannot be read.
     """
     drawn: list[tuple[int, str]] = []
     for place in places:
-        try:
-            picture = _judged(dataset, detections, place, threshold)
-        except DataError as error:
-            if bad is None:
-                raise
-            bad.append(str(error))
-            continue
+        picture = _judged(dataset, detections, place, threshold)
         write_picture(out / f"{name}-{len(drawn) + 1}.png", picture)
         drawn.append((place, jpeg_url(picture)))
     return drawn

@@ -29,20 +29,18 @@ def write_report(
     dataset: Dataset,
     measured: Measured,
     pictures: int = 4,
-    bad: list[str] | None = None,
 ) -> Path:
     """Write the report of `measured` on `dataset` into `out`; return the page's path.
 
     At most `pictures` of the best and of the worst images are drawn; only these are read.
-    One that cannot be read is left out and its error added to `bad`; without `bad` it raises
-    DataError. Raises what `files.replacing` does.
+    DataError for one that cannot be. Raises what `files.replacing` does.
     """
     _clear(out)
     plots = {path.stem: embedded_plot(path) for path in _plot(out, measured)}
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string(PAGE).render(
         plots=plots,
-        pictures=_draw(out, dataset, measured, pictures, bad),
+        pictures=_draw(out, dataset, measured, pictures),
         **page_values(dataset, measured),
     )
     write_json(out / "report.json", measured.figures())
@@ -80,14 +78,14 @@ def _plot(out: Path, measured: Measured) -> Iterator[Path]:
 
 
 def _draw(
-    out: Path, dataset: Dataset, measured: Measured, most: int, bad: list[str] | None
+    out: Path, dataset: Dataset, measured: Measured, most: int
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Draw the best and worst images; return title, and data URL and caption of each."""
     best, worst = best_and_worst(measured.images, most)
     detections = measured.scored[0].run.detections
     drawn = []
     for name, title, places in (("best", "Best images", best), ("worst", "Worst images", worst)):
-        made = draw_images(dataset, detections, places, out, name, measured.shown, bad)
+        made = draw_images(dataset, detections, places, out, name, measured.shown)
         shown = [(url, _caption(dataset, measured, place)) for place, url in made]
         drawn.append((title, shown))
     return drawn

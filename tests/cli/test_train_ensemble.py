@@ -148,6 +148,15 @@ def test_a_table_that_no_network_can_learn_by_is_said_before_any_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_that_none_can_begin_with_are_said_before_any_is_trained(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--ensemble", 3, "--init", tmp_path / "away.pth")
+    assert _train(root, tmp_path / "out", *given) == 4
+    assert "away.pth: no such file. --init takes a state dict" in _error(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_network_takes_the_place_of_an_ensemble(root: Path, tmp_path: Path) -> None:
     Members(tmp_path / "out").begin(3, resume=False)
     assert _train(root, tmp_path / "out", "--exist-ok") == 0

@@ -114,6 +114,11 @@ def test_a_fold_is_left_out_and_noted(
             "the recipe: objective.matching iou needs model.head conv: slots at every place.\n",
         ),
         (
+            ["--set", "priors.count=100"],
+            2,
+            "the recipe: priors.count is of model.head fc: leave it out, or choose that head.\n",
+        ),
+        (
             ["--set", "propose.nms=1.5"],
             2,
             "propose.nms: needs a number above 0 and at most 1, or adaptive, got 1.5.",
