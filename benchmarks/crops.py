@@ -1,6 +1,6 @@
 """Crops a second of each back end, batched and one at a time, side by side in one run.
 
-    python benchmarks/crops.py                    # 64 px, the size of the recipes
+    python benchmarks/crops.py                    # crops of 64 px
     python benchmarks/crops.py --crop-size 224 --device cuda:0
 
 Rounds alternate between the ways and the best round counts, so that other work on the machine

@@ -83,7 +83,9 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return _fail("stopped. What was finished is kept: the same command with --resume goes on.")
+        return _fail(
+            "stopped. What was finished is kept: where there is --resume, it goes on."
+        )
     if isinstance(error, click.ClickException):
         where = error.ctx.command_path + ": " if getattr(error, "ctx", None) else ""  # type: ignore[attr-defined]
         help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"
@@ -91,7 +93,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, DetectError):
         return _fail(str(error), error.exit_code)
     if isinstance(error, MemoryError):
-        return _fail("out of memory. Use smaller --workers or batch sizes.", 3)
+        return _fail("out of memory. Use fewer --workers or smaller batches.", 3)
     return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")
 
 

@@ -35,7 +35,7 @@ _SHARED = (
     click.option(
         "--init",
         metavar="FILE|imagenet",
-        help="Begin from weights: a run, torchvision's, or a fetch.",
+        help="Begin from weights: a run, a .safetensors or .pth file, or imagenet (a download).",
     ),
     click.option(
         "--batch-size",

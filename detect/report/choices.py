@@ -93,6 +93,7 @@ CHOICES = (
     (
         "MultiBox",
         "GoogLeNet's trunk, priors clustered on the training set, views of the image",
-        "arXiv 1312.2249 and 1412.1441; priors and views are ours",
+        "arXiv 1312.2249 and 1412.1441; of the small recipes head `conv`, its shapes, its loss "
+        "and its views are ours",
     ),
 )
