@@ -1,13 +1,15 @@
 """Training steps a second: two processes of one thread against one, and one of two threads.
 
+Beside them what the machine allows: two trainings at once that share nothing, of half a batch.
+
     python benchmarks/torchrun.py [--size 96] [--batch 32 64 128] [--steps 20] [--rounds 3]
 
 Every way trains the same network on the same global batches (coloured noise in a folder of
 classes, so that reading and augmenting are measured too), in turn, several rounds. A way is
 run twice, a few steps and `--steps` more: the difference of the times is that of the steps alone,
 without starting and saving, which a real training does once. Batches are made in a thread of
-their own, with one process on the core that is left. The median of the rounds counts; ratios
-compare ways of one run. Needs a machine with two cores that nothing else uses.
+their own, with one process on the core that is left. The median of the rounds counts, of
+ratios those within a round. Needs a machine with two cores that nothing else uses.
 """
 
 import argparse
@@ -29,19 +31,20 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Way:
-    """One way to train: processes, and threads of each."""
+    """One way to train: processes, threads of each, and how many trainings at once."""
 
+    name: str
     processes: int
     threads: int
-
-    @property
-    def name(self) -> str:
-        """A line's heading."""
-        many = "processes" if self.processes > 1 else "process"
-        return f"{self.processes} {many} of {self.threads} thread{'s' * (self.threads > 1)}"
+    trainings: int = 1
 
 
-WAYS = (Way(1, 1), Way(2, 1), Way(1, 2))
+WAYS = (
+    Way("1 process of 1 thread", 1, 1),
+    Way("2 processes of 1 thread", 2, 1),
+    Way("1 process of 2 threads", 1, 2),
+    Way("2 trainings of half a batch", 1, 1, trainings=2),
+)
 
 
 def main() -> None:
@@ -61,7 +64,7 @@ def _rates(root: Path, batch: int, options: argparse.Namespace) -> dict[Way, lis
     for _ in range(options.rounds):
         for way in WAYS:
             few, more = (
-                _seconds(root, way, _recipe(options, batch, steps))
+                _seconds(root, way, _recipe(options, batch // way.trainings, steps))
                 for steps in (_FEW, _FEW + options.steps)
             )
             rates[way].append(options.steps / (more - few))
@@ -71,10 +74,12 @@ def _rates(root: Path, batch: int, options: argparse.Namespace) -> dict[Way, lis
 def _print(batch: int, rates: dict[Way, list[float]]) -> None:
     load = os.getloadavg()[0]
     print(f"batches of {batch}, load average {load:.1f} at the end (this run included)")
-    base = statistics.median(rates[WAYS[0]])
     for way in WAYS:
-        rate = statistics.median(rates[way])
-        print(f"{way.name:<26}{rate:8.3f} steps/s{rate / base:8.2f} x", flush=True)
+        # Within a round, since the pace of a shared machine drifts.
+        ratios = [rate / base for rate, base in zip(rates[way], rates[WAYS[0]], strict=True)]
+        rate, ratio = statistics.median(rates[way]), statistics.median(ratios)
+        spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"{way.name:<28}{rate:8.3f} steps/s{ratio:8.2f} x  {spread}", flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -109,18 +114,28 @@ def _recipe(options: argparse.Namespace, batch: int, steps: int) -> str:
 
 
 def _seconds(root: Path, way: Way, recipe: str) -> float:
-    """Train once and return the seconds that it took."""
+    """Train and return the seconds that it took."""
     (root / "recipe.toml").write_text(recipe)
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(way.processes)]
     program = ["--no-python", sys.executable, "-c", "from detect.cli import main; main()"]
     arguments = ["pretrain", root / "data", "--split", "train", "--config", root / "recipe.toml"]
-    command = [sys.executable, "-m", *launcher, *program, *arguments]
-    command += ["--out", Path(tempfile.mkdtemp(dir=root)) / "run", "--device", "cpu"]
+    command = [sys.executable, "-m", *launcher, *program, *arguments, "--device", "cpu", "--out"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(way.threads)}
     start = time.perf_counter()
-    run = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True)
-    if run.returncode:
-        sys.exit(run.stderr)
+    running = [
+        subprocess.Popen(
+            [*map(str, command), tempfile.mkdtemp(dir=root) + "/run"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(way.trainings)
+    ]
+    for training in running:
+        _, errors = training.communicate()
+        if training.returncode:
+            sys.exit(errors)
     return time.perf_counter() - start
 
 

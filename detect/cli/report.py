@@ -52,10 +52,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--picture-threshold",
-    type=click.FloatRange(0, 1),
+    type=float,
     default=0.5,
     show_default=True,
-    help="Lowest score drawn, and judged for best and worst.",
+    help="Lowest score drawn, and judged for best and worst; 0 for those of detect run --svm.",
 )
 @options.exist_ok
 @options.skip_bad
