@@ -95,7 +95,7 @@ def test_ctrl_c_says_how_to_go_on(capsys, raising):
         main(["doctor"])
     assert stop.value.code == 1
     # The blank line is click's, to leave the line that shows ^C.
-    expected = "stopped. What was finished is kept: where there is --resume, it goes on."
+    expected = "stopped. What was finished is kept: a command with --resume goes on."
     assert capsys.readouterr().err == f"\nError: {expected}\n"
 
 

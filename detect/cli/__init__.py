@@ -83,7 +83,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return _fail("stopped. What was finished is kept: where there is --resume, it goes on.")
+        return _fail("stopped. What was finished is kept: a command with --resume goes on.")
     if isinstance(error, click.ClickException):
         where = error.ctx.command_path + ": " if getattr(error, "ctx", None) else ""  # type: ignore[attr-defined]
         help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"

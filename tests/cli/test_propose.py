@@ -276,7 +276,7 @@ def test_interrupted_and_resumed(
     assert running.returncode == code, error
     if number == signal.SIGINT:
         assert error.endswith(
-            "Error: stopped. What was finished is kept: where there is --resume, it goes on.\n"
+            "Error: stopped. What was finished is kept: a command with --resume goes on.\n"
         )
     deadline = time.monotonic() + 30
     while any(map(_is_alive, children)) and time.monotonic() < deadline:

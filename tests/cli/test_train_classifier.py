@@ -116,7 +116,7 @@ def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Pat
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "Error: stopped. What was finished is kept: where there is --resume, it goes on."
+        "Error: stopped. What was finished is kept: a command with --resume goes on."
     )
 
 

@@ -143,7 +143,7 @@ def test_mistakes_are_explained(
 def test_more_priors_than_boxes_are_refused(
     arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fc = ("model.head=fc", "objective.matching=prior_l2", "priors.count=500")
+    fc = ("model.head=fc", "objective.matching=prior_l2", "priors.count=500", "priors.shapes=4")
     changes = [word for change in fc for word in ("--set", change)]
     assert call(*arguments, *changes, "--out", tmp_path / "run") == 4
     assert "500 priors asked for, but the split has" in capsys.readouterr().err
