@@ -17,22 +17,28 @@ from detect.training.optimization import learning_rate
 
 
 class Line:
-    """Fit y = Wx with a network that has dropout, so that random state matters."""
+    """Fit y = Wx with a network that has dropout, so that random state matters.
 
-    def __init__(self) -> None:
+    Of a batch of `size` no more than `largest` samples fit in memory at a time.
+    """
+
+    def __init__(self, size: int = 8, largest: int | None = None) -> None:
+        self.size, self.largest = size, largest
         self.saved: list[str] = []
-        self.largest: int | None = None
+        self.tried: list[int] = []
 
     def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(step)
-        x = torch.randn(8, 3, 1, 1, generator=generator)[processes.rows(8)]
+        x = torch.randn(self.size, 3, 1, 1, generator=generator)[processes.rows(self.size)]
         return x, x.sum(dim=1).flatten()
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         x, y = batch
-        if self.largest is not None and len(x) > self.largest:
-            raise torch.OutOfMemoryError("out of memory")
+        self.tried.append(len(x))
         loss = ((model(x).flatten() - y) ** 2).mean()
+        if self.largest is not None and len(x) > self.largest:
+            # What torch's CPU allocator raises; with CUDA it is OutOfMemoryError.
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes.")
         return {"loss": loss}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -113,23 +119,30 @@ def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
         trainer.run()
 
 
-def test_out_of_memory_halves_the_pieces_and_leaves_the_gradient(tmp_path: Path) -> None:
-    task, small = Line(), Line()
-    small.largest = 2
-    whole, pieces = make(tmp_path / "a", task, steps=1), make(tmp_path / "b", small, steps=1)
-    for trainer in (whole, pieces):
+@pytest.mark.parametrize(
+    ("size", "largest", "tried"), [(8, 2, [8, 4, 2, 2, 2, 2]), (10, 3, [10, 5, 3, 3, 2, 2])]
+)
+def test_out_of_memory_shrinks_the_pieces_and_leaves_the_gradient(
+    tmp_path: Path, size: int, largest: int, tried: list[int]
+) -> None:
+    small = Line(size, largest)
+    whole, parts = make(tmp_path / "a", Line(size), steps=1), make(tmp_path / "b", small, steps=1)
+    for trainer in (whole, parts):
         # Dropout draws other masks for other pieces.
         trainer.model[2].p = 0.0  # type: ignore[index, union-attr]
         trainer.run()
-    assert pieces.pieces == 4
-    torch.testing.assert_close(weights(pieces), weights(whole))
+    assert small.tried == tried
+    torch.testing.assert_close(weights(parts), weights(whole))
 
 
-def test_out_of_memory_with_one_sample_is_an_error(tmp_path: Path) -> None:
-    task = Line()
-    task.largest = 0
-    with pytest.raises(EnvironmentProblem, match=r"Lower model\.input_size or --batch-size"):
+@pytest.mark.parametrize(("size", "tried"), [(100, [100, 50, 25, 13, 7, 4, 2]), (3, [3])])
+def test_out_of_memory_with_the_fewest_samples_names_them(
+    tmp_path: Path, size: int, tried: list[int]
+) -> None:
+    task = Line(size, largest=1)
+    with pytest.raises(EnvironmentProblem, match=f"on cpu with {tried[-1]} samples at a time"):
         make(tmp_path, task).run()
+    assert task.tried == tried
 
 
 def test_averaging_follows_the_ramp(tmp_path: Path) -> None:
