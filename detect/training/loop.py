@@ -54,12 +54,16 @@ class Task(Protocol):
 
 @dataclass
 class Progress:
-    """Where a training stands; all of it is saved."""
+    """Where a training stands; all of it is saved.
+
+    `most` samples are computed at a time, since memory ran out; None: the whole batch.
+    """
 
     step: int = 0
     best: float = -math.inf
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,6 @@ class Trainer:
         )
         self.shared = GradientSum(self.model, self.processes)
         self.progress = Progress()
-        self.most: int | None = None  # samples at a time; None: the whole batch
 
     @property
     def interrupted(self) -> bool:
@@ -180,15 +183,18 @@ class Trainer:
     def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, float]:
         """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
         rows = len(batch[0])
+        before = [buffer.clone() for buffer in self.model.buffers()]
         while True:
             torch.manual_seed(self._seed(step))
-            most = self.most or rows
+            most = self.progress.most or rows
             losses = attempt(partial(self._gradients, batch, total, most), self.device)
             if losses is not None:
                 return losses
-            self.most = smaller(rows, most, self.device)
-            now = largest(rows, self.most)
-            self.show(f"out of memory: going on with {now} samples at a time")
+            # Batch norms that the attempt has passed have moved their running statistics.
+            for buffer, value in zip(self.model.buffers(), before, strict=True):
+                buffer.copy_(value)
+            most = self.progress.most = smaller(rows, most, self.device)
+            self.show(f"out of memory: going on with {largest(rows, most)} samples at a time")
 
     def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, float]:
         """Accumulate the gradient of `batch`, `most` samples at a time; return the losses.

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from detect.config import OptimizerSection, RunSection
 from detect.errors import DetectError, EnvironmentProblem
+from detect.models.checkpoint import load_state, save_state
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Settings, Trainer
+from detect.training.loop import Progress, Settings, Trainer
 from detect.training.optimization import learning_rate
 
 
@@ -53,6 +54,17 @@ class Line:
 def make(folder: Path, task: Line, steps: int = 12, **changes: float) -> Trainer:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+    return trainer_of(model, folder, task, steps, **changes)
+
+
+def make_normalised(folder: Path, task: Line) -> Trainer:
+    """Return one whose running statistics matter as well."""
+    torch.manual_seed(0)
+    layers = nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 1)
+    return trainer_of(nn.Sequential(nn.Flatten(), *layers), folder, task, 12)
+
+
+def trainer_of(model: nn.Module, folder: Path, task: Line, steps: int, **changes: float) -> Trainer:
     optimizer = OptimizerSection(steps=steps, **{"learning_rate": 0.01, **changes})  # type: ignore[arg-type]
     run = RunSection(validate_every=4, save_every=5, precision="float32")
     settings = Settings(optimizer, run, 0, 10.0)
@@ -68,7 +80,7 @@ class Interrupted(Line):
     """Ask to stop, as Ctrl-C does, while step 6 is computed."""
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        if torch.equal(batch[0], self.batch(6)[0]):
+        if torch.equal(batch[0][0], self.batch(6)[0][0]):
             signal.raise_signal(signal.SIGINT)
         return super().losses(model, batch)
 
@@ -77,7 +89,7 @@ class Killed(Line):
     """Die in step 8, after the state of step 5 was saved."""
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        if torch.equal(batch[0], self.batch(8)[0]):
+        if torch.equal(batch[0][0], self.batch(8)[0][0]):
             raise SystemExit
         return super().losses(model, batch)
 
@@ -143,6 +155,39 @@ def test_out_of_memory_with_the_fewest_samples_names_them(
     with pytest.raises(EnvironmentProblem, match=f"on cpu with {tried[-1]} samples at a time"):
         make(tmp_path, task).run()
     assert task.tried == tried
+
+
+def test_an_attempt_without_enough_memory_leaves_no_trace(tmp_path: Path) -> None:
+    failing, knowing = (make_normalised(tmp_path / name, Line(largest=2)) for name in "ab")
+    knowing.progress.most = 2
+    for trainer in (failing, knowing):
+        trainer.step(0, trainer.task.batch(0, ALONE))
+    state, expected = failing.model.state_dict(), knowing.model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in expected.items())
+
+
+def test_a_resumed_run_goes_on_in_pieces(tmp_path: Path) -> None:
+    whole = make_normalised(tmp_path / "whole", Line(largest=2))
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        make_normalised(tmp_path / "stopped", Interrupted(largest=2)).run()
+    task = Line(largest=2)
+    resumed = make_normalised(tmp_path / "stopped", task)
+    resumed.resume()
+    resumed.run()
+    assert set(task.tried) == {2}
+    state, expected = resumed.averaged.state_dict(), whole.averaged.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in expected.items())
+
+
+def test_a_state_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    trainer = make(tmp_path, Line())
+    trainer.save()
+    state = load_state(trainer.folder.state)
+    del state["progress"]["most"]
+    save_state(trainer.folder.state, state)
+    trainer.resume()
+    assert trainer.progress == Progress()
 
 
 def test_averaging_follows_the_ramp(tmp_path: Path) -> None:
