@@ -1,4 +1,4 @@
-"""How much memory this process has held, and how much this machine has left; bytes."""
+"""How much memory this process has held, and how much this machine or container has left; bytes."""
 
 import ctypes
 import gc
@@ -6,6 +6,16 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
+# Folder below CGROUP; in it the files with the limit and with what is taken; in memory.stat what
+# is taken by pages of files that were not used lately. Versions 2 and 1, as Linux documents them
+# in admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+_LIMITS = (
+    ("", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 def forget_peak() -> None:
@@ -34,13 +44,36 @@ def peak_memory() -> int:
 
 
 def available_memory() -> tuple[int, int]:
-    """Return what new work can take, and all there is; both all where the system says no more."""
+    """Return what new work can take, and all there is; both all where the system says no more.
+
+    Of the machine, or of the container that this runs in where that allows less.
+    """
+    found = [_of_machine(), *_of_container()]
+    return min(free for free, _ in found), min(total for _, total in found)
+
+
+def _of_machine() -> tuple[int, int]:
     try:
-        found = _kilobytes(Path("/proc/meminfo"))
+        found = _kilobytes(MEMINFO)
         return found["MemAvailable"] * 1024, found["MemTotal"] * 1024
     except (OSError, KeyError):
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return total, total
+
+
+def _of_container() -> list[tuple[int, int]]:
+    """Return what is left and the limit, for every kind of limit that is set."""
+    found = []
+    for folder, limit, taken, unused in _LIMITS:
+        # ValueError: "max", which means no limit.
+        with suppress(OSError, KeyError, ValueError):
+            total = int((CGROUP / folder / limit).read_text("ascii"))
+            held = int((CGROUP / folder / taken).read_text("ascii"))
+            # These pages are given up for new work; MemAvailable counts them as free as well.
+            lines = (CGROUP / folder / "memory.stat").read_text("ascii").splitlines()
+            held -= int(dict(line.split() for line in lines)[unused])
+            found.append((max(0, total - held), total))
+    return found
 
 
 def _kilobytes(path: Path) -> dict[str, int]:

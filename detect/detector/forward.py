@@ -1,6 +1,7 @@
 """Batches of crops through networks: precision, and smaller batches where memory runs out."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from detect.detector.batches import Batch, CropSettings, automatic_size
 from detect.errors import DetectError, EnvironmentProblem
 from detect.models.device import autocast
+from detect.models.out_of_memory import attempt
 from detect.regions import FloatArray
 
 # The number of a network and crops (n, 3, S, S), 0..255, on the device -> values (n, K).
@@ -42,7 +44,7 @@ class Forward:
         while start < batch.count:
             size = min(size, self._largest or size)
             piece = slice(start, min(start + size, batch.count))
-            found = self._run(batch, piece, compute)
+            found = attempt(partial(self._run, batch, piece, compute), self._device)
             if found is None:
                 size = self._halve(piece.stop - start)
             else:
@@ -51,17 +53,12 @@ class Forward:
         return _finite(np.concatenate(parts, axis=1))
 
     @torch.inference_mode()
-    def _run(self, batch: Batch, piece: slice, compute: Compute) -> FloatArray | None:
-        """Return the values of the crops of `piece`, None if they do not fit in memory."""
-        try:
-            crops = batch.cut(piece).to(self._device)
-            with autocast(self._device, self._precision):
-                values = [compute(network, crops) for network in batch.networks]
-            return np.asarray(torch.stack(values).float().cpu().numpy())
-        except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
-                raise
-            return None
+    def _run(self, batch: Batch, piece: slice, compute: Compute) -> FloatArray:
+        """Return the values of the crops of `piece`."""
+        crops = batch.cut(piece).to(self._device)
+        with autocast(self._device, self._precision):
+            values = [compute(network, crops) for network in batch.networks]
+        return np.asarray(torch.stack(values).float().cpu().numpy())
 
     def _halve(self, tried: int) -> int:
         """Return half of the `tried` crops, from now on the most; EnvironmentProblem at one."""
@@ -70,8 +67,6 @@ class Forward:
                 f"out of memory on {self._device} with one crop at a time. Close other programs, "
                 "use fewer --model, or another --device."
             )
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
         self._largest = tried // 2
         return self._largest
 
@@ -83,10 +78,3 @@ def _finite(values: FloatArray) -> FloatArray:
             "ended well, try --precision float32."
         )
     return values
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Tell whether `error` is torch's or Python's way to say that memory ran out."""
-    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text

@@ -6,6 +6,7 @@ crop, so that one pass serves every average.
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from detect.models.classifier_card import ClassifierCard
 from detect.models.device import autocast
 from detect.models.image_classifier import ImageClassifier
 from detect.models.inference import prepare_for_inference
+from detect.models.out_of_memory import attempt
 from detect.regions import FloatArray, Image
 
 # The crops of several images by input size, (images * crops, S, S, 3) each.
@@ -89,12 +91,13 @@ class ImageScorer:
         own = crops[self._cards[number].input_size]
         parts, start = [], 0
         while start < len(own):
-            try:
-                part = own[start : start + self._batch]
-                parts.append(self._forward(self._networks[number], part))
-                start += self._batch
-            except torch.OutOfMemoryError:
+            piece = own[start : start + self._batch]
+            part = attempt(partial(self._forward, self._networks[number], piece), self._device)
+            if part is None:
                 self._halve()
+            else:
+                parts.append(part)
+                start += len(part)
         found = np.concatenate(parts)[:, self._columns[number]]
         if not np.isfinite(found).all():
             raise DetectError(
@@ -117,7 +120,6 @@ class ImageScorer:
                 "use fewer --model, or another --device."
             )
         self._batch //= 2
-        torch.cuda.empty_cache()
 
 
 def _automatic(card: ClassifierCard, device: torch.device) -> int:

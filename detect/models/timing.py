@@ -67,6 +67,8 @@ def forget_peaks(device: torch.device) -> None:
     """Let `peaks` begin anew, as far as the system can."""
     forget_peak()
     if device.type == "cuda":
+        # The peak becomes what is reserved now, which may be what earlier work left behind.
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 
 

@@ -17,21 +17,24 @@ class GradientSum:
         self._model, self._processes = model, processes
         self._buffer: Tensor | None = None
 
-    def add(self, losses: Tensor, share: float) -> Tensor:
+    def add(self, losses: dict[str, float], share: float) -> dict[str, float]:
         """Replace every gradient by the sum over all processes, and return that of `losses`.
 
         Running statistics of batch norms, which are means already, count by `share`: this
         process's part of the batch. Raises EnvironmentProblem if a process is gone.
         """
+        if self._processes.alone:
+            return losses
         statistics = [b for name, b in self._model.named_buffers() if ".running_" in name]
         trained = [p for p in self._model.parameters() if p.grad is not None]
-        ours = [*(p.grad for p in trained), *(b * share for b in statistics), losses]
+        last = torch.tensor([*losses.values()], device=trained[0].device)
+        ours = [*(p.grad for p in trained), *(b * share for b in statistics), last]
         sums = self._summed([tensor for tensor in ours if tensor is not None])
         for parameter, total in zip(trained, sums, strict=False):
             parameter.grad = total
         for statistic, total in zip(statistics, sums[len(trained) :], strict=False):
             statistic.copy_(total)
-        return sums[-1]
+        return dict(zip(losses, sums[-1].tolist(), strict=True))
 
     def _summed(self, tensors: list[Tensor]) -> list[Tensor]:
         """Return the sums of `tensors`, laid out in memory as these are."""

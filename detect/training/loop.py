@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -17,14 +18,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection, RunSection
-from detect.errors import DetectError, EnvironmentProblem
+from detect.errors import DetectError
 from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
+from detect.models.out_of_memory import attempt
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.pieces import largest, pieces, smaller
 from detect.training.tracking import Track, untracked
 
 Batch = tuple[Tensor, ...]
@@ -51,12 +54,16 @@ class Task(Protocol):
 
 @dataclass
 class Progress:
-    """Where a training stands; all of it is saved."""
+    """Where a training stands; all of it is saved.
+
+    `most` samples are computed at a time, since memory ran out; None: the whole batch.
+    """
 
     step: int = 0
     best: float = -math.inf
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,6 @@ class Trainer:
         )
         self.shared = GradientSum(self.model, self.processes)
         self.progress = Progress()
-        self.pieces = 1
 
     @property
     def interrupted(self) -> bool:
@@ -150,19 +156,12 @@ class Trainer:
                     raise
 
     def step(self, step: int, batch: Batch) -> dict[str, float]:
-        """Do one update and return the losses; halve the pieces when memory runs out."""
+        """Do one update and return the losses; in smaller pieces when memory runs out."""
         rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         total = self.processes.total(len(batch[0]), self.device)
-        while True:
-            torch.manual_seed(self._seed(step))
-            try:
-                losses = self._gradients(batch, total)
-                break
-            except torch.OutOfMemoryError:
-                self._halve(len(batch[0]))
-        losses = self._combined(losses, len(batch[0]) / total)
+        losses = self.shared.add(self._in_memory(step, batch, total), len(batch[0]) / total)
         if not math.isfinite(losses["loss"]):
             raise DetectError(
                 f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
@@ -181,15 +180,31 @@ class Trainer:
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in self.model.state_dict().items()}
 
-    def _gradients(self, batch: Batch, total: int) -> dict[str, float]:
-        """Accumulate the gradient of `batch`, a piece at a time; return the losses.
+    def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, float]:
+        """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
+        rows = len(batch[0])
+        before = [buffer.clone() for buffer in self.model.buffers()]
+        while True:
+            torch.manual_seed(self._seed(step))
+            most = self.progress.most or rows
+            losses = attempt(partial(self._gradients, batch, total, most), self.device)
+            if losses is not None:
+                return losses
+            # Batch norms that the attempt has passed have moved their running statistics.
+            for buffer, value in zip(self.model.buffers(), before, strict=True):
+                buffer.copy_(value)
+            most = self.progress.most = smaller(rows, most, self.device)
+            self.show(f"out of memory: going on with {largest(rows, most)} samples at a time")
+
+    def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, float]:
+        """Accumulate the gradient of `batch`, `most` samples at a time; return the losses.
 
         They are this process's part of the means over the `total` samples of all processes.
         """
         self.model.train()
         self.optimizer.zero_grad()
         sums = dict[str, float]()
-        for piece in zip(*(tensor.chunk(self.pieces) for tensor in batch), strict=True):
+        for piece in pieces(batch, most):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
             with autocast(self.device, self.settings.run.precision):
@@ -198,24 +213,6 @@ class Trainer:
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + share * float(value.detach())
         return sums
-
-    def _combined(self, losses: dict[str, float], share: float) -> dict[str, float]:
-        """Sum gradients and `losses` over all processes; this one has `share` of the batch."""
-        if self.processes.alone:
-            return losses
-        summed = self.shared.add(torch.tensor([*losses.values()], device=self.device), share)
-        return dict(zip(losses, summed.tolist(), strict=True))
-
-    def _halve(self, batch_size: int) -> None:
-        """Compute batches in twice as many pieces; EnvironmentProblem below one sample each."""
-        self.pieces *= 2
-        if self.pieces > batch_size // 2:
-            raise EnvironmentProblem(
-                f"out of memory on {self.device} with {batch_size // self.pieces + 1} samples at "
-                "a time. Lower model.input_size or --batch-size."
-            )
-        torch.cuda.empty_cache()
-        self.show(f"out of memory: going on with batches in {self.pieces} pieces")
 
     def _validate(self, losses: dict[str, float]) -> None:
         """Measure the averaged model, write a row of results.csv, keep the best."""

@@ -72,9 +72,9 @@ class PretrainTask:
         pair = (network, self.card(network, {}))
         scorer = ImageScorer([pair], self.device, precision=self.recipe.run.precision)
         samples = track(data.images.samples, len(data), "validating")
-        scores = np.stack([found[0, 0] for found in scorer.stream(map(read_pixels, samples))])
+        stream = zip(scorer.stream(map(read_pixels, samples)), data.labels[:, None], strict=True)
+        places = np.concatenate([ranks(found[0], label) for found, label in stream])
         model.train(training)
-        places = ranks(scores, data.labels)
         return {f"top{k}_error": top_error(places, k) for k in (1, 5)}
 
     def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:

@@ -75,7 +75,8 @@ def time_steps(
         trainer.save()
         return Timed(samples, len(seconds), float(np.mean(seconds)), peaks(call.device))
 
-    before = peak_memory()
+    forget_peaks(call.device)
+    before = peak_memory()  # what is held now, not what earlier work took
     few = timed(min(_FEW, batch), _FEWEST_STEPS)
     size = min(batch, max(2 * _FEW, _room(few, before, call.device)))
     most = timed(size, _STEPS)

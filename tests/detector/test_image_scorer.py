@@ -7,7 +7,7 @@ from builders import texture
 
 from detect.crops.multicrop import cut, members
 from detect.detector.image_scorer import ImageScorer
-from detect.errors import DataError, DetectError
+from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.models.classifier_card import ClassifierCard
 from detect.models.image_classifier import ImageClassifier
 from detect.regions import Image
@@ -79,6 +79,35 @@ def test_networks_of_other_sizes_and_orders_of_classes(images: list[Image]) -> N
     found = np.stack(list(both.stream(images)))
     alone = np.stack(list(scorer(second, crops=10).stream(images)))
     np.testing.assert_allclose(found[:, 1], alone[:, 0][..., [1, 2, 0]], atol=1e-5)
+
+
+class _Greedy(ImageClassifier):
+    """A network that fits `most` crops into a CPU's memory."""
+
+    most = 4
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > self.most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes.")
+        return super().forward(images)
+
+
+def test_batches_are_halved_until_they_fit(images: list[Image]) -> None:
+    model, card = network(0)
+    expected = np.stack(list(scorer((model, card), crops=10).stream(images)))
+    model.__class__ = _Greedy
+    found = np.stack(list(scorer((model, card), crops=10, batch_size=25).stream(images)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_memory_for_not_even_one_crop_says_what_to_do(
+    images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, card = network(0)
+    model.__class__ = _Greedy
+    monkeypatch.setattr(_Greedy, "most", 0)
+    with pytest.raises(EnvironmentProblem, match=r"on cpu with one crop at a time\. Close"):
+        list(scorer((model, card)).stream(images))
 
 
 def test_no_image_no_scores() -> None:

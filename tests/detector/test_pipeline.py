@@ -11,7 +11,7 @@ from networks import CARD, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.detector import Detector, forward
+from detect.detector import Detector
 from detect.detector.classes import shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
@@ -229,14 +229,6 @@ def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):
     monkeypatch.setattr(_Greedy, "most", 0)
     with pytest.raises(EnvironmentProblem, match=r"on cpu with one crop at a time\. Close"):
         Detector([(model, card)]).detect(*_image_with_proposals())
-
-
-def test_a_full_cpu_is_recognised_and_another_error_is_not():
-    # The text of c10/core/impl/alloc_cpu.cpp.
-    text = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."
-    assert forward._out_of_memory(RuntimeError(text))
-    assert forward._out_of_memory(MemoryError())
-    assert not forward._out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def test_values_that_are_not_finite_are_an_error():

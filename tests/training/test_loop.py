@@ -10,29 +10,36 @@ from torch import Tensor, nn
 
 from detect.config import OptimizerSection, RunSection
 from detect.errors import DetectError, EnvironmentProblem
+from detect.models.checkpoint import load_state, save_state
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Settings, Trainer
+from detect.training.loop import Progress, Settings, Trainer
 from detect.training.optimization import learning_rate
 
 
 class Line:
-    """Fit y = Wx with a network that has dropout, so that random state matters."""
+    """Fit y = Wx with a network that has dropout, so that random state matters.
 
-    def __init__(self) -> None:
+    Of a batch of `size` no more than `largest` samples fit in memory at a time.
+    """
+
+    def __init__(self, size: int = 8, largest: int | None = None) -> None:
+        self.size, self.largest = size, largest
         self.saved: list[str] = []
-        self.largest: int | None = None
+        self.tried: list[int] = []
 
     def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(step)
-        x = torch.randn(8, 3, 1, 1, generator=generator)[processes.rows(8)]
+        x = torch.randn(self.size, 3, 1, 1, generator=generator)[processes.rows(self.size)]
         return x, x.sum(dim=1).flatten()
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         x, y = batch
-        if self.largest is not None and len(x) > self.largest:
-            raise torch.OutOfMemoryError("out of memory")
+        self.tried.append(len(x))
         loss = ((model(x).flatten() - y) ** 2).mean()
+        if self.largest is not None and len(x) > self.largest:
+            # What torch's CPU allocator raises; with CUDA it is OutOfMemoryError.
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes.")
         return {"loss": loss}
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -47,6 +54,17 @@ class Line:
 def make(folder: Path, task: Line, steps: int = 12, **changes: float) -> Trainer:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
+    return trainer_of(model, folder, task, steps, **changes)
+
+
+def make_normalised(folder: Path, task: Line) -> Trainer:
+    """Return one whose running statistics matter as well."""
+    torch.manual_seed(0)
+    layers = nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 1)
+    return trainer_of(nn.Sequential(nn.Flatten(), *layers), folder, task, 12)
+
+
+def trainer_of(model: nn.Module, folder: Path, task: Line, steps: int, **changes: float) -> Trainer:
     optimizer = OptimizerSection(steps=steps, **{"learning_rate": 0.01, **changes})  # type: ignore[arg-type]
     run = RunSection(validate_every=4, save_every=5, precision="float32")
     settings = Settings(optimizer, run, 0, 10.0)
@@ -62,7 +80,7 @@ class Interrupted(Line):
     """Ask to stop, as Ctrl-C does, while step 6 is computed."""
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        if torch.equal(batch[0], self.batch(6)[0]):
+        if torch.equal(batch[0][0], self.batch(6)[0][0]):
             signal.raise_signal(signal.SIGINT)
         return super().losses(model, batch)
 
@@ -71,7 +89,7 @@ class Killed(Line):
     """Die in step 8, after the state of step 5 was saved."""
 
     def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        if torch.equal(batch[0], self.batch(8)[0]):
+        if torch.equal(batch[0][0], self.batch(8)[0][0]):
             raise SystemExit
         return super().losses(model, batch)
 
@@ -113,23 +131,63 @@ def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
         trainer.run()
 
 
-def test_out_of_memory_halves_the_pieces_and_leaves_the_gradient(tmp_path: Path) -> None:
-    task, small = Line(), Line()
-    small.largest = 2
-    whole, pieces = make(tmp_path / "a", task, steps=1), make(tmp_path / "b", small, steps=1)
-    for trainer in (whole, pieces):
+@pytest.mark.parametrize(
+    ("size", "largest", "tried"), [(8, 2, [8, 4, 2, 2, 2, 2]), (10, 3, [10, 5, 3, 3, 2, 2])]
+)
+def test_out_of_memory_shrinks_the_pieces_and_leaves_the_gradient(
+    tmp_path: Path, size: int, largest: int, tried: list[int]
+) -> None:
+    small = Line(size, largest)
+    whole, parts = make(tmp_path / "a", Line(size), steps=1), make(tmp_path / "b", small, steps=1)
+    for trainer in (whole, parts):
         # Dropout draws other masks for other pieces.
         trainer.model[2].p = 0.0  # type: ignore[index, union-attr]
         trainer.run()
-    assert pieces.pieces == 4
-    torch.testing.assert_close(weights(pieces), weights(whole))
+    assert small.tried == tried
+    torch.testing.assert_close(weights(parts), weights(whole))
 
 
-def test_out_of_memory_with_one_sample_is_an_error(tmp_path: Path) -> None:
-    task = Line()
-    task.largest = 0
-    with pytest.raises(EnvironmentProblem, match=r"Lower model\.input_size or --batch-size"):
+@pytest.mark.parametrize(("size", "tried"), [(100, [100, 50, 25, 13, 7, 4, 2]), (3, [3])])
+def test_out_of_memory_with_the_fewest_samples_names_them(
+    tmp_path: Path, size: int, tried: list[int]
+) -> None:
+    task = Line(size, largest=1)
+    with pytest.raises(EnvironmentProblem, match=f"on cpu with {tried[-1]} samples at a time"):
         make(tmp_path, task).run()
+    assert task.tried == tried
+
+
+def test_an_attempt_without_enough_memory_leaves_no_trace(tmp_path: Path) -> None:
+    failing, knowing = (make_normalised(tmp_path / name, Line(largest=2)) for name in "ab")
+    knowing.progress.most = 2
+    for trainer in (failing, knowing):
+        trainer.step(0, trainer.task.batch(0, ALONE))
+    state, expected = failing.model.state_dict(), knowing.model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in expected.items())
+
+
+def test_a_resumed_run_goes_on_in_pieces(tmp_path: Path) -> None:
+    whole = make_normalised(tmp_path / "whole", Line(largest=2))
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        make_normalised(tmp_path / "stopped", Interrupted(largest=2)).run()
+    task = Line(largest=2)
+    resumed = make_normalised(tmp_path / "stopped", task)
+    resumed.resume()
+    resumed.run()
+    assert set(task.tried) == {2}
+    state, expected = resumed.averaged.state_dict(), whole.averaged.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in expected.items())
+
+
+def test_a_state_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    trainer = make(tmp_path, Line())
+    trainer.save()
+    state = load_state(trainer.folder.state)
+    del state["progress"]["most"]
+    save_state(trainer.folder.state, state)
+    trainer.resume()
+    assert trainer.progress == Progress()
 
 
 def test_averaging_follows_the_ramp(tmp_path: Path) -> None:

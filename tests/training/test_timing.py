@@ -1,9 +1,20 @@
 """From a few steps to a whole training; how long a step takes is not for a test to say."""
 
-import pytest
+import sys
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detect import memory
+from detect.config import OptimizerSection, RunSection
 from detect.models.timing import Peak
-from detect.training.timing import StepTime, Timed, scaled
+from detect.runs import RunFolder
+from detect.training.call import Call
+from detect.training.distributed import ALONE, Processes
+from detect.training.timing import StepTime, Timed, scaled, time_steps
 
 FEW = Timed(samples=4, steps=2, seconds=0.5, peak=Peak(1000, 100))
 
@@ -23,3 +34,40 @@ def test_seconds_grow_in_proportion_and_memory_along_a_line() -> None:
 def test_memory_never_shrinks_with_the_batch(few: Timed) -> None:
     most = Timed(samples=16, steps=8, seconds=1.5, peak=Peak(900, 90))
     assert scaled(few, most, 32, disk=0).peak == Peak(900, 90)
+
+
+class Mean:
+    """Fit the mean of `size` samples of 4 MiB, and write files as a training does."""
+
+    def __init__(self, size: int, folder: RunFolder) -> None:
+        self.size, self.folder = size, folder
+
+    def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor]:
+        return (torch.ones(self.size, 2**20),)
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        return {"loss": model(batch[0].mean(dim=1, keepdim=True)).mean()}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return {}
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        path = self.folder.weights(name)
+        path.parent.mkdir(exist_ok=True)
+        for file in (path, path.with_suffix(".json")):
+            file.write_text("")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak is for ever")
+def test_what_earlier_work_took_leaves_the_bound_on_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is time for more samples, but hardly any memory.
+    (tmp_path / "meminfo").write_text("MemTotal: 2000 kB\nMemAvailable: 1000 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    np.ones(500 * 2**20 // 8)
+    folder = RunFolder(tmp_path)
+    optimizer, run = OptimizerSection(steps=1), RunSection(precision="float32")
+    call = Call(folder, torch.device("cpu"))
+    step = time_steps(nn.Linear(1, 1), lambda n: Mean(n, folder), 16, optimizer, run, call)
+    assert step.samples == 8
