@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,13 @@ class RunFolder:
     def check_same(self, config: str) -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
-        earlier = path.read_text(encoding="utf-8") if path.exists() else ""
-        if earlier == config:
+        changed = "no recipe"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pairs = zip_longest(lines, config.splitlines(), fillvalue="")
+            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "")
+        if not changed:
             return
-        pairs = zip(earlier.splitlines(), config.splitlines(), strict=False)
-        changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "no recipe")
         raise DataError(
             f"{path}: --resume needs the recipe the run began with; it has {changed}. "
             "Leave the options and --config as they were, or begin anew in another --out."
