@@ -5,6 +5,7 @@ Layout: config.toml, environment.json, results.csv, log.txt, weights/{best,last}
 
 import csv
 import io
+import json
 import os
 import platform
 import subprocess
@@ -66,6 +67,18 @@ class RunFolder:
             f"{path}: --resume needs the recipe the run began with; it has {changed}. "
             "Leave the options and --config as they were, or begin anew in another --out."
         )
+
+    def environment(self) -> dict[str, Any]:
+        """Return what environment.json holds, {} where there is none; DataError if it is broken."""
+        path = self.path / "environment.json"
+        if not path.exists():
+            return {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{path}: cannot be read ({error}). Begin anew in another --out."
+            ) from error
 
     def log(self, line: str) -> None:
         """Append a line to log.txt."""

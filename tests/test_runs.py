@@ -49,6 +49,16 @@ def test_a_folder_without_a_recipe_is_said_to_have_none(tmp_path: Path) -> None:
         RunFolder(tmp_path).check_same("seed = 0\n")
 
 
+def test_the_environment_comes_back_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.environment() == {}
+    folder.start("", {"data": "3f", "proposals": {"seed": 0}})
+    assert folder.environment() == {"data": "3f", "proposals": {"seed": 0}}
+    (tmp_path / "environment.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"environment\.json: cannot be read"):
+        folder.environment()
+
+
 def test_a_new_run_leaves_nothing_of_an_earlier_one(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.weights("best").parent.mkdir()

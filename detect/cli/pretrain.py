@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
+from detect.cli.given import Given
 from detect.cli.skipping import warn_skipped
 from detect.config import PretrainRecipe, load_recipe
 
@@ -56,7 +57,8 @@ def _train(
     out = chosen.choose_out("pretrain", processes)
     data = _open(chosen, chosen.split)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
-    call = chosen.call(out, recipe, data.images, device, processes)
+    given = Given(data.images, validation.images if validation else None)
+    call = chosen.call(out, recipe, given, device, processes)
     result = pretrain(recipe, data, call, validation=validation)
     errors = "top-1 error {top1_error:.4f}, top-5 error {top5_error:.4f}"
     scored = f": {errors.format(**result)} on {chosen.val_split} (1 crop)" if result else ""

@@ -134,6 +134,11 @@ def test_going_on_with_another_ensemble_is_refused(
     changed = ("--ensemble", 3, "--resume", "--set", "optimizer.steps=9")
     assert _train(root, root / "out", *changed) == 4
     assert "it has 'steps = 2', now 'steps = 9'" in _error(capsys)
+    other = ("--split", "val", "--proposals", root / "val.parquet")
+    assert _train(root, root / "out", "--ensemble", 3, "--resume", *other) == 4
+    assert "out/1 and this command's training were made by different recipes: data" in _error(
+        capsys
+    )
 
 
 def test_a_table_that_no_network_can_learn_by_is_said_before_any_is_trained(
