@@ -54,6 +54,8 @@ def _train(
     """Open everything, train, and say where the weights are and how often they err."""
     from detect.training.pretrain import pretrain
 
+    # A batch too small for all processes is refused before anything is begun.
+    processes.rows(recipe.batch_size)
     out = chosen.choose_out("pretrain", processes)
     data = _open(chosen, chosen.split)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None

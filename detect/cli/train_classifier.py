@@ -81,6 +81,9 @@ def _train(
     """Train one network or an ensemble, and say where the weights are and what they score."""
     single = chosen.ensemble is None
     members = (recipe,) if chosen.ensemble is None else member_recipes(recipe, chosen.ensemble)
+    # A batch too small for all processes is refused before anything is begun.
+    for member in members:
+        processes.rows(member.sampling.batch_size)
     out = chosen.choose_out("train-classifier", processes)
     record = Members(out)
     if single and chosen.resume and record.count:
@@ -90,8 +93,6 @@ def _train(
         )
     work = _open_work(chosen, recipe, processes, device)
     if single:
-        if processes.first:
-            record.forget()
         _train_one(work, recipe, out)
     else:
         _train_members(work, recipe, members, record)
@@ -126,10 +127,11 @@ def _train_members(
 ) -> None:
     """Train the `members` that are not finished yet, and write down each one that is."""
     count, resume = len(members), work.chosen.resume
-    if not resume:
+    anew = not (resume and record.count)
+    if anew:
         _check_members(work, members)
     if work.processes.first:
-        if not (resume and record.count):
+        if anew:
             write_text(record.path / "config.toml", to_toml(recipe))
         record.begin(count, resume=resume)
     finished = work.processes.from_first(lambda: record.finished)

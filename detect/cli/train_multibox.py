@@ -70,6 +70,8 @@ def _train(
     from detect.training.multibox import train_multibox
     from detect.training.window_data import collect_windows
 
+    # A batch too small for all processes is refused before anything is begun.
+    processes.rows(recipe.batch_size)
     out = chosen.choose_out("train-multibox", processes)
     dataset = _open(chosen, chosen.split, chosen.fold)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None

@@ -12,6 +12,7 @@ import click
 
 from detect.cli import options
 from detect.cli.given import Given, check_same
+from detect.cli.members import forget_ensemble
 from detect.cli.progress import track
 from detect.config import Section, to_toml
 from detect.errors import UsageError
@@ -188,4 +189,5 @@ def _begin(
     seed: int = recipe.model_dump()["seed"]
     record = given.record()
     environment = describe_environment(str(device), seed, record["data"])
+    forget_ensemble(folder.path)
     folder.start(to_toml(recipe), {**environment, **record, "processes": count})

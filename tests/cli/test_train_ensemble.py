@@ -1,6 +1,7 @@
 """`detect train-classifier --ensemble`: what the networks share, how they differ, going on."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -166,6 +167,17 @@ def test_one_network_takes_the_place_of_an_ensemble(root: Path, tmp_path: Path) 
     Members(tmp_path / "out").begin(3, resume=False)
     assert _train(root, tmp_path / "out", "--exist-ok") == 0
     assert member_folders(tmp_path / "out") == (tmp_path / "out",)
+
+
+def test_an_ensemble_stays_where_the_network_to_replace_it_cannot_be_trained(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(root / "out", out)
+    nothing = ("--set", "sampling.background_iou=[0.29, 0.2900001]")
+    assert _train(root, out, "--exist-ok", *nothing) == 4
+    assert "no proposal is background" in _error(capsys)
+    assert member_folders(out) == (out / "1", out / "2", out / "3")
 
 
 def test_names_and_records_of_other_paths(tmp_path: Path) -> None:
