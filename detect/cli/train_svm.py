@@ -84,7 +84,7 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     """Compute the features, mine them, write the SVMs, and say what they were fitted on."""
     from detect.detector.refine import RegionEncoder
     from detect.models.checkpoint import load_model
-    from detect.models.device import choose_device
+    from detect.models.device import choose_device, resolve_precision
     from detect.models.model_files import model_hash
     from detect.models.svm import liblinear
     from detect.models.svm_file import StoredSvms, save_svms
@@ -93,7 +93,8 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     fit, device = liblinear(), choose_device(chosen.device)
     network, card = load_model(chosen.model)
     encoder = RegionEncoder(network, card, device, chosen.precision, chosen.batch_size)
-    model, (images, recipe) = model_hash(chosen.model), _open(chosen, card.classes)
+    precision = resolve_precision(device, chosen.precision)
+    model, (images, recipe) = model_hash(chosen.model), _open(chosen, card.classes, precision)
     if chosen.resume and chosen.out.is_file():
         _check_finished(chosen.out, model, recipe)
         return
@@ -113,8 +114,13 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     click.echo(chosen.out)
 
 
-def _open(chosen: Chosen, classes: tuple[str, ...]) -> tuple[list["MinedImage"], dict[str, Any]]:
-    """Return the images with all that becomes a region, and what decides the SVMs."""
+def _open(
+    chosen: Chosen, classes: tuple[str, ...], precision: str
+) -> tuple[list["MinedImage"], dict[str, Any]]:
+    """Return the images with all that becomes a region, and what decides the SVMs.
+
+    `precision` is the one that --precision means on this machine.
+    """
     from detect.data import data_hash, open_dataset
     from detect.storage.proposals import ProposalFile
     from detect.training.region_data import choose_classes
@@ -133,7 +139,7 @@ def _open(chosen: Chosen, classes: tuple[str, ...]) -> tuple[list["MinedImage"],
         "data": data_hash(dataset),
         "proposals": proposals.recipe,
         "positives": [*drawn, chosen.seed] if chosen.positives_from else [],
-        "precision": chosen.precision,
+        "precision": precision,
     }
     return images, recipe
 
