@@ -97,12 +97,16 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     model, (images, recipe) = model_hash(chosen.model), _open(chosen, card.classes, precision)
     if chosen.resume and chosen.out.is_file():
         _check_finished(chosen.out, model, recipe)
+        store.remove()  # A call killed at its very end has left them.
         return
     check_positives(images, card.classes)
     if not chosen.resume:
         store.remove()
     store.begin({"model": model, **recipe})
-    images = _with_features(images, encoder, store, chosen.skip_bad)
+    left = _missing(images, encoder.dimensions, store)
+    chosen.out.unlink(missing_ok=True)  # Older SVMs: --resume would take them for these.
+    bad = _add_features(left, encoder, store, chosen.skip_bad)
+    images = [image for image in images if image.sample.image_id not in bad]
     check_positives(images, card.classes)
     svms = _mine(images, store, len(card.classes), fit)
     check_negatives(svms.negatives, card.classes)
@@ -153,19 +157,6 @@ def _check_finished(out: Path, model: str, recipe: dict[str, Any]) -> None:
     click.echo(f"{out}: complete already")
 
 
-def _with_features(
-    images: list["MinedImage"], encoder: "RegionEncoder", store: "FeatureStore", skip_bad: bool
-) -> list["MinedImage"]:
-    """Compute the features that `store` lacks; return the images that have some."""
-    from detect.training.svm import compute_features
-
-    left = _missing(images, encoder.dimensions, store)
-    bad: dict[str, str] = {}
-    compute_features(track(left, len(left), "features"), encoder, store, bad if skip_bad else None)
-    warn_skipped(list(bad.values()))
-    return [image for image in images if image.sample.image_id not in bad]
-
-
 def _missing(
     images: list["MinedImage"], dimensions: int, store: "FeatureStore"
 ) -> list["MinedImage"]:
@@ -194,6 +185,18 @@ def _missing(
             f"{free / 1e6:,.1f} MB left. Free some, or choose an --out on another disk."
         )
     return left
+
+
+def _add_features(
+    left: list["MinedImage"], encoder: "RegionEncoder", store: "FeatureStore", skip_bad: bool
+) -> set[str]:
+    """Compute the features of the images `left`; return the ids of those left out as bad."""
+    from detect.training.svm import compute_features
+
+    bad: dict[str, str] = {}
+    compute_features(track(left, len(left), "features"), encoder, store, bad if skip_bad else None)
+    warn_skipped(list(bad.values()))
+    return set(bad)
 
 
 def _mine(
