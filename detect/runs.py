@@ -5,12 +5,14 @@ Layout: config.toml, environment.json, results.csv, log.txt, weights/{best,last}
 
 import csv
 import io
+import json
 import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +56,29 @@ class RunFolder:
     def check_same(self, config: str) -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
-        earlier = path.read_text(encoding="utf-8") if path.exists() else ""
-        if earlier == config:
+        changed = "no recipe"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pairs = zip_longest(lines, config.splitlines(), fillvalue="")
+            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "")
+        if not changed:
             return
-        pairs = zip(earlier.splitlines(), config.splitlines(), strict=False)
-        changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "no recipe")
         raise DataError(
             f"{path}: --resume needs the recipe the run began with; it has {changed}. "
             "Leave the options and --config as they were, or begin anew in another --out."
         )
+
+    def environment(self) -> dict[str, Any]:
+        """Return what environment.json holds, {} where there is none; DataError if it is broken."""
+        path = self.path / "environment.json"
+        if not path.exists():
+            return {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                f"{path}: cannot be read ({error}). Begin anew in another --out."
+            ) from error
 
     def log(self, line: str) -> None:
         """Append a line to log.txt."""

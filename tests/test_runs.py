@@ -27,6 +27,38 @@ def test_resuming_another_recipe_is_refused_with_both_lines(tmp_path: Path) -> N
         folder.check_same("seed = 1\n")
 
 
+@pytest.mark.parametrize(
+    ("earlier", "now", "text"),
+    [
+        ("seed = 0\n", "seed = 0\nsteps = 8\n", r"it has '', now 'steps = 8'\."),
+        ("seed = 0\nsteps = 8\n", "seed = 0\n", r"it has 'steps = 8', now ''\."),
+        ("", "seed = 0\n", r"it has '', now 'seed = 0'\."),
+    ],
+)
+def test_a_recipe_of_more_or_fewer_lines_is_another(
+    tmp_path: Path, earlier: str, now: str, text: str
+) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(earlier, {})
+    with pytest.raises(DataError, match=text):
+        folder.check_same(now)
+
+
+def test_a_folder_without_a_recipe_is_said_to_have_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"config\.toml: --resume needs .* it has no recipe\."):
+        RunFolder(tmp_path).check_same("seed = 0\n")
+
+
+def test_the_environment_comes_back_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.environment() == {}
+    folder.start("", {"data": "3f", "proposals": {"seed": 0}})
+    assert folder.environment() == {"data": "3f", "proposals": {"seed": 0}}
+    (tmp_path / "environment.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"environment\.json: cannot be read"):
+        folder.environment()
+
+
 def test_a_new_run_leaves_nothing_of_an_earlier_one(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.weights("best").parent.mkdir()

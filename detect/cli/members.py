@@ -27,6 +27,11 @@ def member_folders(path: Path) -> tuple[Path, ...]:
     return tuple(record.folder(number) for number in range(1, record.count + 1))
 
 
+def forget_ensemble(path: Path) -> None:
+    """Remove the record of an ensemble in `path`: what is trained there now is one network."""
+    (path / _NAME).unlink(missing_ok=True)
+
+
 def model_name(path: Path) -> str:
     """Return what a model is called: its file or folder, with the ensemble's name before it."""
     own = path.stem if path.suffix == ".safetensors" else path.name
@@ -71,10 +76,6 @@ class Members:
     def finish(self, figures: dict[str, Any]) -> None:
         """Record the next network as trained, with its figures."""
         self._write({**self._values, "finished": [*self._values["finished"], figures]})
-
-    def forget(self) -> None:
-        """Remove the record: what is trained here now is one network."""
-        (self.path / _NAME).unlink(missing_ok=True)
 
     def _write(self, values: dict[str, Any]) -> None:
         self._values = values

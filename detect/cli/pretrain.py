@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
+from detect.cli.given import Given
 from detect.cli.skipping import warn_skipped
 from detect.config import PretrainRecipe, load_recipe
 
@@ -53,10 +54,13 @@ def _train(
     """Open everything, train, and say where the weights are and how often they err."""
     from detect.training.pretrain import pretrain
 
+    # A batch too small for all processes is refused before anything is begun.
+    processes.rows(recipe.batch_size)
     out = chosen.choose_out("pretrain", processes)
     data = _open(chosen, chosen.split)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
-    call = chosen.call(out, recipe, data.images, device, processes)
+    given = Given(data.images, validation.images if validation else None)
+    call = chosen.call(out, recipe, given, device, processes)
     result = pretrain(recipe, data, call, validation=validation)
     errors = "top-1 error {top1_error:.4f}, top-5 error {top5_error:.4f}"
     scored = f": {errors.format(**result)} on {chosen.val_split} (1 crop)" if result else ""

@@ -155,7 +155,7 @@ def _run(chosen: Chosen) -> None:
         preset = chosen.preset or _DEFAULT_PRESET
         choice = MultiBoxChoice(chosen.multibox, chosen.device, chosen.precision)
         regions, source = made_regions(chosen.method, preset, chosen.seed, choice)
-    recipe = recipe_of(chosen, dataset, source)
+    recipe = recipe_of(chosen, dataset, source, device)
     environment = environment_of(chosen, dataset, device)
     kept = card_of(chosen, recipe, dataset, detector, environment["data"])
     drawn_from = chosen.picture_threshold if chosen.pictures else None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from detect.cli.members import model_name
 from detect.cli.results import DetectionRecipe
 from detect.data import data_hash
+from detect.models.device import resolve_precision
 from detect.models.model_files import model_hash
 from detect.runs import describe_environment
 from detect.storage.scores import ScoresCard
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from detect.regions import Dataset
 
 
-def recipe_of(chosen: "Chosen", dataset: "Dataset", proposals: dict[str, Any]) -> DetectionRecipe:
-    """Return what decides the detections."""
+def recipe_of(
+    chosen: "Chosen", dataset: "Dataset", proposals: dict[str, Any], device: "torch.device"
+) -> DetectionRecipe:
+    """Return what decides the detections; the precision is what --precision means on `device`."""
     return DetectionRecipe(
         split=dataset.split,
         classes=dataset.classes,
@@ -27,7 +30,7 @@ def recipe_of(chosen: "Chosen", dataset: "Dataset", proposals: dict[str, Any]) -
         threshold=chosen.threshold,
         nms=chosen.nms,
         per_class=chosen.per_class,
-        precision=chosen.precision,
+        precision=resolve_precision(device, chosen.precision),
         keep_scores=chosen.keep_scores or "no",
         proposals=proposals,
     )

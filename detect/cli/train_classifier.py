@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
+from detect.cli.given import Given, check_same
 from detect.cli.members import Members
 from detect.cli.positives import check_positives, extra_positives, positives_options
 from detect.cli.progress import track
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from detect.regions import Dataset
+    from detect.storage.proposals import ProposalFile
     from detect.training.classifier import Validation
     from detect.training.distributed import Processes
     from detect.training.region_data import RegionData
@@ -79,6 +81,9 @@ def _train(
     """Train one network or an ensemble, and say where the weights are and what they score."""
     single = chosen.ensemble is None
     members = (recipe,) if chosen.ensemble is None else member_recipes(recipe, chosen.ensemble)
+    # A batch too small for all processes is refused before anything is begun.
+    for member in members:
+        processes.rows(member.sampling.batch_size)
     out = chosen.choose_out("train-classifier", processes)
     record = Members(out)
     if single and chosen.resume and record.count:
@@ -86,11 +91,8 @@ def _train(
             f"--out {out} holds an ensemble of {record.count} networks. To go on with it give "
             f"--ensemble {record.count}."
         )
-    dataset = _open(chosen, recipe)
-    work = _Work(chosen, dataset, _open_validation(chosen, dataset.classes), processes, device)
+    work = _open_work(chosen, recipe, processes, device)
     if single:
-        if processes.first:
-            record.forget()
         _train_one(work, recipe, out)
     else:
         _train_members(work, recipe, members, record)
@@ -102,9 +104,22 @@ class _Work:
 
     chosen: Chosen
     dataset: "Dataset"
+    proposals: "ProposalFile"
     validation: "Validation | None"
     processes: "Processes"
     device: "torch.device"
+
+    @property
+    def given(self) -> Given:
+        """What a run in one of their folders was given, or is given now."""
+        chosen, validation = self.chosen, self.validation
+        positives = {"split": chosen.positives_from, "per_class": chosen.positives_per_class}
+        more = {
+            "proposals": self.proposals.recipe,
+            "val_proposals": validation.proposals.recipe if validation else {},
+            "positives": positives if chosen.positives_from else {},
+        }
+        return Given(self.dataset, validation.dataset if validation else None, more)
 
 
 def _train_members(
@@ -112,10 +127,11 @@ def _train_members(
 ) -> None:
     """Train the `members` that are not finished yet, and write down each one that is."""
     count, resume = len(members), work.chosen.resume
-    if not resume:
+    anew = not (resume and record.count)
+    if anew:
         _check_members(work, members)
     if work.processes.first:
-        if not (resume and record.count):
+        if anew:
             write_text(record.path / "config.toml", to_toml(recipe))
         record.begin(count, resume=resume)
     finished = work.processes.from_first(lambda: record.finished)
@@ -123,7 +139,7 @@ def _train_members(
         folder = record.folder(number)
         if number <= finished:
             if work.processes.first:
-                RunFolder(folder).check_same(to_toml(member))
+                check_same(RunFolder(folder), member, work.given)
             click.echo(f"{folder}: finished already ({number} of {count})")
             continue
         click.echo(f"network {number} of {count}", err=True)
@@ -141,7 +157,7 @@ def _check_members(work: _Work, members: Sequence[ClassifierRecipe]) -> None:
     from detect.training.classifier import build_model
 
     for recipe in {member.sampling: member for member in members}.values():
-        _regions(work.chosen, work.dataset, recipe)
+        _regions(work, recipe)
     for recipe in {(str(member.model), member.init): member for member in members}.values():
         build_model(recipe, len(work.dataset.classes), lambda _: None)
 
@@ -151,31 +167,36 @@ def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, fl
     from detect.training.classifier import train_classifier
 
     chosen, dataset = work.chosen, work.dataset
-    regions = _regions(chosen, dataset, recipe)
-    call = chosen.call(out, recipe, dataset, work.device, work.processes)
+    regions = _regions(work, recipe)
+    call = chosen.call(out, recipe, work.given, work.device, work.processes)
     result = train_classifier(recipe, regions, dataset.classes, call, validation=work.validation)
     scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")
     return {"map": result["map"]} if result else {}
 
 
-def _open(chosen: Chosen, recipe: ClassifierRecipe) -> "Dataset":
-    """Return the training split with the recipe's classes."""
+def _open_work(
+    chosen: Chosen, recipe: ClassifierRecipe, processes: "Processes", device: "torch.device"
+) -> _Work:
+    """Open the splits, with the recipe's classes, and their proposals."""
+    from detect.storage.proposals import ProposalFile
     from detect.training.region_data import choose_classes
 
     dataset = open_data(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
-    return choose_classes(dataset, recipe.classes or dataset.classes)
+    dataset = choose_classes(dataset, recipe.classes or dataset.classes)
+    validation = _open_validation(chosen, dataset.classes)
+    return _Work(chosen, dataset, ProposalFile(chosen.proposals), validation, processes, device)
 
 
-def _regions(chosen: Chosen, dataset: "Dataset", recipe: ClassifierRecipe) -> "RegionData":
-    """Return the regions of `dataset` that `recipe` draws from."""
-    from detect.storage.proposals import ProposalFile
+def _regions(work: _Work, recipe: ClassifierRecipe) -> "RegionData":
+    """Return the regions of the training split that `recipe` draws from."""
     from detect.training.region_data import collect
 
+    chosen, dataset = work.chosen, work.dataset
     which = (chosen.data, chosen.positives_from, chosen.positives_per_class)
     extra = extra_positives(*which, dataset, recipe.seed, chosen.skip_bad)
     samples = track(dataset.samples, len(dataset), "matching proposals")
-    regions = collect(dataset, ProposalFile(chosen.proposals), recipe, samples, extra)
+    regions = collect(dataset, work.proposals, recipe, samples, extra)
     positives = regions.positives(dataset.classes)
     counts = ", ".join(f"{name} {count}" for name, count in positives.items())
     click.echo(f"positive regions: {counts}; background: {len(regions.background)}", err=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options, training
+from detect.cli.given import Given
 from detect.cli.skipping import open_data, warn
 from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, UsageError
@@ -69,11 +70,14 @@ def _train(
     from detect.training.multibox import train_multibox
     from detect.training.window_data import collect_windows
 
+    # A batch too small for all processes is refused before anything is begun.
+    processes.rows(recipe.batch_size)
     out = chosen.choose_out("train-multibox", processes)
     dataset = _open(chosen, chosen.split, chosen.fold)
     validation = _open(chosen, chosen.val_split) if chosen.val_split else None
     data = collect_windows(dataset)
-    call = chosen.call(out, recipe, dataset, device, processes)
+    given = Given(dataset, validation, {"leave_out": chosen.fold})
+    call = chosen.call(out, recipe, given, device, processes)
     result = train_multibox(recipe, data, call, fold=chosen.fold, validation=validation)
     scored = f": {_shown(result)} on {chosen.val_split}" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")

@@ -84,7 +84,7 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     """Compute the features, mine them, write the SVMs, and say what they were fitted on."""
     from detect.detector.refine import RegionEncoder
     from detect.models.checkpoint import load_model
-    from detect.models.device import choose_device
+    from detect.models.device import choose_device, resolve_precision
     from detect.models.model_files import model_hash
     from detect.models.svm import liblinear
     from detect.models.svm_file import StoredSvms, save_svms
@@ -93,15 +93,20 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     fit, device = liblinear(), choose_device(chosen.device)
     network, card = load_model(chosen.model)
     encoder = RegionEncoder(network, card, device, chosen.precision, chosen.batch_size)
-    model, (images, recipe) = model_hash(chosen.model), _open(chosen, card.classes)
+    precision = resolve_precision(device, chosen.precision)
+    model, (images, recipe) = model_hash(chosen.model), _open(chosen, card.classes, precision)
     if chosen.resume and chosen.out.is_file():
         _check_finished(chosen.out, model, recipe)
+        store.remove()  # A call killed at its very end has left them.
         return
     check_positives(images, card.classes)
     if not chosen.resume:
         store.remove()
     store.begin({"model": model, **recipe})
-    images = _with_features(images, encoder, store, chosen.skip_bad)
+    left = _missing(images, encoder.dimensions, store)
+    chosen.out.unlink(missing_ok=True)  # Older SVMs: --resume would take them for these.
+    bad = _add_features(left, encoder, store, chosen.skip_bad)
+    images = [image for image in images if image.sample.image_id not in bad]
     check_positives(images, card.classes)
     svms = _mine(images, store, len(card.classes), fit)
     check_negatives(svms.negatives, card.classes)
@@ -113,8 +118,13 @@ def _train(chosen: Chosen, store: "FeatureStore") -> None:
     click.echo(chosen.out)
 
 
-def _open(chosen: Chosen, classes: tuple[str, ...]) -> tuple[list["MinedImage"], dict[str, Any]]:
-    """Return the images with all that becomes a region, and what decides the SVMs."""
+def _open(
+    chosen: Chosen, classes: tuple[str, ...], precision: str
+) -> tuple[list["MinedImage"], dict[str, Any]]:
+    """Return the images with all that becomes a region, and what decides the SVMs.
+
+    `precision` is the one that --precision means on this machine.
+    """
     from detect.data import data_hash, open_dataset
     from detect.storage.proposals import ProposalFile
     from detect.training.region_data import choose_classes
@@ -133,7 +143,7 @@ def _open(chosen: Chosen, classes: tuple[str, ...]) -> tuple[list["MinedImage"],
         "data": data_hash(dataset),
         "proposals": proposals.recipe,
         "positives": [*drawn, chosen.seed] if chosen.positives_from else [],
-        "precision": chosen.precision,
+        "precision": precision,
     }
     return images, recipe
 
@@ -145,19 +155,6 @@ def _check_finished(out: Path, model: str, recipe: dict[str, Any]) -> None:
 
     check_same_recipe(out, load_svms(out, model).recipe, "this command's SVMs", recipe)
     click.echo(f"{out}: complete already")
-
-
-def _with_features(
-    images: list["MinedImage"], encoder: "RegionEncoder", store: "FeatureStore", skip_bad: bool
-) -> list["MinedImage"]:
-    """Compute the features that `store` lacks; return the images that have some."""
-    from detect.training.svm import compute_features
-
-    left = _missing(images, encoder.dimensions, store)
-    bad: dict[str, str] = {}
-    compute_features(track(left, len(left), "features"), encoder, store, bad if skip_bad else None)
-    warn_skipped(list(bad.values()))
-    return [image for image in images if image.sample.image_id not in bad]
 
 
 def _missing(
@@ -188,6 +185,18 @@ def _missing(
             f"{free / 1e6:,.1f} MB left. Free some, or choose an --out on another disk."
         )
     return left
+
+
+def _add_features(
+    left: list["MinedImage"], encoder: "RegionEncoder", store: "FeatureStore", skip_bad: bool
+) -> set[str]:
+    """Compute the features of the images `left`; return the ids of those left out as bad."""
+    from detect.training.svm import compute_features
+
+    bad: dict[str, str] = {}
+    compute_features(track(left, len(left), "features"), encoder, store, bad if skip_bad else None)
+    warn_skipped(list(bad.values()))
+    return set(bad)
 
 
 def _mine(

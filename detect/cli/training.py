@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detect.cli import options
+from detect.cli.given import Given, check_same
+from detect.cli.members import forget_ensemble
 from detect.cli.progress import track
 from detect.config import Section, to_toml
 from detect.errors import UsageError
@@ -18,7 +20,6 @@ from detect.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from detect.regions import Dataset
     from detect.runs import RunFolder
     from detect.training.call import Call
     from detect.training.distributed import Processes
@@ -125,15 +126,15 @@ class TrainingOptions:
         self,
         out: Path,
         recipe: Section,
-        dataset: "Dataset",
+        given: Given,
         device: "torch.device",
         processes: "Processes",
     ) -> "Call":
         """Return the call that trains in the run folder `out`.
 
-        Where it begins, the folder does, or the interrupted run in it is checked to have been told
-        the same. `recipe` has a `seed`. The first of the `processes` does it, and notes how many
-        there are.
+        Where it begins, the folder does, or the interrupted run in it is checked to have had the
+        same `recipe` and `given`. `recipe` has a `seed`. The first of the `processes` does it, and
+        notes how many there are.
         """
         from detect.runs import RunFolder
         from detect.training.call import Call
@@ -142,7 +143,7 @@ class TrainingOptions:
 
         def begin() -> None:
             if processes.first:
-                _begin(folder, recipe, dataset, device, processes.count, self.resume)
+                _begin(folder, recipe, given, device, processes.count, self.resume)
 
         return Call(
             folder,
@@ -175,18 +176,18 @@ def together(device: str) -> Iterator[tuple["Processes", "torch.device"]]:
 def _begin(
     folder: "RunFolder",
     recipe: Section,
-    dataset: "Dataset",
+    given: Given,
     device: "torch.device",
     count: int,
     resume: bool,
 ) -> None:
-    from detect.data import data_hash
     from detect.runs import describe_environment
 
-    config = to_toml(recipe)
     if resume and folder.state.exists():
-        folder.check_same(config)
+        check_same(folder, recipe, given)
         return
     seed: int = recipe.model_dump()["seed"]
-    environment = describe_environment(str(device), seed, data_hash(dataset))
-    folder.start(config, {**environment, "processes": count})
+    record = given.record()
+    environment = describe_environment(str(device), seed, record["data"])
+    forget_ensemble(folder.path)
+    folder.start(to_toml(recipe), {**environment, **record, "processes": count})

@@ -134,21 +134,23 @@ def run_stage(
 ) -> Stage:
     """Return the cost of `detect run` with `networks` over a split of `images`.
 
-    `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type.
+    `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type,
+    and take their bytes twice while the finished file is made of a file an image.
     """
     total = images * regions
     one = sum(network.seconds for network in networks) / len(networks)
     several = len(networks) > 1
     scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
-    with_scores = "" if kept else f"; --keep-scores adds {bytes_text(scores)}"
+    adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
     return Stage(
         command="run",
         what=f"{split}, {_networks(recipe, len(networks))}",
         seconds=total * sum(network.seconds for network in networks),
         memory=max(network.peak.memory for network in networks),
-        disk=scores if kept else 0,
+        disk=2 * scores if kept else 0,
         basis=f"{images:,} images of {regions:,.0f} regions at {duration(one)} a region"
-        f"{' and network' if several else ''}; {networks[0].regions:,} regions timed{with_scores}",
+        f"{' and network' if several else ''}; {networks[0].regions:,} regions timed; {adds}, and "
+        "as much again while the one file of all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
         extrapolated=("every network cuts its own crops",) if several else (),
         figures={

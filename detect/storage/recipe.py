@@ -12,7 +12,9 @@ def differing(recipe: Recipe, other: Recipe) -> str:
     """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
     one, two = flat(recipe), flat(other)
     keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
-    keys = ["method"] if "method" in keys else keys  # Its parameters are others then anyway.
+    for method in [key for key in keys if key.rpartition(".")[2] == "method"]:
+        beside = method.removesuffix("method")  # Its parameters are others then anyway.
+        keys = [key for key in keys if key == method or not key.startswith(beside)]
     return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
 
 

@@ -33,8 +33,9 @@ class ScoresCard:
 
     `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
     `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
-    the M networks; `precision` they ran in, `dtype` the scores are kept in; `proposals` the
-    regions' recipe, `data` the digest of the images; the rest is what the run selected by.
+    the M networks; `precision` they ran in, "float32" or "bfloat16", `dtype` the scores are kept
+    in; `proposals` the regions' recipe, `data` the digest of the images; the rest is what the run
+    selected by.
     """
 
     split: str

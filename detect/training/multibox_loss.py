@@ -22,6 +22,7 @@ from detect.training.slots import Costs, Slots, assign_slots, squared_distances
 
 # Lin et al., arXiv 1708.02002, section 5.1: the best of their grid.
 _FOCAL_GAMMA, _FOCAL_ALPHA = 2.0, 0.25
+_LARGEST = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,9 @@ def _costs(
     targets = _encode(model, torch.from_numpy(truth.boxes)[:, None].to(offsets.device))
     distances = (targets - offsets[None]).square().sum(-1)
     # -log c + log(1 - c) = -z.
-    return (objective.alpha / 2 * distances - logits[None]).double().cpu().numpy()
+    costs = (objective.alpha / 2 * distances - logits[None]).double()
+    # scipy takes finite costs alone. Those of a network that diverged are not, nor is its loss.
+    return costs.nan_to_num(_LARGEST, _LARGEST, -_LARGEST).cpu().numpy()
 
 
 def _location(

@@ -1,6 +1,6 @@
 """Pairs of regions and objects, with their features, for box regression."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,12 @@ from detect.models.box_regression import PAIR_IOU, pairs
 from detect.regions import FloatArray, IntArray, Sample
 from detect.storage.proposals import ProposalFile
 from detect.training.region_data import check_same_image
+from detect.training.tracking import Track, untracked
+
+Near = tuple[FloatArray, FloatArray, IntArray]
+
+_NO_BOXES = np.zeros((0, 4), np.float32)
+_NONE: Near = (_NO_BOXES, _NO_BOXES, np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,28 +33,36 @@ class Pairs:
 
 
 def collect_pairs(
-    samples: Iterable[Sample],
+    samples: Sequence[Sample],
     proposals: ProposalFile,
     encoder: RegionEncoder,
     iou: float = PAIR_IOU,
+    track: Track = untracked,
 ) -> Pairs:
     """Pair the proposals of every image, and the objects themselves, with the objects near them.
 
-    As R-CNN's code, which has the ground truth among the regions. DataError for proposals made
-    for other images.
+    As R-CNN's code, which has the ground truth among the regions. The pairs are counted before
+    their features are computed, so that memory holds these once. DataError for proposals made for
+    other images.
     """
-    found: list[tuple[FloatArray, FloatArray, FloatArray, IntArray]] = []
-    for sample in samples:
-        proposed = proposals.read(sample.image_id)
-        check_same_image(sample, proposed)
-        truth = sample.annotations
-        regions = np.concatenate([proposed.boxes, truth.boxes])
-        rows, objects = pairs(regions, truth, iou)
-        if len(rows):
-            seen = encoder.features(read_pixels(sample), regions[rows])
-            found.append((seen, regions[rows], truth.boxes[objects], truth.labels[objects]))
-    none = np.zeros((0, 4), np.float32)
-    found.append((np.zeros((0, encoder.dimensions), np.float32), none, none, np.zeros(0, np.int64)))
-    features, boxes, truths, labels = zip(*found, strict=True)
-    columns = (np.concatenate(features), np.concatenate(boxes), np.concatenate(truths))
-    return Pairs(*columns, np.concatenate(labels))
+    matched = track(samples, len(samples), "matching proposals")
+    found = [_near(sample, proposals, iou) for sample in matched]
+    boxes, truths, labels = (np.concatenate(column) for column in zip(_NONE, *found, strict=True))
+    features, start = np.empty((len(boxes), encoder.dimensions), np.float32), 0
+    images = zip(samples, found, strict=True)
+    for sample, (regions, _, _) in track(images, len(samples), "features"):
+        end = start + len(regions)
+        if len(regions):
+            features[start:end] = encoder.features(read_pixels(sample), regions)
+        start = end
+    return Pairs(features, boxes, truths, labels)
+
+
+def _near(sample: Sample, proposals: ProposalFile, iou: float) -> Near:
+    """Return the regions of `sample` (K, 4) near an object, its box (K, 4) and its label (K,)."""
+    proposed = proposals.read(sample.image_id)
+    check_same_image(sample, proposed)
+    truth = sample.annotations
+    regions = np.concatenate([proposed.boxes, truth.boxes])
+    rows, objects = pairs(regions, truth, iou)
+    return regions[rows], truth.boxes[objects], truth.labels[objects]

@@ -15,7 +15,9 @@ from proposing import propose_randomly
 from detect.data import open_dataset
 from detect.images import read_image
 from detect.models.checkpoint import save_model
+from detect.models.device import choose_device, resolve_precision
 from detect.storage.detections import read_detections
+from detect.storage.scores import ScoresFile
 
 IDS = [f"test_{number:03d}" for number in range(4)]
 
@@ -189,6 +191,20 @@ def test_resume_refuses_what_would_change_the_detections(detect, root, capsys, m
     more = [root / "m1.safetensors" if word == "m1" else word for word in more]
     assert detect("--resume", *more) == 4
     assert "--resume needs the recipe the run began with; it has" in capsys.readouterr().err
+
+
+def test_the_precision_is_the_one_used_so_that_another_machine_cannot_mix_two(
+    detect, tmp_path, capsys
+):
+    used = resolve_precision(choose_device("auto"))
+    other = "float32" if used == "bfloat16" else "bfloat16"
+    assert detect("--no-pictures", "--keep-scores") == 0
+    scores = ScoresFile(tmp_path / "out/scores.parquet")
+    assert scores.card.precision == used
+    assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", used) == 0
+    assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", other) == 4
+    differing = f"it has 'precision = \"{used}\"', now 'precision = \"{other}\"'"
+    assert differing in capsys.readouterr().err
 
 
 def test_resume_refuses_other_images(root, tmp_path, capsys):

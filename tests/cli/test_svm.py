@@ -1,22 +1,29 @@
 """`detect train-svm` and `detect run --svm` as they are typed, with all that comes after."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from builders import CLASSES, write_voc
 from commands import call
 from networks import network
 
 from detect.data import open_dataset
 from detect.models.checkpoint import save_model
+from detect.models.device import resolve_precision
 from detect.models.model_files import model_hash
 from detect.models.svm_file import load_svms, save_svms
 from detect.regions import Dataset, Proposals, Sample
 from detect.storage.detections import read_detections
 from detect.storage.proposals import write_proposals
+
+# What auto is here, and what it is not.
+PRECISION = resolve_precision(torch.device("cpu"))
+OTHER = "float32" if PRECISION == "bfloat16" else "bfloat16"
 
 
 def propose(dataset: Dataset, path: Path) -> None:
@@ -161,10 +168,11 @@ def test_a_stopped_call_goes_on_with_the_features_it_has(
     capsys.readouterr()
     assert train(root, out) == 2
     assert f"--out {features} exists already" in capsys.readouterr().err
-    assert train(root, out, "--resume", "--precision", "bfloat16") == 4
-    assert "different recipes: precision auto and bfloat16. They never" in capsys.readouterr().err
+    assert train(root, out, "--resume", "--precision", OTHER) == 4
+    error = capsys.readouterr().err
+    assert f"different recipes: precision {PRECISION} and {OTHER}. They never" in error
     written = {path: path.stat().st_mtime_ns for path in features.glob("*.safetensors")}
-    assert train(root, out, "--resume") == 0
+    assert train(root, out, "--resume", "--precision", PRECISION) == 0
     assert "in 6 images; 4 are there already: 0.2 MB" in (error := capsys.readouterr().err)
     assert "features 2/2" in error
     again, whole = (load_svms(path, model_hash(root / "m.safetensors")) for path in (out, svms))
@@ -173,8 +181,41 @@ def test_a_stopped_call_goes_on_with_the_features_it_has(
     assert not features.exists()
     assert train(root, out, "--resume") == 0
     assert capsys.readouterr().out == f"{out}: complete already\n"
-    assert train(root, out, "--resume", "--precision", "float32") == 4
-    assert "different recipes: precision auto and float32" in capsys.readouterr().err
+    assert train(root, out, "--resume", "--precision", OTHER) == 4
+    assert f"different recipes: precision {PRECISION} and {OTHER}" in capsys.readouterr().err
+
+
+def test_a_stopped_call_over_older_svms_goes_on_too(
+    root: Path, svms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, features = tmp_path / "s.safetensors", tmp_path / ".s.safetensors.features"
+    shutil.copy(svms, out)
+    older = out.read_bytes()
+    (tmp_path / "more.txt").write_text("train_001\ntrain_002\ntrain_003\ntest_000\n")
+    assert train(root, out, "--exist-ok", "--split", tmp_path / "more.txt") == 4
+    assert "no proposals for image test_000" in capsys.readouterr().err
+    assert out.read_bytes() == older  # What was given wrong takes nothing away.
+
+    image = root / "voc/JPEGImages/train_004.jpg"
+    content = image.read_bytes()
+    positives = ("--positives-from", "test")
+    try:
+        image.write_bytes(content[:100] + bytes(len(content) - 100))
+        assert train(root, out, "--exist-ok", *positives) == 4
+    finally:
+        image.write_bytes(content)
+    assert not out.exists()
+    capsys.readouterr()
+    assert train(root, out, "--resume", *positives) == 0
+    assert "; 4 are there already" in capsys.readouterr().err
+    again = load_svms(out, model_hash(root / "m.safetensors"))
+    assert again.recipe["positives"] == ["test", None, 0]
+
+    features.mkdir()  # As a call leaves it that is killed after the SVMs are written.
+    (features / "recipe.json").write_text("{}")
+    assert train(root, out, "--resume", *positives) == 0
+    assert capsys.readouterr().out == f"{out}: complete already\n"
+    assert not features.exists()
 
 
 def test_objects_of_another_split_are_positives_and_nothing_of_it_is_negative(

@@ -4,6 +4,7 @@ Variant `paper`, which has no batch normalisation, and no dropout: nothing else 
 """
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -128,6 +129,19 @@ def test_after_a_worker_was_killed_the_rest_is_kept_and_resumed(
     assert not (out / "weights/best.safetensors").exists()
     assert call(*pretraining, "--out", out, "--resume") == 0
     check_same(out, alone)
+
+
+def test_a_batch_too_small_for_all_leaves_an_earlier_run_as_it_is(
+    pretraining: list[object], alone: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(alone, out)
+    given = (*pretraining, "--out", out, "--exist-ok", "--batch-size", 2)
+    refused = run_together(*given, processes=3)
+    assert refused.returncode != 0
+    assert "a batch of 2 for 3 processes leaves some without a sample" in refused.stderr
+    check_same(out, alone)
+    assert (out / "config.toml").read_text() == (alone / "config.toml").read_text()
 
 
 def test_train_classifier_stops_together_and_one_process_goes_on(

@@ -1,6 +1,7 @@
 """`detect train-classifier --ensemble`: what the networks share, how they differ, going on."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -134,6 +135,11 @@ def test_going_on_with_another_ensemble_is_refused(
     changed = ("--ensemble", 3, "--resume", "--set", "optimizer.steps=9")
     assert _train(root, root / "out", *changed) == 4
     assert "it has 'steps = 2', now 'steps = 9'" in _error(capsys)
+    other = ("--split", "val", "--proposals", root / "val.parquet")
+    assert _train(root, root / "out", "--ensemble", 3, "--resume", *other) == 4
+    assert "out/1 and this command's training were made by different recipes: data" in _error(
+        capsys
+    )
 
 
 def test_a_table_that_no_network_can_learn_by_is_said_before_any_is_trained(
@@ -161,6 +167,17 @@ def test_one_network_takes_the_place_of_an_ensemble(root: Path, tmp_path: Path) 
     Members(tmp_path / "out").begin(3, resume=False)
     assert _train(root, tmp_path / "out", "--exist-ok") == 0
     assert member_folders(tmp_path / "out") == (tmp_path / "out",)
+
+
+def test_an_ensemble_stays_where_the_network_to_replace_it_cannot_be_trained(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(root / "out", out)
+    nothing = ("--set", "sampling.background_iou=[0.29, 0.2900001]")
+    assert _train(root, out, "--exist-ok", *nothing) == 4
+    assert "no proposal is background" in _error(capsys)
+    assert member_folders(out) == (out / "1", out / "2", out / "3")
 
 
 def test_names_and_records_of_other_paths(tmp_path: Path) -> None:

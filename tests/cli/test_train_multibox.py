@@ -124,6 +124,11 @@ def test_a_fold_is_left_out_and_noted(
             "propose.nms: needs a number above 0 and at most 1, or adaptive, got 1.5.",
         ),
         (["--set", "optimizer.learning_rate=1e30"], 1, "training diverged"),
+        (
+            ["--set", "objective.matching=prediction", "--set", "optimizer.learning_rate=1e30"],
+            1,
+            "training diverged. Lower optimizer.learning_rate (now 1e+30)",
+        ),
         (["--resume"], 2, "--resume needs --out"),
     ],
 )

@@ -1,5 +1,7 @@
 """Box regression: R-CNN's equations, the round trip, the fit against scipy, what it gains."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -131,6 +133,21 @@ def test_the_scale_of_the_features_does_not_matter() -> None:
         for factor in (1.0, 1000.0)
     )
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "times"), [(20, 1.5), (1, 3.3)])
+def test_memory_holds_the_features_of_one_class_beside_those_given(
+    classes: int, times: float
+) -> None:
+    """As float32 and as doubles; with many classes the parts whose norms are taken are larger."""
+    rng = np.random.default_rng(3)
+    features = rng.random((10_000, 256), np.float32)
+    boxes, truths, labels = random_boxes(rng, 10_000), random_boxes(rng, 10_000), np.arange(10_000)
+    tracemalloc.start()
+    fit(features, boxes, truths, labels % classes, classes)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < times * features.nbytes
 
 
 def test_a_class_without_pairs_and_a_box_without_area_stay() -> None:

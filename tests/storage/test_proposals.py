@@ -162,6 +162,8 @@ def test_differing_names_keys_of_one_side_alone() -> None:
     assert differing({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}) == "a.b 1 and 3; c 2 and None"
     search, both = {"method": "selective-search", "ks": [50]}, {"method": "both", "models": ["3f"]}
     assert differing(search, both) == "method selective-search and both"
+    nested = ({"seed": 0, "proposals": search}, {"seed": 1, "proposals": both})
+    assert differing(*nested) == "proposals.method selective-search and both; seed 0 and 1"
 
 
 def test_an_image_twice_is_refused(tmp_path: Path) -> None:

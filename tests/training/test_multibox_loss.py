@@ -79,6 +79,28 @@ def test_matching_on_predictions_follows_the_confident_slot():
     assert float(encoded["location_loss"]) == 0  # at scale 0.01 the near slot wins
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
+@pytest.mark.parametrize("confidence", ["log", "focal"])
+def test_what_a_diverged_network_predicts_is_matched_and_its_loss_not_finite(
+    value: float, confidence: str
+):
+    far, none = torch.full((1, 3, 4), value), torch.zeros(1, 3)
+    given = {"matching": "prediction", "confidence": confidence}
+    boxes = truth([0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0])
+    assert not math.isfinite(float(losses([boxes], offsets=far, **given)["loss"]))
+    if abs(value) != 1e30:
+        logits = none + value
+        assert not math.isfinite(float(losses([boxes], logits=logits, **given)["loss"]))
+
+
+def test_an_object_takes_a_slot_whose_prediction_is_finite():
+    offsets = torch.zeros(1, 3, 4)
+    offsets[0, 0] = math.nan
+    found = losses([truth([0.0, 0.0, 0.5, 0.5])], offsets=offsets, matching="prediction")
+    # Slot 2 is the next: two corners half a window off, 50 units of 0.01.
+    assert float(found["location_loss"]) == pytest.approx(2 * 50**2 / 2)
+
+
 @pytest.mark.parametrize("matching", ["prior_l2", "prior_iou"])
 def test_matching_on_priors_ignores_what_is_predicted(matching: str):
     box = truth([0.0, 0.0, 0.5, 0.5])
