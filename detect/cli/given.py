@@ -24,10 +24,10 @@ class Given:
 
     def record(self) -> dict[str, Any]:
         """Return what environment.json holds of it; of the images their digests."""
-        from detect.data import data_hash
+        from detect.data import samples_hash
 
-        validation = "none" if self.validation is None else data_hash(self.validation)
-        return {"data": data_hash(self.dataset), "val_data": validation, **self.more}
+        validation = "none" if self.validation is None else samples_hash(self.validation)
+        return {"images": samples_hash(self.dataset), "val_images": validation, **self.more}
 
 
 def check_same(folder: "RunFolder", recipe: Section, given: Given) -> None:

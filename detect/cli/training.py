@@ -181,13 +181,13 @@ def _begin(
     count: int,
     resume: bool,
 ) -> None:
+    from detect.data import data_hash
     from detect.runs import describe_environment
 
     if resume and folder.state.exists():
         check_same(folder, recipe, given)
         return
     seed: int = recipe.model_dump()["seed"]
-    record = given.record()
-    environment = describe_environment(str(device), seed, record["data"])
+    environment = describe_environment(str(device), seed, data_hash(given.dataset))
     forget_ensemble(folder.path)
-    folder.start(to_toml(recipe), {**environment, **record, "processes": count})
+    folder.start(to_toml(recipe), {**environment, **given.record(), "processes": count})

@@ -105,6 +105,21 @@ def data_hash(dataset: Dataset) -> str:
     return digest("".join(map(_line, dataset.samples)))
 
 
+def samples_hash(dataset: Dataset) -> str:
+    """Return a digest of the image ids, sizes and objects, in the split's order.
+
+    Not of the files: an image that was repaired is the same sample.
+    """
+    return digest("".join(map(_objects, dataset.samples)))
+
+
+def _objects(sample: Sample) -> str:
+    notes = sample.annotations
+    columns = (notes.boxes, notes.labels, notes.difficult, notes.crowd)
+    values = [column.tolist() for column in columns]
+    return f"{sample.image_id}\t{sample.size}\t{values}\n"
+
+
 def _line(sample: Sample) -> str:
     bytes_ = sample.path.stat().st_size if sample.path.is_file() else -1
     return f"{sample.image_id}\t{sample.size[0]}\t{sample.size[1]}\t{bytes_}\n"

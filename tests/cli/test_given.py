@@ -11,7 +11,7 @@ from class_sets import write_class_folders
 from commands import call
 from proposing import propose_randomly
 
-from detect.data import open_dataset
+from detect.data import data_hash, open_dataset, samples_hash
 from detect.storage.proposals import ProposalFile, write_proposals
 
 CLASSIFIER = """
@@ -71,14 +71,14 @@ def arguments(root: Path, command: str) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     ("command", "more", "text"),
     [
-        ("pretrain", ("--split", "more"), rf"data {DIGESTS}\."),
-        ("pretrain", ("--val-split", "val"), r"val_data none and [0-9a-f]{16}\."),
+        ("pretrain", ("--split", "more"), rf"images {DIGESTS}\."),
+        ("pretrain", ("--val-split", "val"), r"val_images none and [0-9a-f]{16}\."),
         (
             "train-multibox",
             ("--leave-out", "2/2"),
-            rf"data {DIGESTS}; leave_out 1/2 and 2/2\.",
+            rf"images {DIGESTS}; leave_out 1/2 and 2/2\.",
         ),
-        ("train-multibox", ("--val-split", "val"), r"val_data none and [0-9a-f]{16}\."),
+        ("train-multibox", ("--val-split", "val"), r"val_images none and [0-9a-f]{16}\."),
         (
             "train-classifier",
             ("--proposals", "other.parquet"),
@@ -87,7 +87,7 @@ def arguments(root: Path, command: str) -> tuple[object, ...]:
         (
             "train-classifier",
             ("--split", "more", "--proposals", "more.parquet"),
-            rf"data {DIGESTS}; proposals\.images 6 and 4\.",
+            rf"images {DIGESTS}; proposals\.images 6 and 4\.",
         ),
         (
             "train-classifier",
@@ -97,7 +97,7 @@ def arguments(root: Path, command: str) -> tuple[object, ...]:
         (
             "train-classifier",
             ("--val-split", "val", "--val-proposals", "val.parquet"),
-            r"val_data none and [0-9a-f]{16}; val_proposals\.method None and random\.",
+            r"val_images none and [0-9a-f]{16}; val_proposals\.method None and random\.",
         ),
     ],
 )
@@ -126,18 +126,34 @@ def test_the_same_goes_on_whatever_the_split_is_called(root: Path, command: str)
     assert call(*arguments(root, command), *split, "--out", root / command, "--resume") == 0
 
 
+def test_a_repaired_image_is_the_same_sample(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "voc", tmp_path / "voc")
+    image = tmp_path / "voc/JPEGImages/train_001.jpg"
+    before = open_dataset(tmp_path / "voc", "train")
+    digests = data_hash(before), samples_hash(before)
+    image.write_bytes(image.read_bytes() + b"\0")
+    after = open_dataset(tmp_path / "voc", "train")
+    assert data_hash(after) != digests[0]
+    assert samples_hash(after) == digests[1]
+    notes = tmp_path / "voc/Annotations/train_001.xml"
+    text = notes.read_text()
+    notes.write_text(re.sub("<difficult>0", "<difficult>1", text, count=1))
+    assert notes.read_text() != text
+    assert samples_hash(open_dataset(tmp_path / "voc", "train")) != digests[1]
+
+
 def test_what_an_earlier_version_did_not_note_is_not_compared(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(root / "train-classifier", out)
     noted = json.loads((out / "environment.json").read_text())
-    known = {key: noted[key] for key in ("device", "seed", "data")}
+    known = {key: noted[key] for key in ("device", "seed", "images")}
     (out / "environment.json").write_text(json.dumps(known))
     resumed = (*arguments(root, "train-classifier"), "--out", out, "--resume")
     assert call(*resumed, "--proposals", root / "other.parquet") == 0
     assert call(*resumed, "--split", "more", "--proposals", root / "more.parquet") == 4
-    assert re.search(rf"different recipes: data {DIGESTS}\. They", capsys.readouterr().err)
+    assert re.search(rf"different recipes: images {DIGESTS}\. They", capsys.readouterr().err)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
