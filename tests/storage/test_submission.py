@@ -42,9 +42,13 @@ def test_a_line_is_number_class_score_and_inclusive_corners(tmp_path: Path) -> N
     assert lines[0].startswith("3 200 0.25 ")
 
 
-# Below 1e-8 px a corner minus 1 has more digits than a double.
-corners = st.floats(-1e4, 1e4, width=32).map(lambda value: value if abs(value) > 1e-4 else 0.0)
-sides = st.floats(0, 999, width=32)
+def rounded(value: float) -> float:
+    # Below 1e-8 px a corner minus 1 has more digits than a double.
+    return value if abs(value) > 1e-4 else 0.0
+
+
+corners = st.floats(-1e4, 1e4, width=32).map(rounded)
+sides = st.floats(0, 999, width=32).map(rounded)
 scores = st.floats(allow_nan=False, allow_infinity=False)
 rows = st.lists(st.tuples(corners, corners, sides, st.integers(0, 2), scores), max_size=5)
 
