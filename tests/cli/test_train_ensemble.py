@@ -137,7 +137,7 @@ def test_going_on_with_another_ensemble_is_refused(
     assert "it has 'steps = 2', now 'steps = 9'" in _error(capsys)
     other = ("--split", "val", "--proposals", root / "val.parquet")
     assert _train(root, root / "out", "--ensemble", 3, "--resume", *other) == 4
-    assert "out/1 and this command's training were made by different recipes: data" in _error(
+    assert "out/1 and this command's training were made by different recipes: images" in _error(
         capsys
     )
 
