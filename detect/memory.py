@@ -18,6 +18,23 @@ _LIMITS = (
 )
 
 
+# malloc.h of glibc.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+
+def keep_freed() -> None:
+    """Let this process keep what it frees, to use it again; without effect without glibc.
+
+    By default glibc gives every block above 32 MiB back to the system at once (mallopt(3),
+    M_MMAP_THRESHOLD), and the next step of a training gets it anew, page by page.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(_M_MMAP_MAX, 0)
+            mallopt(_M_TRIM_THRESHOLD, -1)
+
+
 def forget_peak() -> None:
     """Let `peak_memory` begin anew; without effect elsewhere than on Linux (proc(5), clear_refs).
 

@@ -1,5 +1,6 @@
 """Peak memory: what was held counts, until it is forgotten."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,3 +75,21 @@ def test_a_container_without_a_limit_has_what_the_machine_has(
 def test_a_full_container_has_nothing_left(container: Path) -> None:
     write_limit(container, "4000000", "4000001", "inactive_file 0")
     assert available_memory() == (0, 4_000_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="malloc of glibc")
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_freed_is_kept_where_it_is_asked_for(kept: bool) -> None:
+    """64 MiB, twice the size above which glibc gives memory back by default."""
+    lines = (
+        "import numpy, re; from detect.memory import keep_freed",
+        "held = lambda: int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])",
+        "keep_freed()" if kept else "",
+        "before = held()",
+        "block = numpy.ones(2**26, numpy.uint8)",
+        "del block",
+        "print(held() - before)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) > 60 * 1024) == kept

@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection, RunSection
 from detect.errors import DetectError
+from detect.memory import keep_freed
 from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
@@ -98,6 +99,8 @@ class Trainer:
         self.task, self.settings, self.folder = task, settings, folder
         self.device, self.processes = device, settings.processes
         self.show, self.track = show, track
+        if device.type == "cpu":
+            keep_freed()
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = make_optimizer(self.model, settings.optimizer)
