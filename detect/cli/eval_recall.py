@@ -1,14 +1,13 @@
 """`detect eval --recall`: figures of proposals, the claim's table, advice, the plot."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
-from detect.errors import DataError, UsageError
+from detect.cli.skipping import proposed
+from detect.errors import UsageError
 
 if TYPE_CHECKING:
     from detect.models.timing import CropTime
@@ -40,7 +39,7 @@ def recall(dataset: "Dataset", given: dict[str, Any]) -> Any:
 
     files = [ProposalFile(path) for path in given["proposals"]]
     if given["skip_bad"]:
-        dataset = _proposed(dataset, files)
+        dataset = proposed(dataset, files)
     names = short_names([str(file.path) for file in files])
     reports = [_report(dataset, file, per_class=given["per_class"]) for file in files]
     if len(reports) > 1:
@@ -52,16 +51,6 @@ def recall(dataset: "Dataset", given: dict[str, Any]) -> Any:
 
         plot_recall(given["plot"], names, reports)
     return reports[0] if len(reports) == 1 else reports
-
-
-def _proposed(dataset: "Dataset", files: Sequence["ProposalFile"]) -> "Dataset":
-    """Return `dataset` without the images that one of `files` lacks: `propose` left them out."""
-    kept = tuple(s for s in dataset.samples if all(s.image_id in file for file in files))
-    missing = {s.image_id for s in dataset.samples} - {s.image_id for s in kept}
-    if not kept:
-        raise DataError(f"{files[0].path}: no proposals for any image of split {dataset.split}.")
-    warn_skipped([f"no proposals for image {image_id}" for image_id in sorted(missing)])
-    return replace(dataset, samples=kept)
 
 
 def _report(dataset: "Dataset", file: "ProposalFile", *, per_class: bool) -> dict[str, Any]:

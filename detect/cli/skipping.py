@@ -1,15 +1,18 @@
 """What --skip-bad does: bad images are left out before the work begins, and counted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from detect.cli.progress import track
+from detect.errors import DataError
 
 if TYPE_CHECKING:
     from detect.regions import Dataset
+    from detect.storage.proposals import ProposalFile
 
 
 def open_data(root: Path, split: str | None, *, skip_bad: bool) -> "Dataset":
@@ -32,6 +35,16 @@ def usable(dataset: "Dataset", *, skip_bad: bool) -> "Dataset":
         dataset = without_undecodable(dataset, samples)
     warn_skipped(dataset.skipped)
     return dataset
+
+
+def proposed(dataset: "Dataset", files: Sequence["ProposalFile"]) -> "Dataset":
+    """Return `dataset` without the images that one of `files` lacks: `propose` left them out."""
+    kept = tuple(s for s in dataset.samples if all(s.image_id in file for file in files))
+    missing = {s.image_id for s in dataset.samples} - {s.image_id for s in kept}
+    if not kept:
+        raise DataError(f"{files[0].path}: no proposals for any image of split {dataset.split}.")
+    warn_skipped([f"no proposals for image {image_id}" for image_id in sorted(missing)])
+    return replace(dataset, samples=kept)
 
 
 def warn(text: str) -> None:

@@ -11,7 +11,7 @@ import click
 from detect.cli import options
 from detect.cli.positives import check_positives, extra_positives, positives_options
 from detect.cli.progress import track
-from detect.cli.skipping import warn_skipped
+from detect.cli.skipping import proposed, warn_skipped
 from detect.errors import EnvironmentProblem, UsageError
 
 if TYPE_CHECKING:
@@ -133,14 +133,16 @@ def _open(
     dataset = open_dataset(chosen.data, chosen.split, skip_bad=chosen.skip_bad)
     warn_skipped(dataset.skipped)
     dataset = choose_classes(dataset, classes)
-    proposals = ProposalFile(chosen.proposals)
+    proposals, data = ProposalFile(chosen.proposals), data_hash(dataset)
+    if chosen.skip_bad:
+        dataset = proposed(dataset, [proposals])
     drawn = (chosen.positives_from, chosen.positives_per_class)
     extra = extra_positives(chosen.data, *drawn, dataset, chosen.seed, chosen.skip_bad)
     images = [MinedImage(sample, proposals) for sample in dataset.samples]
     images += [MinedImage(sample, None) for sample in extra]
     recipe = {
         "split": dataset.split,
-        "data": data_hash(dataset),
+        "data": data,
         "proposals": proposals.recipe,
         "positives": [*drawn, chosen.seed] if chosen.positives_from else [],
         "precision": precision,

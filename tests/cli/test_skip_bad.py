@@ -63,6 +63,8 @@ def test_the_whole_chain_leaves_out_the_same_images(
     regression = root / "boxes.safetensors"
     pairs = ("--proposals", root / "p-train", "--pair-iou", 0.3, "--out", regression)
     skipped("train-regression", data, *train, *model, *pairs)
+    mined = ("--proposals", root / "p-train", "--out", root / "svm.safetensors")
+    skipped("train-svm", data, *train, *model, *mined)
     moved = ("--regression", regression, "--out", root / "refined.json")
     skipped("refine", found, "--data", data, *test, *model, *moved)
     skipped("eval", "--recall", "--data", data, *test, "--proposals", root / "p-test")
