@@ -1,32 +1,38 @@
-"""Training steps a second: two processes of one thread against one, and one of two threads.
+"""A training step of two processes of one thread against one of one, and one of two threads.
 
 Beside them what the machine allows: two trainings at once that share nothing, of half a batch.
 
-    python benchmarks/torchrun.py [--size 96] [--batch 32 64 128] [--steps 20] [--rounds 3]
+    python benchmarks/torchrun.py [--variant bn] [--size 96] [--batch 64 128] [--rounds 3]
 
-Every way trains the same network on the same global batches (coloured noise in a folder of
-classes, so that reading and augmenting are measured too), in turn, several rounds. A way is
-run twice, a few steps and `--steps` more: the difference of the times is that of the steps alone,
-without starting and saving, which a real training does once. Batches are made in a thread of
-their own, with one process on the core that is left. The median of the rounds counts, of
-ratios those within a round. Needs a machine with two cores that nothing else uses.
+Every way trains the same network on the same global batches (coarse noise in a folder of
+classes, so that reading and augmenting are measured too), in turn, several rounds. A step counts
+whole, from the request for its batch to that for the next one, and of a run the median step
+after the first few. Batches are made in a thread of their own, with one process on the core that
+is left. Ratios are those within a round, since the pace of a shared machine drifts: their median
+and range; beside them the ratio of the shortest steps, which other work has disturbed least.
+Needs a machine with two cores that nothing else uses.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-# Steps of the shorter run.
-_FEW = 4
+Item = TypeVar("Item")
+
+# Steps of a run that warm up and do not count; the last one saves, and does not count either.
+_WARM, _LAST = 3, 1
 
 
 @dataclass(frozen=True)
@@ -50,36 +56,35 @@ WAYS = (
 def main() -> None:
     """Measure every way with every size of batch and print a table of each."""
     options = _options()
-    print(f"GoogLeNet-{options.variant}, {options.size} px, median of {options.rounds} rounds")
+    if options.train:
+        _train(options)
+        return
+    print(f"GoogLeNet-{options.variant}, {options.size} px, {options.rounds} rounds of", end=" ")
+    print(f"{options.steps} steps, load average {os.getloadavg()[0]:.1f} at the start")
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        _write_images(root / "data", options.size)
+        _write_images(Path(folder) / "data", options.size)
         for batch in options.batch:
-            _print(batch, _rates(root, batch, options))
+            runs: dict[Way, list[list[float]]] = {way: [] for way in WAYS}
+            for _ in range(options.rounds):
+                for way in WAYS:
+                    runs[way].append(_seconds(Path(folder), way, batch, options))
+            _print(batch, runs)
 
 
-def _rates(root: Path, batch: int, options: argparse.Namespace) -> dict[Way, list[float]]:
-    """Return the steps a second of every way, a figure a round."""
-    rates: dict[Way, list[float]] = {way: [] for way in WAYS}
-    for _ in range(options.rounds):
-        for way in WAYS:
-            few, more = (
-                _seconds(root, way, _recipe(options, batch // way.trainings, steps))
-                for steps in (_FEW, _FEW + options.steps)
-            )
-            rates[way].append(options.steps / (more - few))
-    return rates
-
-
-def _print(batch: int, rates: dict[Way, list[float]]) -> None:
-    load = os.getloadavg()[0]
-    print(f"batches of {batch}, load average {load:.1f} at the end (this run included)")
+def _print(batch: int, runs: dict[Way, list[list[float]]]) -> None:
+    print(f"batches of {batch}{'ms a step':>33}{'times as fast':>16}{'':18}shortest steps")
+    base = [statistics.median(steps) for steps in runs[WAYS[0]]]
+    shortest = min(map(min, runs[WAYS[0]]))
     for way in WAYS:
-        # Within a round, since the pace of a shared machine drifts.
-        ratios = [rate / base for rate, base in zip(rates[way], rates[WAYS[0]], strict=True)]
-        rate, ratio = statistics.median(rates[way]), statistics.median(ratios)
+        medians = [statistics.median(steps) for steps in runs[way]]
+        ratios = [one / this for one, this in zip(base, medians, strict=True)]
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"{way.name:<28}{rate:8.3f} steps/s{ratio:8.2f} x  {spread}", flush=True)
+        print(
+            f"{way.name:<28}{1000 * statistics.median(medians):16.0f}"
+            f"{statistics.median(ratios):16.2f}  {spread:<16}"
+            f"{shortest / min(map(min, runs[way])):16.2f}",
+            flush=True,
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -87,10 +92,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=96, help="side of a patch, px")
     parser.add_argument("--variant", default="bn", choices=("paper", "bn", "torchvision"))
     parser.add_argument(
-        "--batch", type=int, nargs="+", default=[32, 64, 128], help="samples of all processes"
+        "--batch", type=int, nargs="+", default=[64, 128], help="samples of all processes"
     )
-    parser.add_argument("--steps", type=int, default=20, help="that are timed")
+    parser.add_argument("--steps", type=int, default=12, help="of a run that are timed")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -105,38 +111,60 @@ def _write_images(root: Path, size: int) -> None:
         cv2.imwrite(str(path), image)
 
 
-def _recipe(options: argparse.Namespace, batch: int, steps: int) -> str:
-    return (
-        f"batch_size = {batch}\n[model]\nvariant = '{options.variant}'\n"
-        f"input_size = {options.size}\n[optimizer]\nsteps = {steps}\n"
-        f"[run]\nvalidate_every = {steps}\nsave_every = {steps}\n"
-    )
-
-
-def _seconds(root: Path, way: Way, recipe: str) -> float:
-    """Train and return the seconds that it took."""
-    (root / "recipe.toml").write_text(recipe)
-    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(way.processes)]
-    program = ["--no-python", sys.executable, "-c", "from detect.cli import main; main()"]
-    arguments = ["pretrain", root / "data", "--split", "train", "--config", root / "recipe.toml"]
-    command = [sys.executable, "-m", *launcher, *program, *arguments, "--device", "cpu", "--out"]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(way.threads)}
-    start = time.perf_counter()
+def _seconds(root: Path, way: Way, batch: int, options: argparse.Namespace) -> list[float]:
+    """Train in processes of their own; return the seconds of every step that counts."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={way.processes}"]
+    what = [f"--variant={options.variant}", f"--size={options.size}", f"--steps={options.steps}"]
+    training = [__file__, f"--train={root}", f"--batch={batch // way.trainings}", *what]
     running = [
         subprocess.Popen(
-            [*map(str, command), tempfile.mkdtemp(dir=root) + "/run"],
-            env=environment,
-            stdout=subprocess.DEVNULL,
+            [sys.executable, *launcher, *training],
+            env={**os.environ, "OMP_NUM_THREADS": str(way.threads)},
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for _ in range(way.trainings)
     ]
-    for training in running:
-        _, errors = training.communicate()
-        if training.returncode:
+    seconds: list[float] = []
+    for process in running:
+        output, errors = process.communicate()
+        if process.returncode:
             sys.exit(errors)
-    return time.perf_counter() - start
+        seconds += json.loads(output)
+    return seconds
+
+
+def _train(options: argparse.Namespace) -> None:
+    """Train as `detect pretrain` does, and print the seconds of the steps that count."""
+    from detect.config import PretrainRecipe
+    from detect.data.labelled import open_labelled
+    from detect.runs import RunFolder
+    from detect.training.call import Call
+    from detect.training.distributed import joined
+    from detect.training.pretrain import pretrain
+
+    recipe = PretrainRecipe.model_validate(
+        {
+            "batch_size": options.batch[0],
+            "model": {"variant": options.variant, "input_size": options.size},
+            "optimizer": {"steps": _WARM + options.steps + _LAST},
+        }
+    )
+    times: list[float] = []
+
+    def timed(items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
+        for item in items:
+            yield item
+            times.append(time.perf_counter())
+
+    data = open_labelled(options.train / "data", "train")
+    with joined("cpu") as (processes, device):
+        folder = RunFolder(Path(tempfile.mkdtemp(dir=options.train)))
+        pretrain(recipe, data, Call(folder, device, processes=processes, track=timed))
+        if processes.first:
+            counted = np.diff(times[_WARM - 1 : -_LAST])
+            sys.stdout.write(json.dumps(counted.tolist()))
 
 
 if __name__ == "__main__":
