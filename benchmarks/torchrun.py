@@ -2,7 +2,7 @@
 
 Beside them what the machine allows: two trainings at once that share nothing, of half a batch.
 
-    python benchmarks/torchrun.py [--variant bn] [--size 96] [--batch 64 128] [--rounds 3]
+    python benchmarks/torchrun.py [--variant bn] [--size 96] [--batch 64 128] [--precision auto]
 
 Every way trains the same network on the same global batches (coarse noise in a folder of
 classes, so that reading and augmenting are measured too), in turn, several rounds. A step counts
@@ -59,8 +59,9 @@ def main() -> None:
     if options.train:
         _train(options)
         return
-    print(f"GoogLeNet-{options.variant}, {options.size} px, {options.rounds} rounds of", end=" ")
-    print(f"{options.steps} steps, load average {os.getloadavg()[0]:.1f} at the start")
+    print(f"GoogLeNet-{options.variant}, {options.size} px, precision {options.precision},", end=" ")
+    print(f"{options.rounds} rounds of {options.steps} steps,", end=" ")
+    print(f"load average {os.getloadavg()[0]:.1f} at the start")
     with tempfile.TemporaryDirectory() as folder:
         _write_images(Path(folder) / "data", options.size)
         for batch in options.batch:
@@ -91,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=96, help="side of a patch, px")
     parser.add_argument("--variant", default="bn", choices=("paper", "bn", "torchvision"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument(
         "--batch", type=int, nargs="+", default=[64, 128], help="samples of all processes"
     )
@@ -114,7 +116,8 @@ def _write_images(root: Path, size: int) -> None:
 def _seconds(root: Path, way: Way, batch: int, options: argparse.Namespace) -> list[float]:
     """Train in processes of their own; return the seconds of every step that counts."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={way.processes}"]
-    what = [f"--variant={options.variant}", f"--size={options.size}", f"--steps={options.steps}"]
+    same = ("variant", "size", "precision", "steps")
+    what = [f"--{name}={getattr(options, name)}" for name in same]
     training = [__file__, f"--train={root}", f"--batch={batch // way.trainings}", *what]
     running = [
         subprocess.Popen(
@@ -149,6 +152,7 @@ def _train(options: argparse.Namespace) -> None:
             "batch_size": options.batch[0],
             "model": {"variant": options.variant, "input_size": options.size},
             "optimizer": {"steps": _WARM + options.steps + _LAST},
+            "run": {"precision": options.precision},
         }
     )
     times: list[float] = []

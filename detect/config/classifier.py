@@ -2,13 +2,14 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from detect.config.sections import (
     ClassifierOptimizerSection,
     CropAugmentSection,
     RunSection,
     Section,
+    SeededRecipe,
 )
 
 
@@ -48,15 +49,12 @@ class SamplingSection(Section):
         return self
 
 
-class ClassifierRecipe(Section):
+class ClassifierRecipe(SeededRecipe):
     """Everything `detect train-classifier` is told besides the data.
 
-    `initial_seed` draws the initial weights, `seed` everything else; without it `seed` does both.
     `ensemble` is read by --ensemble alone: what the 1st, 2nd, ... network is told otherwise.
     """
 
-    seed: int = 0
-    initial_seed: int | None = None
     init: str = ""
     classes: tuple[str, ...] = ()
     model: ModelSection = ModelSection()
@@ -67,12 +65,6 @@ class ClassifierRecipe(Section):
     run: RunSection = RunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
 
-    @model_serializer(mode="wrap")
-    def _what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what stands for nothing: recipes of one network stay as they are."""
-        values: dict[str, Any] = handler(self)
-        if self.initial_seed is None:
-            values.pop("initial_seed", None)
-        if not self.ensemble:
-            values.pop("ensemble", None)
-        return values
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return super().unsaid() | (set() if self.ensemble else {"ensemble"})

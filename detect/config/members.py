@@ -32,10 +32,9 @@ def member_recipes(recipe: ClassifierRecipe, count: int) -> tuple[ClassifierReci
             f"a network. Give --ensemble {len(recipe.ensemble)} or more, or take tables out."
         )
     values = recipe.model_dump(mode="json", exclude={"ensemble"})
-    initial = recipe.seed if recipe.initial_seed is None else recipe.initial_seed
     tables = (*recipe.ensemble, *({},) * (count - len(recipe.ensemble)))
     return tuple(
-        _changed({**values, "seed": recipe.seed + number}, table, initial, number + 1)
+        _changed({**values, "seed": recipe.seed + number}, table, recipe.weights_seed, number + 1)
         for number, table in enumerate(tables)
     )
 

@@ -10,6 +10,7 @@ from detect.config.sections import (
     CropAugmentSection,
     RunSection,
     Section,
+    SeededRecipe,
 )
 
 
@@ -46,13 +47,12 @@ class PretrainRunSection(RunSection):
     validation_images: int = Field(1000, ge=1)
 
 
-class PretrainRecipe(Section):
+class PretrainRecipe(SeededRecipe):
     """Everything `detect pretrain` is told besides the data.
 
     The paper does not give its batch size: 128 is our choice. An epoch shows every image once.
     """
 
-    seed: int = 0
     init: str = ""
     batch_size: int = Field(128, ge=2)
     model: PretrainModelSection = PretrainModelSection()

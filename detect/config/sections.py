@@ -3,15 +3,46 @@
 Every number that the paper does not give is our choice and says so in its description.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 
 class Section(BaseModel):
     """A table of a recipe; unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeededRecipe(Section):
+    """A recipe whose network can share its initial weights with others that see other batches.
+
+    `initial_seed` draws the initial weights, `seed` everything else; without it `seed` does both.
+    """
+
+    seed: int = 0
+    initial_seed: int | None = None
+
+    @property
+    def weights_seed(self) -> int:
+        """What draws the initial weights."""
+        return self.seed if self.initial_seed is None else self.initial_seed
+
+    @model_serializer(mode="wrap")
+    def _what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what stands for nothing: recipes of one network stay as they are."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name not in self.unsaid()}
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return {"initial_seed"} if self.initial_seed is None else set()
 
 
 class AugmentSection(Section):

@@ -135,7 +135,7 @@ def build_model(
 
     The recipe comes back with the mean and std of the network: those `init` was trained with.
     """
-    torch.manual_seed(recipe.seed if recipe.initial_seed is None else recipe.initial_seed)
+    torch.manual_seed(recipe.weights_seed)
     model = recipe.model
     network = RegionClassifier(
         num_classes,

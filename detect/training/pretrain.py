@@ -100,8 +100,8 @@ class PretrainTask:
 def build_classifier(
     recipe: PretrainRecipe, num_classes: int, show: Callable[[str], None]
 ) -> ImageClassifier:
-    """Return a network with the recipe's initial weights, drawn from its seed or `init`'s."""
-    torch.manual_seed(recipe.seed)
+    """Return a network with the recipe's initial weights, drawn from its seeds, or `init`'s."""
+    torch.manual_seed(recipe.weights_seed)
     model = recipe.model
     network = ImageClassifier(
         num_classes,

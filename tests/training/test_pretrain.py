@@ -1,4 +1,4 @@
-"""Scoring a pre-training: figures by hand, and memory that does not grow with the images."""
+"""Pre-training: initial weights by seed; figures by hand; memory that does not grow."""
 
 import tracemalloc
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 import torch
 from class_sets import write_class_folders
 
-from detect.config import PretrainRecipe
+from detect.config import PretrainRecipe, load_recipe, to_toml
 from detect.data import read_pixels
 from detect.data.labelled import LabelledImages, open_labelled
 from detect.detector import batches
@@ -54,3 +54,19 @@ def test_only_places_are_kept_of_the_scores(
     tracemalloc.stop()
     assert figures == {"top1_error": 5 / 6, "top5_error": 4 / 6}
     assert peak < IMAGES * CLASSES * 4
+
+
+def test_networks_of_other_seeds_can_have_the_same_initial_weights(tmp_path: Path) -> None:
+    model = {"input_size": 32, "width": 0.25}
+    values = {"model": model, "optimizer": {"steps": 1}}
+
+    def weights(**seeds: int) -> torch.Tensor:
+        recipe = PretrainRecipe.model_validate({**values, **seeds})
+        (tmp_path / "recipe.toml").write_text(to_toml(recipe))
+        assert load_recipe(PretrainRecipe, tmp_path / "recipe.toml") == recipe
+        network = build_classifier(recipe, 3, print)
+        return torch.cat([value.detach().flatten() for value in network.parameters()])
+
+    assert torch.equal(weights(seed=5, initial_seed=2), weights(seed=2))
+    assert torch.equal(weights(seed=5, initial_seed=0), weights())
+    assert not torch.equal(weights(seed=5), weights())
