@@ -59,8 +59,8 @@ def main() -> None:
     if options.train:
         _train(options)
         return
-    print(f"GoogLeNet-{options.variant}, {options.size} px, precision {options.precision},", end=" ")
-    print(f"{options.rounds} rounds of {options.steps} steps,", end=" ")
+    print(f"GoogLeNet-{options.variant}, {options.size} px, precision {options.precision}")
+    print(f"{options.rounds} rounds of {options.steps} steps", end=", ")
     print(f"load average {os.getloadavg()[0]:.1f} at the start")
     with tempfile.TemporaryDirectory() as folder:
         _write_images(Path(folder) / "data", options.size)
