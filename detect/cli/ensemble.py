@@ -232,7 +232,8 @@ def _table(chosen: Chosen, recombined: "Recombined", dataset: "Dataset") -> None
     figures = ensemble_curve(recombined.networks, maps)
     names = recombined.scores.card.names
     protocol = f"{chosen.protocol}, IoU {chosen.iou:g}"
-    click.echo(f"mAP of {len(recombined.networks)} networks ({protocol}): {figures['map']:.4f}")
+    percent = 100 * figures["map"]
+    click.echo(f"mAP of {len(recombined.networks)} networks ({protocol}): {percent:.2f} %")
     click.echo("\n".join(curve_lines(figures, names)))
     if chosen.json_out:
         told = {

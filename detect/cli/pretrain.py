@@ -62,8 +62,8 @@ def _train(
     given = Given(data.images, validation.images if validation else None)
     call = chosen.call(out, recipe, given, device, processes)
     result = pretrain(recipe, data, call, validation=validation)
-    errors = "top-1 error {top1_error:.4f}, top-5 error {top5_error:.4f}"
-    scored = f": {errors.format(**result)} on {chosen.val_split} (1 crop)" if result else ""
+    errors = [f"top-{k} error {100 * result[f'top{k}_error']:.2f} %" for k in (1, 5) if result]
+    scored = f": {', '.join(errors)} on {chosen.val_split} (1 crop)" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")
 
 

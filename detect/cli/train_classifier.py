@@ -170,7 +170,8 @@ def _train_one(work: _Work, recipe: ClassifierRecipe, out: Path) -> dict[str, fl
     regions = _regions(work, recipe)
     call = chosen.call(out, recipe, work.given, work.device, work.processes)
     result = train_classifier(recipe, regions, dataset.classes, call, validation=work.validation)
-    scored = f": mAP {result['map']:.4f} on {chosen.val_split} (voc2012)" if result else ""
+    percent = 100 * result.get("map", 0.0)
+    scored = f": mAP {percent:.2f} % on {chosen.val_split} (voc2012)" if result else ""
     click.echo(f"{call.folder.weights('best')}{scored}")
     return {"map": result["map"]} if result else {}
 

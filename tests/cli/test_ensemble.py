@@ -157,7 +157,7 @@ def test_the_table_has_every_subset_and_agrees_with_eval(ensemble, root, tmp_pat
         (3, 1),
     ]
     assert len(figures["subsets"]) == 7
-    assert f"mAP of 3 networks (voc2012, IoU 0.5): {figures['map']:.4f}\n" in printed
+    assert f"mAP of 3 networks (voc2012, IoU 0.5): {100 * figures['map']:.2f} %\n" in printed
     assert "0 m0" in printed
     detections = ("--detections", tmp_path / "out/detections.json")
     assert call("eval", "--map", *data, *detections, "--json", scores) == 0
