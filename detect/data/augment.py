@@ -121,7 +121,7 @@ def flip_boxes(boxes: FloatArray, flips: NDArray[np.bool_]) -> FloatArray:
 def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """`crops` (N, S, S, 3), `flips` (N, 3) left-right, top-bottom, transposed -> copies."""
     flipped = crops.copy()
-    # OpenCV mirrors pixels of three bytes 15 times as fast as numpy.
+    # OpenCV mirrors crops 4 to 13 times as fast as numpy (80 to 224 px).
     for crop, (mirrored, inverted, transposed) in zip(flipped, flips.tolist(), strict=True):
         if mirrored:
             crop[...] = cv2.flip(crop, 1)
