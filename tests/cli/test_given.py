@@ -10,23 +10,11 @@ from builders import write_voc
 from class_sets import write_class_folders
 from commands import call
 from proposing import propose_randomly
+from recipes import TINY_CLASSIFIER
 
 from detect.data import data_hash, open_dataset, samples_hash
 from detect.storage.proposals import ProposalFile, write_proposals
 
-CLASSIFIER = """
-[model]
-input_size = 32
-width = 0.25
-[sampling]
-batch_size = 8
-foreground_iou = 0.3
-background_iou = [0.0, 0.3]
-[optimizer]
-steps = 1
-[run]
-precision = "float32"
-"""
 MULTIBOX = """
 batch_size = 2
 [model]
@@ -53,7 +41,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         propose_randomly(open_dataset(root / "voc", split), root / f"{split}.parquet", 60)
     recipe = {"method": "test", "images": 6}
     write_proposals(root / "other.parquet", ProposalFile(root / "train.parquet"), recipe)
-    recipes = {"train-classifier": CLASSIFIER, "train-multibox": MULTIBOX, "pretrain": PRETRAIN}
+    recipes = {
+        "train-classifier": TINY_CLASSIFIER,
+        "train-multibox": MULTIBOX,
+        "pretrain": PRETRAIN,
+    }
     for command, text in recipes.items():
         (root / f"{command}.toml").write_text(text)
         assert call(*arguments(root, command), "--out", root / command) == 0

@@ -6,23 +6,12 @@ from pathlib import Path
 import pytest
 from builders import write_voc
 from commands import call
+from recipes import TINY_CLASSIFIER
 
 from detect.data import open_dataset, without_undecodable
 from detect.errors import DataError
 
 FAST = ("--width", 64, "--workers", 1)
-RECIPE = """[model]
-input_size = 32
-width = 0.25
-[sampling]
-batch_size = 8
-foreground_iou = 0.3
-background_iou = [0.0, 0.3]
-[optimizer]
-steps = 2
-[run]
-precision = "float32"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +22,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train_001", "test_002"):
         image = root / f"voc/JPEGImages/{name}.jpg"
         image.write_bytes(image.read_bytes()[:-200])
-    (root / "tiny.toml").write_text(RECIPE)
+    (root / "tiny.toml").write_text(TINY_CLASSIFIER)
     return root
 
 

@@ -10,25 +10,15 @@ from builders import write_voc
 from commands import call
 from interrupting import start_interrupted
 from proposing import propose_randomly
+from recipes import TINY_CLASSIFIER
 from safetensors.torch import load_file
 
 from detect.cli.members import Members, member_folders, model_name
 from detect.data import open_dataset
 from detect.errors import DataError
 
-RECIPE = """seed = 5
-[model]
-input_size = 32
-width = 0.25
-[sampling]
-batch_size = 8
-foreground_iou = 0.3
-background_iou = [0.0, 0.3]
-[optimizer]
-steps = 2
-[run]
-precision = "float32"
-[[ensemble]]
+RECIPE = f"""seed = 5
+{TINY_CLASSIFIER}[[ensemble]]
 [[ensemble]]
 sampling.foreground_iou = 0.4
 crops.context = 8.0

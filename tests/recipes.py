@@ -1,0 +1,15 @@
+"""Recipes that train in a second."""
+
+# Of a region classifier; positives from IoU 0.3, since the regions of small sets are few.
+TINY_CLASSIFIER = """[model]
+input_size = 32
+width = 0.25
+[sampling]
+batch_size = 8
+foreground_iou = 0.3
+background_iou = [0.0, 0.3]
+[optimizer]
+steps = 2
+[run]
+precision = "float32"
+"""
