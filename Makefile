@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint types check clean
+.PHONY: install demo test mutants lint types check clean
 
 # The stamp is newer than pyproject.toml once the environment matches it.
 $(VENV)/.installed: pyproject.toml
@@ -18,6 +18,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+# Do the tests notice wrong mathematics? Every change of tests/mutants.toml, one at a time.
+mutants: install
+	$(BIN)/python tools/mutants.py
 
 lint: install
 	$(BIN)/ruff check .

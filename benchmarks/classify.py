@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from detect.models.device import autocast, multiplies_bfloat16
+from detect.models.device import autocast, bfloat16_unit
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 
@@ -65,7 +65,7 @@ def _ways(model: RegionClassifier, size: int) -> Iterator[Way]:
         yield Way(f"NCHW, batches of {count}", count, _naive(model, (plain[:count],)))
     ready = prepare_for_inference(model)
     bytes_ = plain.to(torch.uint8).contiguous(memory_format=torch.channels_last)
-    for precision in ("float32", *(["bfloat16"] if multiplies_bfloat16(CPU) else [])):
+    for precision in ("float32", *(["bfloat16"] if bfloat16_unit(CPU) else [])):
         for count in BATCH_SIZES:
             name = f"ours, {precision}, batches of {count}"
             yield Way(name, count, _ours(ready, bytes_[:count], precision))

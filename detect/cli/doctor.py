@@ -163,8 +163,9 @@ def computing() -> list[Finding]:
     limit = os.environ.get("OMP_NUM_THREADS")
     threads = f"{torch.get_num_threads()}" + (f", as OMP_NUM_THREADS={limit} says" if limit else "")
     findings.append(Finding(OK, "PyTorch threads", threads))
-    fast = device.multiplies_bfloat16(torch.device("cpu"))
-    meaning = "AMX: networks run in bfloat16" if fast else "no AMX: networks run in float32"
+    unit = device.bfloat16_unit(torch.device("cpu"))
+    slow = "neither AMX nor AVX-512 BF16: networks run in float32"
+    meaning = f"by {unit}, faster than float32: networks run in it" if unit else slow
     findings.append(Finding(OK, "bfloat16", meaning))
     return findings + _gpus(torch)
 

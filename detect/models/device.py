@@ -1,10 +1,17 @@
 """Which device computes, and in which precision."""
 
+from contextlib import suppress
+from pathlib import Path
+
 import torch
 
 from detect.errors import EnvironmentProblem, UsageError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+CPUINFO = Path("/proc/cpuinfo")
+
+# By the names that PyTorch and Linux give them, the faster one first.
+_CPU_UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
 
 
 def choose_device(name: str) -> torch.device:
@@ -37,27 +44,53 @@ def _require_gpu(name: str, index: int) -> None:
 def resolve_precision(device: torch.device, precision: str = "auto") -> str:
     """Return "float32" or "bfloat16" for what `precision` means on `device`.
 
-    auto: bfloat16 where the hardware multiplies it faster (CUDA from compute capability 8, CPUs
-    with AMX tiles, where it halves the time of a crop), float32 elsewhere. ValueError for
-    another name.
+    auto: bfloat16 where `bfloat16_unit` names what multiplies it faster, float32 elsewhere.
+    ValueError for another name.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     if precision == "auto":
-        return "bfloat16" if multiplies_bfloat16(device) else "float32"
+        return "bfloat16" if bfloat16_unit(device) else "float32"
     return precision
 
 
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     """Return the context in which networks compute on `device` with `precision` (as resolved)."""
     reduced = resolve_precision(device, precision) == "bfloat16"
+    if device.type == "cuda":
+        multiply_float32_exactly()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=reduced)
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Tell whether `device` has matrix units for bfloat16."""
+def multiply_float32_exactly() -> None:
+    """Let a GPU's convolutions of float32 be in float32, from now on.
+
+    PyTorch rounds them to TF32 by default, matrix products not. Whoever wants speed has bfloat16.
+    For the whole process and not within a context: gradients are computed behind it.
+    """
+    # Of torch's two ways to say it the newer one; to use both is an error.
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+
+
+def bfloat16_unit(device: torch.device) -> str:
+    """Return what of `device` multiplies bfloat16 faster than float32; "" for nothing.
+
+    GPUs: tensor cores from compute capability 8. CPUs: AMX, which halves the time of a crop, and
+    AVX-512 BF16, with which crops and steps of training take 0.55 to 0.8 of it
+    (benchmarks/precision.py). On ARM nothing was measured: "".
+    """
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    # Older PyTorch cannot tell, and then computes in float32.
-    get_capabilities = getattr(torch.cpu, "get_capabilities", None)
-    return bool(get_capabilities and get_capabilities().get("amx_bf16"))
+        return "tensor cores" if torch.cuda.get_device_capability(device) >= (8, 0) else ""
+    return next((unit for flag, unit in _CPU_UNITS.items() if flag in _cpu_flags()), "")
+
+
+def _cpu_flags() -> frozenset[str]:
+    """Return what this processor can do: as PyTorch says, or Linux where that is too old to."""
+    if get_capabilities := getattr(torch.cpu, "get_capabilities", None):
+        return frozenset(name for name, has in get_capabilities().items() if has)
+    with suppress(OSError):
+        lines = CPUINFO.read_text("utf-8", "replace").splitlines()
+        return frozenset(
+            word for line in lines if line.startswith("flags") for word in line.split()
+        )
+    return frozenset()

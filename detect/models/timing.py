@@ -67,6 +67,8 @@ def forget_peaks(device: torch.device) -> None:
     """Let `peaks` begin anew, as far as the system can."""
     forget_peak()
     if device.type == "cuda":
+        # Before it there is no allocator, and "Invalid device argument".
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         # The peak becomes what is reserved now, which may be what earlier work left behind.
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)

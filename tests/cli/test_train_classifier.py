@@ -83,6 +83,13 @@ def test_without_validation_best_is_the_final_average(
     assert all(best[name].equal(last[name]) for name in last)
 
 
+def test_more_threads_end_with_the_same_weights(arguments: list[object], tmp_path: Path) -> None:
+    for threads in (1, 3):
+        assert call(*arguments, "--threads", threads, "--out", tmp_path / str(threads)) == 0
+    one, three = (load_file(tmp_path / f"{n}/weights/last.safetensors") for n in (1, 3))
+    assert all(one[name].equal(three[name]) for name in one)
+
+
 def test_killed_and_resumed_it_ends_with_the_same_weights(
     arguments: list[object], tmp_path: Path
 ) -> None:

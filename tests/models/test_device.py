@@ -1,13 +1,18 @@
 """Devices by name and the precision they compute in."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
 from detect.errors import EnvironmentProblem, UsageError
+from detect.models import device
 from detect.models.device import (
     autocast,
+    bfloat16_unit,
     choose_device,
-    multiplies_bfloat16,
+    multiply_float32_exactly,
     resolve_precision,
 )
 
@@ -45,7 +50,7 @@ def test_precision_decides_the_type_of_products() -> None:
     expected = {
         "float32": torch.float32,
         "bfloat16": torch.bfloat16,
-        "auto": torch.bfloat16 if multiplies_bfloat16(CPU) else torch.float32,
+        "auto": torch.bfloat16 if bfloat16_unit(CPU) else torch.float32,
     }
     for precision, dtype in expected.items():
         assert resolve_precision(CPU, precision) == str(dtype).removeprefix("torch.")
@@ -53,3 +58,64 @@ def test_precision_decides_the_type_of_products() -> None:
             assert (left @ right).dtype == dtype
     with pytest.raises(ValueError, match="one of auto, float32, bfloat16, got 'half'"):
         autocast(CPU, "half")
+
+
+@pytest.mark.parametrize(
+    ("flags", "unit"),
+    [
+        ("fpu avx512f amx_bf16 avx512_bf16 amx_tile", "AMX"),
+        ("fpu avx512f avx512_bf16", "AVX-512 BF16"),
+        ("fpu avx512f avx2", ""),
+        ("fpu avx512_bf16_of_another_name", ""),
+    ],
+)
+@pytest.mark.parametrize("told_by", ["PyTorch", "Linux"])
+def test_auto_is_bfloat16_where_a_processor_multiplies_it(
+    flags: str, unit: str, told_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if told_by == "PyTorch":
+        capabilities = {**dict.fromkeys(flags.split(), True), "architecture": "x86_64"}
+        capabilities.setdefault("amx_bf16", False)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    else:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        (tmp_path / "cpuinfo").write_text(
+            f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n"
+        )
+        monkeypatch.setattr(device, "CPUINFO", tmp_path / "cpuinfo")
+    assert bfloat16_unit(CPU) == unit
+    assert resolve_precision(CPU) == ("bfloat16" if unit else "float32")
+
+
+def test_a_processor_of_which_nothing_is_known_computes_in_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(device, "CPUINFO", tmp_path / "none")
+    assert resolve_precision(CPU) == "float32"
+
+
+@pytest.fixture
+def tf32() -> Iterator[None]:
+    """Let convolutions be rounded, as PyTorch does, and again afterwards."""
+    torch.backends.cudnn.conv.fp32_precision = "tf32"
+    yield
+    torch.backends.cudnn.conv.fp32_precision = "tf32"
+
+
+def test_float32_is_not_rounded_to_tf32(tf32: None) -> None:
+    multiply_float32_exactly()
+    assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_convolves_float32_as_exactly_as_a_processor() -> None:
+    torch.manual_seed(0)
+    maps, kernels = torch.randn(4, 64, 28, 28), torch.randn(96, 64, 3, 3)
+    exact = torch.conv2d(maps.double(), kernels.double())
+    gpu = torch.device("cuda:0")
+    with autocast(gpu, "float32"):
+        found = torch.conv2d(maps.to(gpu), kernels.to(gpu)).cpu().double()
+    # TF32 keeps 10 bits: it is wrong by 1e-3 of the spread, float32 by 1e-6.
+    assert float((found - exact).abs().max() / exact.std()) < 2e-5

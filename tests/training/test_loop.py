@@ -1,8 +1,10 @@
 """The training loop on a small problem: schedules, averaging, exact resume, failures."""
 
-import math
 import signal
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -14,7 +16,6 @@ from detect.models.checkpoint import load_state, save_state
 from detect.runs import RunFolder
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Progress, Settings, Trainer
-from detect.training.optimization import learning_rate
 
 
 class Line:
@@ -51,10 +52,12 @@ class Line:
         self.saved.append(name)
 
 
-def make(folder: Path, task: Line, steps: int = 12, **changes: float) -> Trainer:
+def make(
+    folder: Path, task: Line, steps: int = 12, *, threads: int = 1, **changes: float
+) -> Trainer:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Dropout(0.2), nn.Linear(4, 1))
-    return trainer_of(model, folder, task, steps, **changes)
+    return trainer_of(model, folder, task, steps, threads, **changes)
 
 
 def make_normalised(folder: Path, task: Line) -> Trainer:
@@ -64,10 +67,12 @@ def make_normalised(folder: Path, task: Line) -> Trainer:
     return trainer_of(nn.Sequential(nn.Flatten(), *layers), folder, task, 12)
 
 
-def trainer_of(model: nn.Module, folder: Path, task: Line, steps: int, **changes: float) -> Trainer:
+def trainer_of(
+    model: nn.Module, folder: Path, task: Line, steps: int, threads: int = 1, **changes: float
+) -> Trainer:
     optimizer = OptimizerSection(steps=steps, **{"learning_rate": 0.01, **changes})  # type: ignore[arg-type]
     run = RunSection(validate_every=4, save_every=5, precision="float32")
-    settings = Settings(optimizer, run, 0, 10.0)
+    settings = Settings(optimizer, run, 0, 10.0, threads)
     device = torch.device("cpu")
     return Trainer(model, task, settings, RunFolder(folder), device, lambda line: None)
 
@@ -117,12 +122,118 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_weights(
     assert [row["step"] for row in resumed.progress.rows] == [4, 8, 12]
 
 
-def test_best_is_written_at_every_better_validation_and_last_at_the_end(tmp_path: Path) -> None:
-    task = Line()
+class Scored(Line):
+    """Say `scores`, one at each validation; none where they have ended. Remember the best."""
+
+    def __init__(self, *scores: float) -> None:
+        super().__init__()
+        self.scores = list(scores)
+        self.best: list[dict[str, float]] = []
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return {"score": self.scores.pop(0)} if self.scores else {}
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        super().save(model, name, figures)
+        if name == "best":
+            self.best.append(figures)
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([0.2, 0.5, 0.3], [0.2, 0.5]),
+        ([0.5, 0.5, 0.2], [0.5]),  # As good is no better.
+        ([-3.0, -2.0, -1.0], [-3.0, -2.0, -1.0]),
+    ],
+)
+def test_best_is_written_when_it_is_better_and_last_at_the_end(
+    tmp_path: Path, scores: list[float], best: list[float]
+) -> None:
+    task = Scored(*scores)
     make(tmp_path, task).run()
+    assert task.best == [{"score": score} for score in best]
+    assert task.saved.count("last") == 3  # after steps 5, 10 and 12
     assert task.saved[-1] == "last"
-    assert "best" in task.saved
-    assert (tmp_path / "results.csv").read_text().startswith("step,minutes,learning_rate,loss")
+
+
+def test_without_figures_best_is_the_last_average(tmp_path: Path) -> None:
+    task = Scored()
+    make(tmp_path, task).run()
+    assert task.best == [{}, {}, {}]
+    assert task.saved[-2:] == ["best", "last"]
+
+
+def test_a_resumed_run_remembers_how_good_its_best_was(tmp_path: Path) -> None:
+    first = make(tmp_path, Scored(0.5), steps=4)
+    first.run()
+    task = Scored(0.4, 0.6)
+    resumed = make(tmp_path, task)
+    resumed.resume()
+    resumed.run()
+    assert task.best == [{"score": 0.6}]
+    assert [row["score"] for row in resumed.progress.rows] == [0.5, 0.4, 0.6]
+
+
+def test_results_hold_the_last_losses_and_the_figures(tmp_path: Path) -> None:
+    make(tmp_path, Scored(0.2, 0.5, 0.3), learning_rate=0.02).run()
+    header, *rows = (tmp_path / "results.csv").read_text().splitlines()
+    assert header == "step,minutes,learning_rate,loss,score"
+    assert [row.split(",")[0] for row in rows] == ["4", "8", "12"]
+    assert [row.split(",")[2] for row in rows] == ["0.02"] * 3
+    assert [row.split(",")[4] for row in rows] == ["0.2", "0.5", "0.3"]
+
+
+class Meeting(Line):
+    """Finish the batches of every three steps in the reverse of their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = [Event() for _ in range(12)]
+
+    def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
+        if step % 3 < 2:
+            assert self.made[step + 1].wait(60)
+        self.made[step].set()
+        return super().batch(step, processes)
+
+
+def test_batches_come_in_the_order_of_their_steps_whichever_thread_is_first(
+    tmp_path: Path,
+) -> None:
+    trainer = make(tmp_path, Meeting(), threads=3)
+    for expected, (step, batch) in enumerate(trainer.batches(0, 12)):
+        assert step == expected
+        assert torch.equal(batch[0], Line().batch(step)[0])
+    assert step == 11
+
+
+class Begun(Line):
+    """Remember the steps whose batches were begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[int] = []
+
+    def batch(self, step: int, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
+        self.begun.append(step)
+        return super().batch(step, processes)
+
+
+def test_no_more_batches_wait_than_twice_the_threads(tmp_path: Path) -> None:
+    task = Begun()
+    batches = make(tmp_path, task, threads=3).batches(3, 12)
+    assert next(batches)[0] == 3
+    batches.close()
+    assert sorted(task.begun) == list(range(3, 3 + len(task.begun)))
+    assert len(task.begun) <= 6
+
+
+def test_threads_leave_the_weights_as_they_are(tmp_path: Path) -> None:
+    one, three = make(tmp_path / "1", Line()), make(tmp_path / "3", Line(), threads=3)
+    for trainer in (one, three):
+        trainer.run()
+    assert torch.equal(weights(one), weights(three))
 
 
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
@@ -190,34 +301,111 @@ def test_a_state_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert trainer.progress == Progress()
 
 
-def test_averaging_follows_the_ramp(tmp_path: Path) -> None:
-    trainer = make(tmp_path, Line(), steps=1)
-    before = weights(trainer).clone()
+def test_what_is_trained_is_averaged_after_every_update(tmp_path: Path) -> None:
+    trainer = make(tmp_path, Line(), steps=4)
+    found, expected = [], []
+    for step in range(4):
+        trainer.step(step, trainer.task.batch(step, ALONE))
+        found.append(weights(trainer))
+        current = _flat(trainer.model)
+        # The first is copied; the t-th after it keeps (1 + t) / (10 + t) of the average.
+        kept = (0, 2 / 11, 3 / 12, 4 / 13)[step]
+        expected.append(kept * expected[-1] + (1 - kept) * current if step else current)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+class Kept(Line):
+    """Remember the weights that were validated and written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, Tensor] = {}
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        self.seen["validated"] = _flat(model).clone()
+        return super().validate(model)
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        self.seen[name] = _flat(model).clone()
+
+
+def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+    task = Kept()
+    trainer = make(tmp_path, task, steps=4)
     trainer.run()
-    # The first update of AveragedModel copies; a second one would move by 1 - 2/11.
-    torch.testing.assert_close(weights(trainer), _flat(trainer.model))
-    assert not torch.equal(weights(trainer), before)
-    moved = [torch.full_like(p, 11.0) for p in trainer.model.parameters()]
-    kept = [torch.zeros_like(p) for p in trainer.model.parameters()]
-    trainer.averaged.multi_avg_fn(kept, moved, torch.tensor(1))  # type: ignore[misc, operator]
-    torch.testing.assert_close(kept[0], torch.full_like(kept[0], 9.0))
+    assert not torch.equal(weights(trainer), _flat(trainer.model))
+    assert task.seen.keys() == {"validated", "best", "last"}
+    assert all(torch.equal(seen, weights(trainer)) for seen in task.seen.values())
+
+
+def test_running_statistics_are_averaged_as_well(tmp_path: Path) -> None:
+    trainer = make_normalised(tmp_path, Line())
+    model, averaged = trainer.model[2], trainer.averaged.module[2]  # type: ignore[index]
+    expected = torch.zeros(4)
+    for step in range(3):
+        before = model.running_mean.clone()
+        trainer.step(step, trainer.task.batch(step, ALONE))
+        assert not torch.equal(model.running_mean, before)
+        kept = (0, 2 / 11, 3 / 12)[step]
+        expected = kept * expected + (1 - kept) * model.running_mean
+    torch.testing.assert_close(averaged.running_mean, expected)
+    assert int(averaged.num_batches_tracked) == 3
+
+
+def test_losses_of_pieces_are_means_over_the_batch(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1))
+    trainer = trainer_of(model, tmp_path, Line(7), 1)
+    trainer.progress.most = 3  # pieces of 3, 2 and 2
+    x, y = trainer.task.batch(0, ALONE)
+    expected = ((model(x).flatten() - y) ** 2).mean().item()
+    assert trainer.step(0, (x, y))["loss"] == pytest.approx(expected)
+
+
+class Masked(Line):
+    """Remember what dropout let through."""
+
+    def losses(self, model: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        self.mask = nn.functional.dropout(torch.ones(64), training=model.training)
+        return super().losses(model, batch)
+
+
+def test_dropout_differs_from_step_to_step_and_seed_to_seed(tmp_path: Path) -> None:
+    def mask(step: int, seed: int) -> Tensor:
+        task = Masked()
+        trainer = make(tmp_path, task)
+        trainer.settings = replace(trainer.settings, seed=seed)
+        trainer.step(step, task.batch(0))
+        return task.mask
+
+    masks = [mask(step, seed) for step, seed in ((0, 0), (1, 0), (0, 1))]
+    assert torch.equal(masks[0], mask(0, 0))
+    assert not any(torch.equal(one, other) for one, other in combinations(masks, 2))
+
+
+def test_every_update_follows_the_gradient_of_its_own_batch(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False))
+    trainer = trainer_of(model, tmp_path, Line(), 3, momentum=0.0, weight_decay=0.0)
+    for step in range(3):
+        before = _flat(model).detach().clone()
+        x, y = trainer.task.batch(step, ALONE)
+        losses = trainer.step(step, (x, y))
+        # The mean of (w x - y)^2, and of its derivative 2 (w x - y) x.
+        wrong = x.flatten(1) @ before - y
+        assert losses["loss"] == pytest.approx(float((wrong**2).mean()))
+        gradient = 2 * (wrong[:, None] * x.flatten(1)).mean(dim=0)
+        torch.testing.assert_close(_flat(model).detach(), before - 0.01 * gradient)
+
+
+def test_every_step_has_the_rate_of_its_schedule(tmp_path: Path) -> None:
+    # trainer_of's epoch is ten steps: the rate falls at step 80.
+    trainer = make(tmp_path, Line(), steps=100)
+    rates = [
+        trainer.step(step, trainer.task.batch(step, ALONE))["learning_rate"] for step in (79, 80)
+    ]
+    assert rates == pytest.approx([0.01, 0.0096])
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.0096)
 
 
 def _flat(model: nn.Module) -> Tensor:
     return torch.cat([p.flatten() for p in model.parameters()])
-
-
-def test_paper_schedule_falls_4_percent_every_8_epochs() -> None:
-    section = OptimizerSection(steps=1000, learning_rate=1.0)
-    assert learning_rate(section, 79, 10.0) == 1.0
-    assert learning_rate(section, 80, 10.0) == pytest.approx(0.96)
-    assert learning_rate(section, 240, 10.0) == pytest.approx(0.96**3)
-
-
-def test_cosine_schedule_warms_up_and_ends_near_zero() -> None:
-    section = OptimizerSection(steps=100, learning_rate=1.0, schedule="cosine", warmup_steps=10)
-    assert learning_rate(section, 0, 1.0) == pytest.approx(0.1)
-    assert learning_rate(section, 50, 1.0) == pytest.approx(0.5)
-    assert learning_rate(section, 99, 1.0) == pytest.approx(
-        0.5 * (1 + math.cos(math.pi * 0.99)), rel=1e-6
-    )

@@ -1,16 +1,20 @@
 """Regions of a data set: pools, chosen classes, batches that depend on seed and step alone."""
 
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Lock
 
 import numpy as np
 import pytest
 from builders import write_voc
 
 from detect.config import ClassifierRecipe
-from detect.data import open_dataset
+from detect.data import open_dataset, read_pixels
 from detect.errors import DataError
-from detect.regions import Dataset, Proposals
-from detect.storage.proposals import ProposalFile, writing
+from detect.regions import Annotations, Dataset, Image, Proposals, Sample
+from detect.storage.proposals import ProposalFile, write_proposals, writing
+from detect.training import region_data
 from detect.training.region_data import (
     CropBatches,
     ImageCache,
@@ -123,6 +127,112 @@ def test_chosen_classes_keep_their_objects_and_ids(dataset: Dataset) -> None:
 def test_an_unknown_class_is_refused(dataset: Dataset) -> None:
     with pytest.raises(DataError, match=r"no class 'cube'; it has circle, square, triangle"):
         choose_classes(dataset, ("cube",))
+
+
+class Watched(OrderedDict[Path, tuple[Image, float]]):
+    """What a cache keeps; to touch it without holding `lock` is an error."""
+
+    def __init__(self, lock: Lock) -> None:
+        super().__init__()
+        self.lock = lock
+
+    def __contains__(self, key: object) -> bool:
+        assert self.lock.locked()
+        return super().__contains__(key)
+
+    def __setitem__(self, key: Path, value: tuple[Image, float]) -> None:
+        assert self.lock.locked()
+        super().__setitem__(key, value)
+
+    def popitem(self, last: bool = True) -> tuple[Path, tuple[Image, float]]:
+        assert self.lock.locked()
+        return super().popitem(last)
+
+
+def test_regions_are_what_the_recipe_calls_them(tmp_path: Path) -> None:
+    image = Sample("a", tmp_path / "a.png", (100, 100), one_object([0, 0, 40, 40]))
+    # IoU with the object: 0.8, 0.5, 0.25, 0.
+    boxes = [[0, 0, 40, 32], [0, 0, 40, 20], [0, 0, 40, 10], [50, 50, 90, 90]]
+    found = Proposals("a", (100, 100), np.array(boxes), np.ones(4), np.full(4, "test"))
+    write_proposals(tmp_path / "p.parquet", [found], {"method": "test"})
+    proposals = ProposalFile(tmp_path / "p.parquet")
+    dataset = Dataset(tmp_path, "coco", "train", ("one",), (1,), (image,))
+
+    def rows(**sampling: object) -> tuple[list[int], list[int]]:
+        data = collect(dataset, proposals, recipe(sampling={"batch_size": 4, **sampling}))
+        return data.foreground.box.tolist(), data.background.box.tolist()
+
+    # The fifth is the object itself.
+    assert rows() == ([0, 1, 4], [2, 3])
+    assert rows(foreground_iou=0.6) == ([0, 4], [2, 3])
+    assert rows(background_iou=[0.1, 0.5]) == ([0, 1, 4], [2])
+    assert rows(foreground_iou=0.6, background_iou=[0.0, 0.2]) == ([0, 4], [3])
+
+
+def one_object(box: list[float]) -> Annotations:
+    none = np.zeros(1, np.bool_)
+    return Annotations(np.array([box], np.float32), np.zeros(1, np.int64), none, none)
+
+
+def test_threads_share_a_cache_under_its_lock(dataset: Dataset) -> None:
+    cache = ImageCache(0, limit=2 * 96 * 128 * 3)
+    cache._images = Watched(cache._lock)
+    expected = [read_pixels(sample) for sample in dataset.samples]
+    places = np.random.default_rng(0).integers(len(expected), size=200).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda place: cache.read(dataset.samples[place])[0], places))
+    assert all(np.array_equal(one, expected[n]) for one, n in zip(found, places, strict=True))
+    assert cache._bytes == sum(image.nbytes for image, _ in cache._images.values())
+    assert len(cache._images) == 2
+
+
+def test_an_image_that_two_threads_decode_at_once_is_kept_once(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2, timeout=60)
+
+    def meet(sample: Sample) -> Image:
+        both.wait()
+        return read_pixels(sample)
+
+    monkeypatch.setattr(region_data, "read_pixels", meet)
+    cache = ImageCache(0)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(cache.read, [dataset.samples[0]] * 2))
+    assert cache._bytes == 96 * 128 * 3
+
+
+def test_the_image_read_last_stays(dataset: Dataset) -> None:
+    cache = ImageCache(0, limit=2 * 96 * 128 * 3)
+    first, second, third = dataset.samples[:3]
+    kept = cache.read(first)[0]
+    cache.read(second)
+    cache.read(first)
+    cache.read(third)
+    assert cache.read(first)[0] is kept
+    assert {path.stem for path in cache._images} == {"train_000", "train_002"}
+
+
+def test_a_batch_shows_the_regions_of_its_labels(dataset: Dataset, data: RegionData) -> None:
+    plain = {"augment": {"photometric": False, "random_interpolation": False, "mirror": False}}
+    chosen = recipe(**plain, crops={"context": 0})
+    crops, labels = CropBatches(data, chosen, 3).make(0)
+    colours = np.array([[220, 40, 40], [40, 200, 60], [50, 80, 230]])  # builders.py, of each class
+    # At the middle of a positive region (an object, moved by 2 px at most) is its colour.
+    for crop, label in zip(crops, labels, strict=True):
+        nearest = np.abs(colours - crop[16, 16].astype(int)).sum(axis=1)
+        if label < 3:
+            assert nearest.argmin() == label
+            assert nearest.min() < 60
+    # Mixed, so that every piece of a batch holds both kinds: the positives are not all in front.
+    assert (labels[:4] == 3).any()
+
+
+def test_the_rows_of_a_batch_are_those_of_the_whole(data: RegionData) -> None:
+    crops, labels = CropBatches(data, recipe(), 3).make(4)
+    parts = [CropBatches(data, recipe(), 3).make(4, rows) for rows in (slice(0, 5), slice(5, 16))]
+    assert np.array_equal(np.concatenate([part for part, _ in parts]), crops)
+    assert np.array_equal(np.concatenate([part for _, part in parts]), labels)
 
 
 def test_the_cache_forgets_beyond_its_limit(dataset: Dataset) -> None:
