@@ -50,7 +50,9 @@ def test_the_printed_imbalance_is_that_of_the_lists(
     root = write_voc(tmp_path / "data", SPLITS, seed=4)
     out, _ = _split(capsys, root, "--split", "val", "--out", tmp_path / "lists")
     halves = [open_dataset(root, str(tmp_path / f"lists/val{number}.txt")) for number in (1, 2)]
-    for line in out.splitlines()[4:]:
+    lines = out.splitlines()[4:]
+    assert len(lines) == 3
+    for line in lines:
         name, first, second, share = line.split()
         label = halves[0].classes.index(name)
         counts = [
