@@ -4,11 +4,49 @@
 each into its exit code: 1 failed, 2 usage, 3 environment, 4 data.
 """
 
+import re
+
+# Marks an option within a message: its name and what it was given. Never typed by anybody.
+_NAME, _VALUE, _END = "\ue000", "\ue001", "\ue002"
+_OPTION = re.compile(f"{_NAME}([^{_VALUE}]*){_VALUE}([^{_END}]*){_END}")
+
+
+def option(name: str, value: object = "") -> str:
+    """Name the option `name` of a stage in the message of an error, with the `value` it has.
+
+    The command line shows `--skip-bad` or `--iou 0.7`, Python `skip_bad` or `iou=0.7`.
+    """
+    return f"{_NAME}{name}{_VALUE}{value}{_END}"
+
+
+def as_flags(text: str) -> str:
+    """Return `text` with its options as the command line spells them."""
+    return _OPTION.sub(_flag, text)
+
+
+def as_arguments(text: str) -> str:
+    """Return `text` with its options as Python spells them."""
+    return _OPTION.sub(lambda found: "=".join(filter(None, found.groups())), text)
+
+
+def _flag(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    return " ".join(filter(None, (f"--{name.replace('_', '-')}", value)))
+
 
 class DetectError(Exception):
     """The work failed for a reason the user can read; exit code 1."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message for a caller in Python."""
+        return as_arguments(super().__str__())
+
+    @property
+    def for_command_line(self) -> str:
+        """The message for whoever typed a command."""
+        return as_flags(super().__str__())
 
 
 class UsageError(DetectError):

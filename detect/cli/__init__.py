@@ -89,7 +89,7 @@ def _explain(error: BaseException) -> int:
         help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"
         return _fail(f"{where}{error.format_message().rstrip('.')}{help_hint}", 2)
     if isinstance(error, DetectError):
-        return _fail(str(error), error.exit_code)
+        return _fail(error.for_command_line, error.exit_code)
     if isinstance(error, MemoryError):
         return _fail("out of memory. Use fewer --workers or smaller batches.", 3)
     return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")

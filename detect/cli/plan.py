@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from detect.cli import options
-from detect.cli.propose import PRESETS
 from detect.cli.run import DTYPES
 from detect.config import (
     AnyRecipe,
@@ -17,6 +16,7 @@ from detect.config import (
     member_recipes,
 )
 from detect.errors import UsageError
+from detect.proposals.settings import PRESETS
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Chosen:
 @click.option("--test-proposals", type=options.PATH, metavar="Q", help="Its stored regions.")
 @click.option(
     "--preset",
-    type=click.Choice(PRESETS),
+    type=click.Choice(tuple(PRESETS)),
     default="rcnn",
     show_default=True,
     help="Of Selective Search, where regions are not stored.",

@@ -26,7 +26,7 @@ from detect.errors import DataError
 from detect.planning.shown import busy_lines, figures, lines
 from detect.planning.stages import Stage, Training, propose_stage, run_stage, training_stage
 from detect.proposals.estimate import IMAGES_TIMED, measure, spread
-from detect.proposals.selective_search import PRESETS
+from detect.proposals.settings import PRESETS
 from detect.regions import Dataset, Proposals
 from detect.storage.proposals import ProposalFile
 

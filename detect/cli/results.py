@@ -9,7 +9,7 @@ from detect.cli.sources import MultiBoxChoice, make_source
 from detect.config import Section
 from detect.data import read_pixels
 from detect.errors import DataError
-from detect.proposals.selective_search import PRESETS
+from detect.proposals.settings import PRESETS
 from detect.regions import Dataset, Detections, FloatArray, Image, Proposals, Sample
 from detect.runs import RunFolder
 from detect.storage.detections import write_detections

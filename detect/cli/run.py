@@ -10,10 +10,10 @@ import click
 from detect.cli import methods, options
 from detect.cli.members import member_folders
 from detect.cli.progress import track
-from detect.cli.propose import PRESETS
 from detect.cli.skipping import open_data, usable, warn
 from detect.cli.svm import score_options, scoring, settle
 from detect.errors import UsageError
+from detect.proposals.settings import PRESETS
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,7 @@ class Chosen:
 @methods.multibox
 @click.option(
     "--preset",
-    type=click.Choice(PRESETS),
+    type=click.Choice(tuple(PRESETS)),
     help=f"Of the regions searched where no --proposals are given. [default: {_DEFAULT_PRESET}]",
 )
 @options.seed

@@ -11,7 +11,8 @@ from joblib import cpu_count
 
 from detect.cli.methods import BOTH, MULTIBOX, SEARCH
 from detect.proposals.merge import NEAR_DUPLICATE, Both
-from detect.proposals.selective_search import Settings, propose, segmentation_module
+from detect.proposals.selective_search import propose, segmentation_module
+from detect.proposals.settings import Settings
 from detect.proposals.worker import Propose
 
 if TYPE_CHECKING:

@@ -6,10 +6,8 @@ settings from R-CNN's selective_search/selective_search_boxes.m. OpenCV's own
 double superpixels as GoogLeNet's entry did (section 8 of the paper); here it is k, as in R-CNN.
 """
 
-import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -18,10 +16,10 @@ from numpy.typing import NDArray
 
 from detect.boxes import areas, canonical_order, clip
 from detect.errors import EnvironmentProblem
+from detect.proposals.settings import LONGEST_SIDE, ColourSpace, Settings, Strategy
 from detect.regions import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
-LONGEST_SIDE = 1500  # px of the resized image: bounds time and memory of very long images
 
 
 def _rgi(image: Image) -> Image:
@@ -42,7 +40,7 @@ def _hue(image: Image) -> Image:
 
 
 # Uijlings et al. section 3.2, "Complementary Colour Spaces", the five of R-CNN's file.
-COLOUR_SPACES: dict[str, Callable[[Image], Image]] = {
+_CONVERSIONS: dict[ColourSpace, Callable[[Image], Image]] = {
     "hsv": _convert(cv2.COLOR_RGB2HSV),
     "lab": _convert(cv2.COLOR_RGB2Lab),
     "rgi": _rgi,
@@ -51,52 +49,11 @@ COLOUR_SPACES: dict[str, Callable[[Image], Image]] = {
 }
 
 # Uijlings et al. section 3.2, "Complementary Similarity Measures"; names as in R-CNN's file.
-STRATEGIES = {
+_MEASURES: dict[Strategy, tuple[str, ...]] = {
     "colour+texture+size+fill": ("Color", "Texture", "Size", "Fill"),
     "texture+size+fill": ("Texture", "Size", "Fill"),
     "fill": ("Fill",),
     "size": ("Size",),
-}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the boxes; defaults are the preset `rcnn` (R-CNN's fast mode).
-
-    `ks` scale of Felzenszwalb and Huttenlocher's graph segmentation and smallest superpixel,
-    px of the resized image; `sigma` its Gaussian, px; `width` px the image is resized to, its
-    longer side at most 1500; `min_side` px of the original below which a box is dropped.
-    """
-
-    colour_spaces: tuple[str, ...] = ("hsv", "lab")
-    ks: tuple[int, ...] = (50, 100)
-    strategies: tuple[str, ...] = ("colour+texture+size+fill", "texture+size+fill")
-    sigma: float = 0.8
-    width: int = 500
-    min_side: float = 10.0
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for an unknown name or a number out of its range."""
-        for chosen, known in ((self.colour_spaces, COLOUR_SPACES), (self.strategies, STRATEGIES)):
-            unknown = [name for name in chosen if name not in known]
-            if unknown or not chosen:
-                raise ValueError(f"unknown {unknown or 'empty list'}; known: {', '.join(known)}")
-        if not self.ks or min(self.ks) < 1:
-            raise ValueError(f"every k must be at least 1, got {list(self.ks)}")
-        if not 16 <= self.width <= LONGEST_SIDE:
-            raise ValueError(f"width must be 16 to {LONGEST_SIDE} px, got {self.width}")
-        if not (0 < self.sigma < math.inf and 0 <= self.min_side < math.inf):
-            raise ValueError("sigma must be above 0 px and min_side at least 0 px, both finite")
-
-
-# R-CNN's fast mode (k 50, 100) and full mode (five colour spaces, four strategies, k 50 to 300).
-# `googlenet` doubles the superpixels (GoogLeNet's paper, section 8): every k twice as large.
-_ALL = Settings(tuple(COLOUR_SPACES), (50, 100, 150, 300), tuple(STRATEGIES))
-PRESETS: dict[str, Settings] = {
-    "rcnn": Settings(),
-    "googlenet": Settings(ks=(100, 200)),
-    "rcnn-quality": _ALL,
-    "googlenet-quality": replace(_ALL, ks=(100, 200, 300, 600)),
 }
 
 
@@ -164,13 +121,13 @@ def _search(image: Image, settings: Settings) -> NDArray[np.int32]:
     search = module.createSelectiveSearchSegmentation()
     search.setBaseImage(image)
     for name in settings.colour_spaces:
-        search.addImage(COLOUR_SPACES[name](image))
+        search.addImage(_CONVERSIONS[name](image))
     for k in settings.ks:
         search.addGraphSegmentation(
             module.createGraphSegmentation(settings.sigma, float(k), min_size=k)
         )
-    for name in settings.strategies:
-        search.addStrategy(_strategy(module, STRATEGIES[name]))
+    for strategy in settings.strategies:
+        search.addStrategy(_strategy(module, _MEASURES[strategy]))
     return np.asarray(search.process(), np.int32)
 
 

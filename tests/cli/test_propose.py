@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from builders import SHARED, needs_shared, save_image, texture, write_voc
 from interrupting import start_interrupted
 
 from detect.cli import main
-from detect.cli import propose as command
 from detect.proposals import run, selective_search
+from detect.proposals.settings import COLOUR_SPACES, PRESETS, STRATEGIES
+from detect.stages.propose import ProposeOptions
 from detect.storage.proposals import ProposalFile
 
 FAST = ("--width", "48", "--k", "50", "--workers", "1")
@@ -55,11 +57,11 @@ def _bytes(path: Path) -> dict[str, bytes]:
 
 
 def test_the_choices_are_those_of_the_code() -> None:
-    assert tuple(selective_search.PRESETS) == command.PRESETS
-    assert tuple(selective_search.COLOUR_SPACES) == command.COLOUR_SPACES
-    assert tuple(selective_search.STRATEGIES) == command.STRATEGIES
-    (option,) = [one for one in command.command.params if one.name == "backend"]
-    assert tuple(option.type.choices) == tuple(run.BACKENDS)  # type: ignore[attr-defined]
+    fields = ProposeOptions.model_fields
+    assert get_args(fields["preset"].annotation) == tuple(PRESETS)
+    assert get_args(fields["backend"].annotation) == tuple(run.BACKENDS)
+    assert tuple(selective_search._CONVERSIONS) == COLOUR_SPACES
+    assert tuple(selective_search._MEASURES) == STRATEGIES
 
 
 def test_a_folder_of_parts(tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +173,7 @@ def test_a_shard_minds_its_own_parts(
     [
         (("--shard", "3/2"), "--shard 3/2: expected I/N with I from 1 to N, such as 1/4."),
         (("--shard", "half"), "--shard half: expected I/N"),
-        (("--width", "4"), "detect propose: width must be 16 to 1500 px, got 4."),
+        (("--width", "4"), "Error: width must be 16 to 1500 px, got 4."),
         (("--k", "0"), "every k must be at least 1, got [0]"),
         (("--sigma", "nan"), "sigma must be above 0 px"),
         (("--preset", "fast"), "Invalid value for '--preset': 'fast' is not one of"),

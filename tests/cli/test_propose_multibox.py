@@ -170,8 +170,14 @@ def test_dry_run_times_it(root, tmp_path, capsys, monkeypatch):
             "--preset means nothing with --method multibox. Choose --method both, or leave it out.",
         ),
         (["--method", "multibox", "--multibox", "m", "--seed", "0"], "--seed means nothing with"),
-        (["--method", "both", "--multibox", "m", "--multibox-nms", "0"], "'0' is neither adaptive"),
-        (["--method", "both", "--multibox", "m", "--multibox-nms", "no"], "'no' is neither adap"),
+        (
+            ["--method", "both", "--multibox", "m", "--multibox-nms", "0"],
+            "--multibox-nms 0: neither adaptive",
+        ),
+        (
+            ["--method", "both", "--multibox", "m", "--multibox-nms", "no"],
+            "--multibox-nms no: neither adap",
+        ),
         (["--method", "both", "--multibox", "m", "--multibox-boxes", "0"], "0 is not in the range"),
         (["--method", "both", "--multibox", "m", "--multibox-views", "some"], "'some' is not one"),
         (["--method", "both", "--multibox", "m", "--device", "tpu"], "--device tpu: expected auto"),

@@ -22,7 +22,8 @@ from detect.proposals.run import (
     plan_parts,
     propose_parts,
 )
-from detect.proposals.selective_search import Settings, propose
+from detect.proposals.selective_search import propose
+from detect.proposals.settings import Settings
 from detect.proposals.worker import Outcome
 from detect.regions import Sample
 from detect.storage.proposals import ProposalFile, write_proposals

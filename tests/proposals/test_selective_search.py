@@ -12,14 +12,13 @@ from builders import scene, texture
 from detect.boxes import areas, canonical_order, iou_matrix
 from detect.errors import EnvironmentProblem
 from detect.proposals.selective_search import (
-    COLOUR_SPACES,
-    PRESETS,
-    Settings,
+    _CONVERSIONS,
     find_boxes,
     propose,
     scores_by_rank,
     segmentation_module,
 )
+from detect.proposals.settings import COLOUR_SPACES, PRESETS, Settings
 from detect.regions import Image
 
 SMALL = Settings(width=160)
@@ -91,7 +90,8 @@ def test_the_same_bytes_whatever_ran_before_and_in_another_process() -> None:
     assert first.boxes.tobytes() == again.boxes.tobytes()
     code = (
         "import sys, numpy as np\n"
-        "from detect.proposals.selective_search import Settings, propose\n"
+        "from detect.proposals.selective_search import propose\n"
+        "from detect.proposals.settings import Settings\n"
         "image = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(60, 80, 3)\n"
         "sys.stdout.write(propose(image, 'a', Settings(width=160)).boxes.tobytes().hex())"
     )
@@ -166,7 +166,7 @@ def test_normalised_red_and_green_by_hand() -> None:
     image = np.array([[[100, 50, 50], [0, 0, 0], [10, 30, 60]]], np.uint8)
     # 255 * 100/200 = 127.5 (to even), 255 * 50/200 = 63.75; grey .299 R + .587 G + .114 B
     expected = [[[128, 64, 65], [0, 0, 0], [26, 76, 27]]]
-    np.testing.assert_array_equal(COLOUR_SPACES["rgi"](image), expected)
+    np.testing.assert_array_equal(_CONVERSIONS["rgi"](image), expected)
 
 
 @pytest.mark.parametrize("name", COLOUR_SPACES)

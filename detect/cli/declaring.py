@@ -1,0 +1,137 @@
+"""Options of a command, made of the options of its stage: names, defaults, choices, ranges, help.
+
+What stands in a stage's class (stages/options.py) is not said again here; a command adds only how
+an option is shown.
+"""
+
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import annotated_types
+import click
+from click.core import ParameterSource
+from pydantic.fields import FieldInfo
+
+from detect.errors import as_flags
+from detect.stages.options import Options
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Kind = TypeVar("Kind", bound=Options)
+
+# Existence is checked by the readers, which say what was expected and exit with 4.
+PATH = click.Path(path_type=Path)
+_RANGES = {int: click.IntRange, float: click.FloatRange}
+
+# How options that several stages have are shown.
+SPLIT: dict[str, Any] = {"metavar": "NAME|FILE"}
+BATCH_SIZE: dict[str, Any] = {
+    "type": str, "metavar": "N|auto", "default": "auto", "show_default": True,
+}  # fmt: skip
+
+debug = click.option(
+    "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+)
+
+
+def declared(kind: type[Options], *arguments: str, **shown: dict[str, Any]) -> Decorator:
+    """Return what adds an option for every field of `kind` but those that are `arguments`.
+
+    `shown` holds keywords of click.option for some of the fields, such as a metavar; its "flags"
+    stand in place of --NAME.
+    """
+    unknown = {*arguments, *shown} - kind.model_fields.keys()
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+    names = [name for name in kind.model_fields if name not in arguments]
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = debug(function)
+        for name in reversed(names):
+            function = _option(name, kind.model_fields[name], shown.get(name, {}))(function)
+        return function
+
+    return add
+
+
+def told(context: click.Context, kind: type[Kind], **more: Any) -> Kind:
+    """Return the options of `kind` that were given on the command line, and `more`.
+
+    What was left to its default is not said: `kind` knows it.
+    """
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return kind(**{**given, **more})
+
+
+def _option(name: str, field: FieldInfo, shown: dict[str, Any]) -> Decorator:
+    flags = shown.get("flags", (f"--{name.replace('_', '-')}",))
+    said: dict[str, Any] = {"help": as_flags(field.description or ""), **_shape(field)}
+    said |= {key: value for key, value in shown.items() if key != "flags"}
+    if "type" in shown:  # read by the stage, whatever it makes of it
+        said.pop("multiple", None)
+    if said.get("is_flag") and field.default is True:
+        flags = (f"{flags[0]}/--no-{flags[0][2:]}",)
+        said |= {"is_flag": True, "default": True, "show_default": True}
+    return click.option(*flags, name, **said)
+
+
+def _shape(field: FieldInfo) -> dict[str, Any]:
+    """Return click's type and the default of `field`."""
+    kind, limits = _plain(field.annotation, list(field.metadata))
+    if kind is bool:
+        return {"is_flag": True}
+    shape: dict[str, Any] = {"type": _click_type(kind, limits)}
+    if get_origin(kind) is tuple:
+        inner, limits = _plain(get_args(kind)[0], [])
+        shape = {"type": _click_type(inner, limits), "multiple": True}
+        return shape | {"required": field.is_required()}
+    if field.is_required():
+        return shape | {"required": True}
+    return (
+        shape if field.default is None else shape | {"default": field.default, "show_default": True}
+    )
+
+
+def plain_type(annotation: Any) -> Any:
+    """Return a field's type without what may be None and without its limits."""
+    return _plain(annotation, [])[0]
+
+
+def _plain(kind: Any, limits: list[Any]) -> tuple[Any, list[Any]]:
+    """Take Annotated and None off a type; return it and the limits found on the way."""
+    if get_origin(kind) is Annotated:
+        inner, *more = get_args(kind)
+        return _plain(inner, [*limits, *more])
+    if get_origin(kind) in (Union, types.UnionType):
+        (inner,) = (one for one in get_args(kind) if one is not type(None))
+        return _plain(inner, limits)
+    return kind, limits
+
+
+def _click_type(kind: Any, limits: list[Any]) -> Any:
+    if get_origin(kind) is Literal:
+        return click.Choice([str(choice) for choice in get_args(kind)])
+    if kind is Path:
+        return PATH
+    found = dict(_limits(limits))
+    return _RANGES[kind](**found) if found else kind
+
+
+def _limits(limits: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield click's keywords for pydantic's limits."""
+    for one in limits:
+        for part in getattr(one, "metadata", [one]):
+            match part:
+                case annotated_types.Ge(ge=low):
+                    yield "min", low
+                case annotated_types.Gt(gt=low):
+                    yield from (("min", low), ("min_open", True))
+                case annotated_types.Le(le=high):
+                    yield "max", high
+                case annotated_types.Lt(lt=high):
+                    yield from (("max", high), ("max_open", True))

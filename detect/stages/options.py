@@ -1,0 +1,82 @@
+"""What every stage is told: one frozen class a stage, its fields documented, defaults here alone.
+
+A field's description, default, choices and range are those of the command's option as well
+(cli/options.py). `model_fields_set` tells what a caller gave from what was left to its default.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from detect.errors import UsageError, option
+
+
+class Options(BaseModel):
+    """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise UsageError(self._problem(error)) from None
+
+    @classmethod
+    def _problem(cls, error: ValidationError) -> str:
+        """Say the first problem: which option, what was expected, what was got."""
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "missing":
+            return f"{option(name)} is missing: {cls.model_fields[name].description}"
+        if problem["type"] == "extra_forbidden":
+            return f"no option {name!r}; there are {', '.join(cls.model_fields)}."
+        text = problem["msg"].removeprefix("Value error, ")
+        return f"{option(name, problem['input'])}: {text}." if name else f"{text}."
+
+    def gave(self, *names: str) -> list[str]:
+        """Return which of the options `names` the caller gave, in their order."""
+        return [name for name in names if name in self.model_fields_set]
+
+    def changed(self, **values: Any) -> Self:
+        """Return these options with other `values`."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**given, **values})
+
+
+def _several(value: Any) -> Any:
+    """Take one value for a tuple of it."""
+    return (value,) if isinstance(value, str | Path) else value
+
+
+def _crops(value: Any) -> Any:
+    """Take "auto" for None, and digits for a number; ValueError for anything else."""
+    if value is None or value == "auto":
+        return None
+    if not str(value).isdecimal() or int(value) < 1:
+        raise ValueError("expected auto or a number from 1 up")
+    return int(value)
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_several)]
+Split = Annotated[
+    str | None,
+    BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value),
+    Field(description="A split's name, or a text file of ids."),
+]
+Device = Annotated[str, BeforeValidator(str), Field(description="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(description="auto: bfloat16 where the hardware multiplies it faster."),
+]
+BatchSize = Annotated[
+    int | None,
+    BeforeValidator(_crops),
+    Field(description="Crops at a time; halved when memory runs out."),
+]
+Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
+Seed = Annotated[int, Field(description="Of every random choice.")]
+Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]
+ExistOk = Annotated[bool, Field(description=f"Write into {option('out')} even if it exists.")]
+SkipBad = Annotated[bool, Field(description="Leave bad images out, counted.")]
