@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.evaluation.average_precision import PROTOCOLS, evaluate
+from detect.evaluation.average_precision import evaluate
 from detect.evaluation.flat import FlatDetections
+from detect.evaluation.protocols import PROTOCOLS
 from detect.regions import Annotations, Dataset, Detections, Sample
 from detect.storage.detections import read_columns, write_detections
 

@@ -29,6 +29,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from detect.progress import Silence
+
 Item = TypeVar("Item")
 
 # Steps of a run that warm up and do not count; the last one saves, and does not count either.
@@ -138,6 +140,19 @@ def _seconds(root: Path, way: Way, batch: int, options: argparse.Namespace) -> l
     return seconds
 
 
+class _Stopwatch(Silence):
+    """Notes when each step has ended."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
+        """Yield from `items`, and note when each was done with."""
+        for item in items:
+            yield item
+            self.times.append(time.perf_counter())
+
+
 def _train(options: argparse.Namespace) -> None:
     """Train as `detect pretrain` does, and print the seconds of the steps that count."""
     from detect.config import PretrainRecipe
@@ -155,19 +170,13 @@ def _train(options: argparse.Namespace) -> None:
             "run": {"precision": options.precision},
         }
     )
-    times: list[float] = []
-
-    def timed(items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
-        for item in items:
-            yield item
-            times.append(time.perf_counter())
-
+    watch = _Stopwatch()
     data = open_labelled(options.train / "data", "train")
     with joined("cpu") as (processes, device):
         folder = RunFolder(Path(tempfile.mkdtemp(dir=options.train)))
-        pretrain(recipe, data, Call(folder, device, processes=processes, track=timed))
+        pretrain(recipe, data, Call(folder, device, processes=processes, reporter=watch))
         if processes.first:
-            counted = np.diff(times[_WARM - 1 : -_LAST])
+            counted = np.diff(watch.times[_WARM - 1 : -_LAST])
             sys.stdout.write(json.dumps(counted.tolist()))
 
 

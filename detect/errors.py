@@ -41,12 +41,17 @@ class DetectError(Exception):
 
     def __str__(self) -> str:
         """Return the message for a caller in Python."""
-        return as_arguments(super().__str__())
+        return as_arguments(self.marked)
 
     @property
     def for_command_line(self) -> str:
         """The message for whoever typed a command."""
-        return as_flags(super().__str__())
+        return as_flags(self.marked)
+
+    @property
+    def marked(self) -> str:
+        """The message with its options marked: for another error, or a line of a Reporter."""
+        return super().__str__()
 
 
 class UsageError(DetectError):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError, DetectError, EnvironmentProblem
+from detect.errors import DataError, DetectError, EnvironmentProblem, option
 
 
 @contextmanager
@@ -44,8 +44,8 @@ def readable(error: OSError, path: Path) -> DetectError:
     """Turn an OSError met while writing `path` into an error that says what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return EnvironmentProblem(
-            f"{path}: no space left on this disk. Free some or choose another --out; "
-            "what was finished is kept, go on with --resume."
+            f"{path}: no space left on this disk. Free some or choose another {option('out')}; "
+            f"what was finished is kept, go on with {option('resume')}."
         )
     return DataError(f"{path}: cannot be written: {error.strerror or error}.")
 

@@ -23,7 +23,10 @@ def untracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 
 class Reporter(Protocol):
-    """Who is told how work goes on."""
+    """Who is told how work goes on.
+
+    Options in a line are marked: `as_flags` or `as_arguments` of errors.py spells them.
+    """
 
     def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
         """Yield from `items`, `total` of them, as `what` goes on."""

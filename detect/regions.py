@@ -105,7 +105,7 @@ class Dataset:
     `listed` holds every id of the split's list in its order, samples left out too, so that an
     image's number in it (ILSVRC's blacklist) stays what it was.
     `synsets` are ILSVRC's WordNet ids, one a class, empty in the other layouts.
-    `skipped` has one line a sample left out under --skip-bad.
+    `skipped` has one line a sample left out under --skip-bad; options in it are marked (errors.py).
     """
 
     root: Path

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import readable, write_json, write_text
 
 _PACKAGES = (
@@ -64,8 +64,9 @@ class RunFolder:
         if not changed:
             return
         raise DataError(
-            f"{path}: --resume needs the recipe the run began with; it has {changed}. "
-            "Leave the options and --config as they were, or begin anew in another --out."
+            f"{path}: {option('resume')} needs the recipe the run began with; it has {changed}. "
+            f"Leave the options and {option('config')} as they were, or begin anew in another "
+            f"{option('out')}."
         )
 
     def environment(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class RunFolder:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(
-                f"{path}: cannot be read ({error}). Begin anew in another --out."
+                f"{path}: cannot be read ({error}). Begin anew in another {option('out')}."
             ) from error
 
     def log(self, line: str) -> None:

@@ -13,3 +13,17 @@ steps = 2
 [run]
 precision = "float32"
 """
+
+TINY_MULTIBOX = """batch_size = 2
+[model]
+input_size = 32
+width = 0.25
+[priors]
+count = 3
+[optimizer]
+steps = 1
+[run]
+precision = "float32"
+"""
+
+TINY_PRETRAIN = TINY_MULTIBOX.replace("[priors]\ncount = 3\n", "")

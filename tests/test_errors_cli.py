@@ -5,7 +5,8 @@ import pytest
 
 import detect.cli
 from detect import errors
-from detect.cli import main, options
+from detect.cli import main
+from detect.cli.debugging import debug
 
 
 def _fails(capsys, *arguments):
@@ -26,7 +27,7 @@ def raising(monkeypatch):
 
     def set_error(error):
         @click.command("doctor")
-        @options.debug
+        @debug
         def command():
             raise error
 

@@ -58,8 +58,8 @@ def test_a_full_disk_is_the_environments_problem(tmp_path: Path, code: int) -> N
         temporary.write_text("half")
         raise OSError(code, os.strerror(code))
     assert str(caught.value) == (
-        f"{path}: no space left on this disk. Free some or choose another --out; "
-        "what was finished is kept, go on with --resume."
+        f"{path}: no space left on this disk. Free some or choose another out; "
+        "what was finished is kept, go on with resume."
     )
     assert os.listdir(tmp_path) == []
 

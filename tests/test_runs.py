@@ -45,7 +45,7 @@ def test_a_recipe_of_more_or_fewer_lines_is_another(
 
 
 def test_a_folder_without_a_recipe_is_said_to_have_none(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"config\.toml: --resume needs .* it has no recipe\."):
+    with pytest.raises(DataError, match=r"config\.toml: resume needs .* it has no recipe\."):
         RunFolder(tmp_path).check_same("seed = 0\n")
 
 

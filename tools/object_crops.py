@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from detect.data import open_dataset, read_pixels
-from detect.errors import DataError, DetectError
+from detect.errors import DataError, DetectError, option
 from detect.regions import Annotations, Dataset, FloatArray, Image
 from detect.visualize.files import file_name, write_picture
 
@@ -35,12 +35,14 @@ def main(data: Path, split: str, out: Path, context: float, smallest: int) -> No
         dataset = open_dataset(data, split)
         folder = out / dataset.split
         if folder.exists():
-            raise DataError(f"{folder} exists already. Remove it, or choose another --out.")
+            raise DataError(
+                f"{folder} exists already. Remove it, or choose another {option('out')}."
+            )
         for name, number, picture in objects(dataset, context, smallest):
             write_picture(folder / name / f"{number}.png", picture)
             counts[name] = counts.get(name, 0) + 1
     except DetectError as error:
-        raise SystemExit(f"Error: {error}") from None
+        raise SystemExit(f"Error: {error.for_command_line}") from None
     if not counts:
         raise SystemExit(f"Error: {data}: split {split} has no object of {smallest} px or more.")
     listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

@@ -52,7 +52,7 @@ def main(
         }
         write_proposals(out, propose(target, priors, stored), recipe)
     except DetectError as error:
-        raise SystemExit(f"Error: {error}") from None
+        raise SystemExit(f"Error: {error.for_command_line}") from None
     click.echo(f"{len(target)} images, {count} priors each: {out}")
 
 

@@ -4,8 +4,9 @@ What stands in a stage's class (stages/options.py) is not said again here; a com
 an option is shown.
 """
 
+import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -14,6 +15,7 @@ import click
 from click.core import ParameterSource
 from pydantic.fields import FieldInfo
 
+from detect.cli.debugging import debug
 from detect.errors import as_flags
 from detect.stages.options import Options
 
@@ -29,25 +31,38 @@ SPLIT: dict[str, Any] = {"metavar": "NAME|FILE"}
 BATCH_SIZE: dict[str, Any] = {
     "type": str, "metavar": "N|auto", "default": "auto", "show_default": True,
 }  # fmt: skip
-
-debug = click.option(
-    "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
-)
+# And those that every training has.
+TRAINING: dict[str, dict[str, Any]] = {
+    "out": {"metavar": "PATH"},
+    "split": SPLIT,
+    "config": {"metavar": "C"},
+    "val_split": SPLIT,
+    "set": {"metavar": "A.B=3"},
+    "init": {"metavar": "FILE|imagenet"},
+    "batch_size": BATCH_SIZE,
+}
 
 
 def declared(kind: type[Options], *arguments: str, **shown: dict[str, Any]) -> Decorator:
     """Return what adds an option for every field of `kind` but those that are `arguments`.
 
     `shown` holds keywords of click.option for some of the fields, such as a metavar; its "flags"
-    stand in place of --NAME.
+    stand in place of --NAME. What `kind` says itself comes before what it inherits.
     """
-    unknown = {*arguments, *shown} - kind.model_fields.keys()
-    if unknown:
-        raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    names = [name for name in kind.model_fields if name not in arguments]
+    _check_fields(kind, arguments)
+    ordered = dict.fromkeys((*inspect.get_annotations(kind), *kind.model_fields))
+    names = [name for name in ordered if name in kind.model_fields and name not in arguments]
+    return lambda function: declared_some(kind, *names, **shown)(debug(function))
+
+
+def declared_some(kind: type[Options], *names: str, **shown: dict[str, Any]) -> Decorator:
+    """Return what adds an option for the fields `names` of `kind`, in this order.
+
+    For a command that has options of its own between them, or those of several stages.
+    """
+    _check_fields(kind, (*names, *shown))
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = debug(function)
         for name in reversed(names):
             function = _option(name, kind.model_fields[name], shown.get(name, {}))(function)
         return function
@@ -55,15 +70,23 @@ def declared(kind: type[Options], *arguments: str, **shown: dict[str, Any]) -> D
     return add
 
 
+def _check_fields(kind: type[Options], names: Iterable[str]) -> None:
+    unknown = set(names) - kind.model_fields.keys()
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+
+
 def told(context: click.Context, kind: type[Kind], **more: Any) -> Kind:
     """Return the options of `kind` that were given on the command line, and `more`.
 
-    What was left to its default is not said: `kind` knows it.
+    What was left to its default is not said: `kind` knows it. Parameters that `kind` has no
+    field for are the command's own.
     """
     given = {
         name: value
         for name, value in context.params.items()
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if name in kind.model_fields
+        and context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
     return kind(**{**given, **more})
 

@@ -1,26 +1,20 @@
 """`detect pretrain`: GoogLeNet on a folder of classes, to start the other networks from."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from detect.cli import options, training
-from detect.cli.given import Given
-from detect.cli.skipping import warn_skipped
-from detect.config import PretrainRecipe, load_recipe
-
-if TYPE_CHECKING:
-    import torch
-
-    from detect.data.labelled import LabelledImages
-    from detect.training.distributed import Processes
+from detect.cli.declaring import PATH, TRAINING, declared, told
+from detect.cli.progress import Terminal
+from detect.cli.speaking import first_alone
+from detect.stages.pretrain import PretrainOptions, PretrainResult, pretrain
 
 
 @click.command("pretrain")
-@click.argument("data", type=options.PATH)
-@options.out("Run folder. [default: runs/pretrain/NAME]", required=False)
-@training.shared_options
-def command(**given: Any) -> None:
+@click.argument("data", type=PATH)
+@declared(PretrainOptions, "data", **TRAINING)
+@click.pass_context
+def command(context: click.Context, /, **_: Any) -> None:
     """Train GoogLeNet to classify the images of DATA, to start other trainings from.
 
     DATA is a folder of classes (SPLIT/CLASS/ with images) or ILSVRC12's classification set
@@ -38,40 +32,13 @@ def command(**given: Any) -> None:
     torchvision the statistics of a batch are each process's own, and dropout draws other masks.
     The first one alone writes --out; all need DATA, and --init, under the same path.
     """
-    chosen = training.TrainingOptions(**given)
-    changes = chosen.recipe_changes("batch_size")
-    recipe = load_recipe(PretrainRecipe, chosen.config, changes)
-    with training.together(chosen.device) as (processes, device):
-        _train(chosen, recipe, processes, device)
+    options = told(context, PretrainOptions)
+    with first_alone():
+        click.echo(_line(pretrain(options, Terminal()), options.val_split))
 
 
-def _train(
-    chosen: training.TrainingOptions,
-    recipe: PretrainRecipe,
-    processes: "Processes",
-    device: "torch.device",
-) -> None:
-    """Open everything, train, and say where the weights are and how often they err."""
-    from detect.training.pretrain import pretrain
-
-    # A batch too small for all processes is refused before anything is begun.
-    processes.rows(recipe.batch_size)
-    out = chosen.choose_out("pretrain", processes)
-    data = _open(chosen, chosen.split)
-    validation = _open(chosen, chosen.val_split) if chosen.val_split else None
-    given = Given(data.images, validation.images if validation else None)
-    call = chosen.call(out, recipe, given, device, processes)
-    result = pretrain(recipe, data, call, validation=validation)
-    errors = [f"top-{k} error {100 * result[f'top{k}_error']:.2f} %" for k in (1, 5) if result]
-    scored = f": {', '.join(errors)} on {chosen.val_split} (1 crop)" if result else ""
-    click.echo(f"{call.folder.weights('best')}{scored}")
-
-
-def _open(chosen: training.TrainingOptions, split: str) -> "LabelledImages":
-    from detect.data.labelled import open_labelled
-
-    data = open_labelled(chosen.data, split, skip_bad=chosen.skip_bad)
-    warn_skipped(data.images.skipped)
-    classes = len(data.images.classes)
-    click.echo(f"{split}: {len(data)} images of {classes} classes", err=True)
-    return data
+def _line(result: PretrainResult, split: str | None) -> str:
+    if result.top1_error is None or result.top5_error is None:
+        return str(result.weights)
+    errors = f"top-1 error {100 * result.top1_error:.2f} %, top-5 error "
+    return f"{result.weights}: {errors}{100 * result.top5_error:.2f} % on {split} (1 crop)"

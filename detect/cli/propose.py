@@ -26,11 +26,13 @@ def command(context: click.Context, /, **_: Any) -> None:
 
     The files are the same, byte for byte, for any number of workers, shards and reruns.
     """
-    result = propose(told(context, ProposeOptions), Terminal())
-    click.echo(_line(result) if result.cost is None else _cost_lines(result.cost))
+    click.echo(shown(propose(told(context, ProposeOptions), Terminal())))
 
 
-def _line(result: ProposeResult) -> str:
+def shown(result: ProposeResult) -> str:
+    """Return what was proposed and where it is, or what it will cost."""
+    if result.cost is not None:
+        return _cost_lines(result.cost)
     if result.complete:
         return f"{result.path} is complete; nothing left to do."
     per_image = result.boxes / max(result.images, 1)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from detect.config.classifier import ClassifierRecipe
 from detect.config.recipes import first_problem
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, UsageError, option
 
 # Networks that know other classes cannot be averaged.
 _SHARED = "classes"
@@ -28,8 +28,9 @@ def member_recipes(recipe: ClassifierRecipe, count: int) -> tuple[ClassifierReci
     """
     if len(recipe.ensemble) > count:
         raise UsageError(
-            f"--ensemble {count}: the recipe has {len(recipe.ensemble)} [[ensemble]] tables, one "
-            f"a network. Give --ensemble {len(recipe.ensemble)} or more, or take tables out."
+            f"{option('ensemble', count)}: the recipe has {len(recipe.ensemble)} [[ensemble]] "
+            f"tables, one a network. Give {option('ensemble', len(recipe.ensemble))} or more, or "
+            "take tables out."
         )
     values = recipe.model_dump(mode="json", exclude={"ensemble"})
     tables = (*recipe.ensemble, *({},) * (count - len(recipe.ensemble)))

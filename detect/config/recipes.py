@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from detect.config.sections import Section
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, UsageError, option
 
 Recipe = TypeVar("Recipe", bound=Section)
 
@@ -30,7 +30,7 @@ def load_recipe(kind: type[Recipe], path: Path, changes: Sequence[str] = ()) -> 
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"--set: {first_problem(kind, error)}") from None
+        raise UsageError(f"{option('set')}: {first_problem(kind, error)}") from None
 
 
 def to_toml(recipe: Section) -> str:
@@ -53,12 +53,14 @@ def _apply(values: dict[str, Any], change: str) -> None:
     """Set one "a.b=3" in `values`; the value is TOML, or a bare word taken as a string."""
     name, equals, text = change.partition("=")
     if not equals or not name.strip():
-        raise UsageError(f"--set {change}: expected NAME=VALUE, for example optimizer.steps=900.")
+        raise UsageError(
+            f"{option('set', change)}: expected NAME=VALUE, for example optimizer.steps=900."
+        )
     *tables, key = name.strip().split(".")
     for table in tables:
         values = values.setdefault(table, {})
         if not isinstance(values, dict):
-            raise UsageError(f"--set {change}: {table} is a value, not a table.")
+            raise UsageError(f"{option('set', change)}: {table} is a value, not a table.")
     values[key] = _parse_value(text.strip())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.crops import opencv
+from detect.crops.counts import CROPS
 from detect.crops.geometry import Windows
 from detect.regions import Image, IntArray, Size
 
@@ -18,7 +19,6 @@ from detect.regions import Image, IntArray, Size
 SEVENTHS = (8, 9, 10, 11)
 # scale, square (left, centre, right), crop (4 corners, centre, whole square), mirrored.
 SHAPE = (len(SEVENTHS), 3, 6, 2)
-CROPS = (1, 10, 144)
 
 
 @dataclass(frozen=True, eq=False)

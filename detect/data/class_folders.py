@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detect.data.image_files import images_by_stem
 from detect.data.split import nearest, read_names
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, UsageError, option
 
 Labelled = list[tuple[Path, str]]
 
@@ -38,10 +38,12 @@ def split_folder(split: str | None, splits: dict[str, Path], root: Path) -> Path
     """Return the folder of `split`; UsageError for None, DataError for one not there."""
     known = ", ".join(splits)
     if split is None:
-        raise UsageError(f"{root}: say which split with --split; there: {known}.")
+        raise UsageError(f"{root}: say which split with {option('split')}; there: {known}.")
     if split not in splits:
         hint = nearest(split, splits)
-        raise DataError(f"--split {split}: no split of {root}. Splits there: {known}{hint}.")
+        raise DataError(
+            f"{option('split', split)}: no split of {root}. Splits there: {known}{hint}."
+        )
     return splits[split]
 
 

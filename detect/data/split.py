@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, UsageError, option
 
 
 @dataclass
 class Skipping:
-    """What --skip-bad does: `guard` turns a DataError into a line of `lines` instead of an end."""
+    """What --skip-bad does: `guard` turns a DataError into a line of `lines` instead of an end.
+
+    The lines are as errors hold them: options in them are marked (errors.py).
+    """
 
     enabled: bool
     lines: list[str] = field(default_factory=list)
@@ -25,7 +28,7 @@ class Skipping:
         except DataError as error:
             if not self.enabled:
                 raise
-            self.lines.append(str(error))
+            self.lines.append(error.marked)
 
 
 def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple[str, Path, bool]:
@@ -35,14 +38,14 @@ def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple
     stem is the name. UsageError without `split`, DataError for one that is neither.
     """
     if split is None:
-        raise UsageError(f"{root}: say which split with --split; there: {_shown(lists)}.")
+        raise UsageError(f"{root}: say which split with {option('split')}; there: {_shown(lists)}.")
     if split in lists:
         return split, lists[split], True
     path = Path(split)
     if path.is_file():
         return path.stem, path, False
     raise DataError(
-        f"--split {split}: neither a split of {root} nor a text file of ids. "
+        f"{option('split', split)}: neither a split of {root} nor a text file of ids. "
         f"Splits there: {_shown(lists)}{nearest(split, lists)}."
     )
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.regions import Size
 
 # Tools that count pixels from 0 write VOC corners one pixel off, and COCO's x + width rounds;
 # a box that leaves its image by more than this, px, was drawn on another image or scale.
 TOLERANCE = 1.0
-SKIP_HINT = "Correct it, or leave the image out with --skip-bad."
+SKIP_HINT = f"Correct it, or leave the image out with {option('skip_bad')}."
 
 
 def check_boxes(

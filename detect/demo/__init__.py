@@ -1,1 +1,69 @@
 """A demonstration that needs nothing but this program: scenes composed by cut-and-paste."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from detect.demo.options import DemoOptions, DemoResult
+from detect.demo.plan import NOTICE, RECIPE, plan
+from detect.files import write_text
+from detect.progress import SILENT, Reporter
+from detect.runs import next_run_folder
+from detect.stages import EvaluateResult, RecallResult
+from detect.stages.opening import check_out
+
+__all__ = ["NOTICE", "DemoOptions", "DemoResult", "demo"]
+
+Found = TypeVar("Found")
+
+
+def _unseen(options: Any, result: Any) -> None:
+    """Do nothing with a result."""
+
+
+def demo(
+    options: DemoOptions,
+    reporter: Reporter = SILENT,
+    done: Callable[[Any, Any], None] = _unseen,
+) -> DemoResult:
+    """Run the whole pipeline on composed scenes, and write a page with figures and pictures.
+
+    `done` is called with the options and the result of every stage that has ended. Raises
+    UsageError where `out` is taken, EnvironmentProblem without scikit-image, and the errors of
+    the stages.
+    """
+    from detect.demo.page import write_page
+
+    out = options.out or next_run_folder("demo", "scenes")
+    check_out(out, exist_ok=options.exist_ok, resume=options.resume)
+    steps = plan(out, options)
+    seconds = [_compose(out, options.scenes, len(steps), reporter)]
+    results = []
+    for number, step in enumerate(steps, start=2):
+        reporter.say(f"\n{number}/{len(steps) + 1} {step.title}\n$ {step.line}")
+        start = time.monotonic()
+        results.append(step.stage(step.options, reporter))
+        seconds.append(time.monotonic() - start)
+        done(step.options, results[-1])
+    score = _one(EvaluateResult, results).protocols["voc2012"]
+    recall = _one(RecallResult, results).files[0].scores
+    page = write_page(out, steps, seconds, score, recall)
+    return DemoResult(page, sum(seconds), score, recall)
+
+
+def _compose(out: Path, scenes: int, steps: int, reporter: Reporter) -> float:
+    """Write the scenes, the same every time, and the recipe; return the seconds it took."""
+    from detect.demo.scenes import write_scenes
+
+    test = scenes // 3
+    reporter.say(f"{NOTICE}\n\n1/{steps + 1} Compose {scenes + test} scenes")
+    start = time.monotonic()
+    write_scenes(out / "data", scenes, test)
+    seconds = time.monotonic() - start
+    write_text(out / "demo.toml", RECIPE)
+    return seconds
+
+
+def _one(kind: type[Found], results: Iterable[object]) -> Found:
+    return next(one for one in results if isinstance(one, kind))

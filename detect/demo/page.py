@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import numpy as np
 from PIL import Image as PILImage
 
 from detect.data import open_dataset, read_pixels
-from detect.demo.plan import NOTICE, Stage
+from detect.demo.plan import NOTICE, Step
 from detect.demo.template import PAGE
+from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.files import write_text
 from detect.regions import Dataset, Detections, Image
 from detect.storage.detections import read_detections
@@ -25,24 +25,28 @@ _GAP = 12  # px between its pictures
 _BUDGET = "500"  # boxes an image whose recall the page tells
 
 
-def write_page(out: Path, stages: Sequence[Stage], seconds: Sequence[float]) -> Path:
+def write_page(
+    out: Path,
+    steps: Sequence[Step],
+    seconds: Sequence[float],
+    score: ProtocolScore,
+    recall: RecallScores,
+) -> Path:
     """Write sheet.png and index.html, one file with everything in it, and return its path.
 
-    `out` is the demo's folder with everything its stages left; `seconds` has one figure for
-    composing the scenes and one a stage.
+    `out` is the demo's folder with everything its steps left; `seconds` has one figure for
+    composing the scenes and one a step; `score` of the detections and `recall` of the regions.
     """
     test = open_dataset(out / "data", "test")
     sheet = contact_sheet(test, out / "found/detections.json")
     write_picture(out / "sheet.png", sheet)
-    scores = json.loads((out / "map.json").read_text(encoding="utf-8"))["voc2012"]
-    recall = json.loads((out / "recall.json").read_text(encoding="utf-8"))
-    titles = ["Compose scenes by cut-and-paste", *(stage.title for stage in stages)]
-    lines = ["", *(stage.line for stage in stages)]
+    titles = ["Compose scenes by cut-and-paste", *(step.title for step in steps)]
+    lines = ["", *(step.line for step in steps)]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string(PAGE).render(
         notice=NOTICE,
-        map=scores["map"],
-        per_class=scores["per_class"],
+        map=score.map,
+        per_class=score.per_class,
         recall=_recall(recall),
         stages=list(zip(titles, lines, seconds, strict=True)),
         total=sum(seconds),
@@ -90,13 +94,13 @@ def _walk(out: Path, test: Dataset) -> list[tuple[str, Image]]:
     ]
 
 
-def _recall(report: dict[str, Any]) -> dict[str, Any]:
+def _recall(scores: RecallScores) -> dict[str, Any]:
     """Return what the page tells of the regions: how many, and which share of objects they hold."""
     return {
-        "boxes": report["boxes_per_image"],
-        "all": report["recall"]["all"]["0.50"],
+        "boxes": scores.boxes_per_image,
+        "all": scores.recall["all"]["0.50"],
         "budget": _BUDGET,
-        "at_budget": report["recall"][_BUDGET]["0.50"],
+        "at_budget": scores.recall[_BUDGET]["0.50"],
     }
 
 

@@ -1,9 +1,28 @@
-"""What the demo runs: a recipe for a small GoogLeNet and the commands of the pipeline."""
+"""What the demo runs: a recipe for a small GoogLeNet and the stages of the pipeline."""
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from detect.demo.command_line import command_line
+from detect.demo.options import DemoOptions
+from detect.progress import Reporter
+from detect.stages import (
+    EvaluateOptions,
+    ProposeOptions,
+    RecallOptions,
+    RunOptions,
+    TrainClassifierOptions,
+    VisualizeOptions,
+    evaluate,
+    propose,
+    recall,
+    run,
+    train_classifier,
+    visualize,
+)
+from detect.stages.options import Options
 
 NOTICE = "A demonstration, not a benchmark: composed scenes are easier than photographs."
 
@@ -41,81 +60,86 @@ validate_every = 40
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A step of the demo: what it does and the command that does it."""
+class Step:
+    """A step of the demo: what it does, the `stage` that does it, what that is told."""
 
     title: str
-    arguments: tuple[str, ...]
+    stage: Callable[[Any, Reporter], Any]
+    options: Options
 
     @property
     def line(self) -> str:
-        """Return the command as one would type it."""
-        return shlex.join(("detect", *self.arguments))
+        """Return the command that does the same, as one would type it."""
+        return command_line(self.options)
 
 
-def plan(out: Path, steps: int, device: str, again: Sequence[str] = ()) -> list[Stage]:
-    """Return the stages that follow the scenes; `again` are options for earlier work in `out`."""
-    data, model, found = str(out / "data"), str(out / "model"), str(out / "found")
-    regions = {split: str(out / f"{split}.parquet") for split in ("train", "test")}
-    test = ("--data", data, "--split", "test")
-    detections = ("--detections", str(out / "found/detections.json"))
-    train = (
-        "--split",
-        "train",
-        "--proposals",
-        regions["train"],
-        "--config",
-        str(out / "demo.toml"),
-    )
-    changes = ("--set", f"optimizer.steps={steps}", "--device", device)
-    detecting = ("--model", model, "--proposals", regions["test"], "--no-pictures")
+def plan(out: Path, options: DemoOptions) -> list[Step]:
+    """Return the steps that follow the scenes, in the folder `out`."""
+    again = {name: True for name in ("resume", "exist_ok") if getattr(options, name)}
+    test = {"data": out / "data", "split": "test"}
+    detections = {**test, "detections": out / "found/detections.json"}
     return [
-        *(_propose(data, split, regions[split], again) for split in regions),
-        Stage(
-            "Train GoogLeNet to tell objects from background",
-            ("train-classifier", data, *train, *changes, "--out", model, *again),
-        ),
-        Stage(
-            "Detect objects in the test scenes",
-            (
-                "run",
-                data,
-                "--split",
-                "test",
-                *detecting,
-                "--device",
-                device,
-                "--out",
-                found,
-                *again,
-            ),
-        ),
-        Stage(
+        *(_propose(out, split, again) for split in ("train", "test")),
+        _train(out, options, again),
+        _detect(out, options.device, again),
+        Step(
             "Score the detections",
-            ("eval", "--map", *test, *detections, "--per-class", "--json", str(out / "map.json")),
+            evaluate,
+            EvaluateOptions(**detections, json=out / "map.json"),
         ),
-        Stage(
+        Step(
             "Score the regions",
-            (
-                "eval",
-                "--recall",
-                *test,
-                "--proposals",
-                regions["test"],
-                "--json",
-                str(out / "recall.json"),
-            ),
+            recall,
+            RecallOptions(**test, proposals=_regions(out, "test"), json=out / "recall.json"),
         ),
-        Stage(
+        Step(
             "Draw the detections",
-            ("visualize", *test, *detections, "--out", str(out / "pictures"), *again),
+            visualize,
+            VisualizeOptions(**detections, out=out / "pictures", **again),
         ),
     ]
 
 
-def _propose(data: str, split: str, out: str, again: Sequence[str]) -> Stage:
+def _regions(out: Path, split: str) -> Path:
+    return out / f"{split}.parquet"
+
+
+def _propose(out: Path, split: str, again: Mapping[str, bool]) -> Step:
     """Propose with half the boxes of the default on scenes as wide as they are: for speed."""
-    how = ("--preset", "googlenet", "--width", "320", "--out", out, *again)
-    return Stage(
-        f"Propose regions in the {split} scenes", ("propose", data, "--split", split, *how)
+    told = ProposeOptions(
+        data=out / "data",
+        split=split,
+        preset="googlenet",
+        width=320,
+        out=_regions(out, split),
+        **again,
     )
+    return Step(f"Propose regions in the {split} scenes", propose, told)
+
+
+def _train(out: Path, options: DemoOptions, again: Mapping[str, bool]) -> Step:
+    told = TrainClassifierOptions(
+        data=out / "data",
+        split="train",
+        proposals=_regions(out, "train"),
+        config=out / "demo.toml",
+        set=f"optimizer.steps={options.steps}",
+        device=options.device,
+        out=out / "model",
+        **again,
+    )
+    return Step("Train GoogLeNet to tell objects from background", train_classifier, told)
+
+
+def _detect(out: Path, device: str, again: Mapping[str, bool]) -> Step:
+    told = RunOptions(
+        images=out / "data",
+        split="test",
+        model=out / "model",
+        proposals=_regions(out, "test"),
+        pictures=False,
+        device=device,
+        out=out / "found",
+        **again,
+    )
+    return Step("Detect objects in the test scenes", run, told)

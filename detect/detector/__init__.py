@@ -1,5 +1,5 @@
 """Image + Proposals -> Detections."""
 
-from detect.detector.pipeline import Detector
+from detect.detector.pipeline import RegionScorer
 
-__all__ = ["Detector"]
+__all__ = ["RegionScorer"]

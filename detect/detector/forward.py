@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from detect.detector.batches import Batch, CropSettings, automatic_size
-from detect.errors import DetectError, EnvironmentProblem
+from detect.errors import DetectError, EnvironmentProblem, option
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
 from detect.regions import FloatArray
@@ -65,7 +65,7 @@ class Forward:
         if tried == 1:
             raise EnvironmentProblem(
                 f"out of memory on {self._device} with one crop at a time. Close other programs, "
-                "use fewer --model, or another --device."
+                f"use fewer {option('model')}, or another {option('device')}."
             )
         self._largest = tried // 2
         return self._largest
@@ -75,6 +75,6 @@ def _finite(values: FloatArray) -> FloatArray:
     if not np.isfinite(values).all():
         raise DetectError(
             "a network gives values that are not finite. Its weights are broken; if training "
-            "ended well, try --precision float32."
+            f"ended well, try {option('precision', 'float32')}."
         )
     return values

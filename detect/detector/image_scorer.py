@@ -17,7 +17,7 @@ from detect.crops.multicrop import cut
 from detect.detector.ahead import run_ahead
 from detect.detector.batches import CropSettings, automatic_size
 from detect.detector.classes import shared_classes
-from detect.errors import DetectError, EnvironmentProblem
+from detect.errors import DetectError, EnvironmentProblem, option
 from detect.models.classifier_card import ClassifierCard
 from detect.models.device import autocast
 from detect.models.image_classifier import ImageClassifier
@@ -102,7 +102,7 @@ class ImageScorer:
         if not np.isfinite(found).all():
             raise DetectError(
                 f"model {number + 1} gives scores that are not finite. Its weights are broken; if "
-                "training ended well, try --precision float32."
+                f"training ended well, try {option('precision', 'float32')}."
             )
         return found
 
@@ -117,7 +117,7 @@ class ImageScorer:
         if self._batch == 1:
             raise EnvironmentProblem(
                 f"out of memory on {self._device} with one crop at a time. Close other programs, "
-                "use fewer --model, or another --device."
+                f"use fewer {option('model')}, or another {option('device')}."
             )
         self._batch //= 2
 

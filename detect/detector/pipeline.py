@@ -36,7 +36,7 @@ class _Limits(TypedDict):
     per_class: int
 
 
-class Detector:
+class RegionScorer:
     """Classifies regions with `models` on `device` and selects the detections.
 
     `classes` gives the order of the labels returned, by default the first model's; it may hold

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 import torch
 
 from detect.detector.batches import CropSettings, automatic_size
-from detect.detector.pipeline import Detector
+from detect.detector.pipeline import RegionScorer
 from detect.models.card import ModelCard
 from detect.models.region_classifier import RegionClassifier
 from detect.models.timing import Peak, forget_peaks, peaks
@@ -42,7 +42,7 @@ def time_regions(
     if not any(len(proposals) for _, proposals in pairs):
         raise ValueError("time_regions: expected at least one region")
     forget_peaks(device)
-    detector = Detector([(model, card)], device, precision=precision)
+    detector = RegionScorer([(model, card)], device, precision=precision)
     most = _BATCHES * automatic_size(CropSettings.of(card), device)
     some = [(image, proposals.take(slice(most))) for image, proposals in pairs if len(proposals)]
     stamps, counts = list[float](), list[int]()

@@ -8,14 +8,14 @@ later than it and off unless asked for.
 
 from detect.ensemble.averaging import average
 from detect.ensemble.box_fusion import select_fused
-from detect.ensemble.combination import DECAYS, KINDS, Combination
+from detect.ensemble.combination import Combination, DecayKind, Kind
 from detect.ensemble.nms import select
 from detect.ensemble.soft_nms import select_softly
 
 __all__ = [
-    "DECAYS",
-    "KINDS",
     "Combination",
+    "DecayKind",
+    "Kind",
     "average",
     "select",
     "select_fused",

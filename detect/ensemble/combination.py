@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from detect.ensemble.soft_nms import gaussian, linear, select_softly
 
 Floats = NDArray[np.floating]
 
-KINDS = ("nms", "soft-nms", "wbf")
-DECAYS = ("linear", "gaussian")
+Kind = Literal["nms", "soft-nms", "wbf"]
+DecayKind = Literal["linear", "gaussian"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,17 @@ class Combination:
     decay that is none.
     """
 
-    kind: str = "nms"
+    kind: Kind = "nms"
     threshold: float = 0.01
     nms: float = 0.3
     per_class: int = 100
-    decay: str = "gaussian"
+    decay: DecayKind = "gaussian"
     sigma: float = 0.5
     fusion_iou: float = 0.55
 
     def __post_init__(self) -> None:
         """Check the two names."""
-        for name, known in (("kind", KINDS), ("decay", DECAYS)):
+        for name, known in (("kind", get_args(Kind)), ("decay", get_args(DecayKind))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected {', '.join(known)}, got {getattr(self, name)}")
 

@@ -5,9 +5,9 @@ and 43.9 % mAP).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,62 @@ Subset = tuple[int, ...]
 # Up to here every subset is scored, 255 of 8; beyond a sample. Both numbers are ours.
 _ALL_UP_TO = 8
 _SAMPLED = 30
+
+
+@dataclass(frozen=True)
+class SizeFigures:
+    """The mAP of ensembles of as many `networks`: `subsets` scored of those there are, `of`.
+
+    `spread` is max - min, `deviation` the standard one.
+    """
+
+    networks: int
+    subsets: int
+    of: int
+    mean: float
+    min: float
+    max: float
+    spread: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The mAP of one network."""
+
+    network: int
+    map: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The mAP of all networks but one, and the `loss`: what its absence costs."""
+
+    without: int
+    map: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class SubsetFigure:
+    """The mAP of some networks."""
+
+    networks: Subset
+    map: float
+
+
+@dataclass(frozen=True)
+class EnsembleCurve:
+    """What networks bring to an ensemble; `map` is of all, and networks are called by number.
+
+    `leave_one_out` is empty for one network.
+    """
+
+    map: float
+    sizes: tuple[SizeFigures, ...]
+    alone: tuple[Alone, ...]
+    leave_one_out: tuple[LeftOut, ...]
+    subsets: tuple[SubsetFigure, ...]
 
 
 def choose_subsets(networks: Sequence[int], seed: int = 0) -> list[Subset]:
@@ -45,68 +101,57 @@ def _drawn(networks: Sequence[int], size: int, rng: np.random.Generator) -> list
     return [tuple(networks[place] for place in subset) for subset in sorted(places)]
 
 
-def ensemble_curve(networks: Sequence[int], maps: Mapping[Subset, float]) -> dict[str, Any]:
-    """Return the figures of `maps`, the mAP of every subset that `choose_subsets` gave.
-
-    {"map": of all; "sizes": [{"networks": K, "subsets", "of", "mean", "min", "max", "spread",
-    "deviation"}] with "of" the number of subsets there are, "spread" max - min, "deviation" the
-    standard one; "alone": [{"network", "map"}]; "leave_one_out": [{"without", "map", "loss"}]
-    with "loss" what its absence costs, empty for one network; "subsets": [{"networks", "map"}]}.
-    """
+def ensemble_curve(networks: Sequence[int], maps: Mapping[Subset, float]) -> EnsembleCurve:
+    """Return the figures of `maps`, the mAP of every subset that `choose_subsets` gave."""
     every = tuple(networks)
-    return {
-        "map": maps[every],
-        "sizes": [_size(every, maps, size) for size in range(1, len(every) + 1)],
-        "alone": [{"network": one, "map": maps[(one,)]} for one in every],
-        "leave_one_out": _leave_one_out(every, maps),
-        "subsets": [{"networks": list(subset), "map": value} for subset, value in maps.items()],
-    }
+    return EnsembleCurve(
+        map=maps[every],
+        sizes=tuple(_size(every, maps, size) for size in range(1, len(every) + 1)),
+        alone=tuple(Alone(one, maps[(one,)]) for one in every),
+        leave_one_out=_leave_one_out(every, maps),
+        subsets=tuple(SubsetFigure(subset, value) for subset, value in maps.items()),
+    )
 
 
-def _size(every: Subset, maps: Mapping[Subset, float], size: int) -> dict[str, Any]:
+def _size(every: Subset, maps: Mapping[Subset, float], size: int) -> SizeFigures:
     values = np.array([value for subset, value in maps.items() if len(subset) == size])
-    return {
-        "networks": size,
-        "subsets": len(values),
-        "of": comb(len(every), size),
-        "mean": float(values.mean()),
-        "min": float(values.min()),
-        "max": float(values.max()),
-        "spread": float(values.max() - values.min()),
-        "deviation": float(values.std()),
-    }
+    return SizeFigures(
+        networks=size,
+        subsets=len(values),
+        of=comb(len(every), size),
+        mean=float(values.mean()),
+        min=float(values.min()),
+        max=float(values.max()),
+        spread=float(values.max() - values.min()),
+        deviation=float(values.std()),
+    )
 
 
-def _leave_one_out(every: Subset, maps: Mapping[Subset, float]) -> list[dict[str, Any]]:
+def _leave_one_out(every: Subset, maps: Mapping[Subset, float]) -> tuple[LeftOut, ...]:
     if len(every) < 2:
-        return []
+        return ()
     rest = {one: maps[tuple(other for other in every if other != one)] for one in every}
-    return [
-        {"without": one, "map": value, "loss": maps[every] - value} for one, value in rest.items()
-    ]
+    return tuple(LeftOut(one, value, maps[every] - value) for one, value in rest.items())
 
 
-def curve_lines(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Return the tables of `ensemble_curve`'s result; `names` of the networks by their number."""
+def curve_lines(curve: EnsembleCurve, names: Sequence[str]) -> list[str]:
+    """Return the tables of `curve`; `names` of the networks by their number."""
     rows = [["networks", "subsets", "mAP mean", "min", "max", "spread", "deviation"]]
-    for entry in figures["sizes"]:
-        shown = str(entry["subsets"])
-        if entry["subsets"] < entry["of"]:
-            shown += f" drawn of {entry['of']}"
-        keys = ("mean", "min", "max", "spread", "deviation")
-        rows.append([str(entry["networks"]), shown, *(_percent(entry[key]) for key in keys)])
-    return [*align(rows), "", *align(_network_rows(figures, names))]
+    for one in curve.sizes:
+        shown = str(one.subsets) + (f" drawn of {one.of}" if one.subsets < one.of else "")
+        shares = (one.mean, one.min, one.max, one.spread, one.deviation)
+        rows.append([str(one.networks), shown, *map(_percent, shares)])
+    return [*align(rows), "", *align(_network_rows(curve, names))]
 
 
-def _network_rows(figures: Mapping[str, Any], names: Sequence[str]) -> list[list[str]]:
+def _network_rows(curve: EnsembleCurve, names: Sequence[str]) -> list[list[str]]:
     """Return a row a network: its mAP alone, that of the others, and the difference it makes."""
-    without = {entry["without"]: entry for entry in figures["leave_one_out"]}
+    without = {entry.without: entry for entry in curve.leave_one_out}
     rows = [["network", "alone", "all without it", "brings"]]
-    for entry in figures["alone"]:
-        place = entry["network"]
-        other = without.get(place)
-        rest = [_percent(other["map"]), f"{100 * other['loss']:+.2f}"] if other else ["-", "-"]
-        rows.append([f"{place} {names[place]}", _percent(entry["map"]), *rest])
+    for entry in curve.alone:
+        other = without.get(entry.network)
+        rest = [_percent(other.map), f"{100 * other.loss:+.2f}"] if other else ["-", "-"]
+        rows.append([f"{entry.network} {names[entry.network]}", _percent(entry.map), *rest])
     return rows
 
 

@@ -11,9 +11,8 @@ from typing import Any
 from detect.evaluation import coco, ilsvrc, voc
 from detect.evaluation.curve import area, eleven_points, summarise
 from detect.evaluation.flat import FlatDetections, Truth, flatten_detections, flatten_truth
+from detect.evaluation.protocols import PROTOCOLS
 from detect.regions import Dataset, Detections
-
-PROTOCOLS = ("voc2007", "voc2012", "ilsvrc", "coco")
 
 
 def evaluate(

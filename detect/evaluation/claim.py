@@ -5,7 +5,8 @@ the proposals used by" R-CNN, "while increasing the coverage from 92% to 93%".
 """
 
 from collections.abc import Sequence
-from typing import Any
+
+from detect.evaluation.figures import RecallScores
 
 _HEAD = (
     "proposals",
@@ -20,26 +21,26 @@ _HEAD = (
 )
 
 
-def claim_rows(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Return a head and a row a file: `names` (R) and results of `recall_report` (R), in percent.
+def claim_rows(names: Sequence[str], scores: Sequence[RecallScores]) -> list[list[str]]:
+    """Return a head and a row a file: `names` (R) and their `scores` (R), in percent.
 
     The boxes are compared with those of the first; "-" where that has none. All boxes of an
     image count. "AR" is Hosang's.
     """
-    first = reports[0]["boxes_per_image"]
-    rows = [_row(*pair, first) for pair in zip(names, reports, strict=True)]
+    first = scores[0].boxes_per_image
+    rows = [_row(*pair, first) for pair in zip(names, scores, strict=True)]
     return [list(_HEAD), *rows]
 
 
-def _row(name: str, report: dict[str, Any], first: float) -> list[str]:
-    boxes = report["boxes_per_image"]
+def _row(name: str, scores: RecallScores, first: float) -> list[str]:
+    boxes = scores.boxes_per_image
     shares = [
-        report["coverage"]["all"]["0.50"],
-        report["coverage"]["all"]["0.70"],
-        report["recall"]["all"]["0.50"],
-        report["recall"]["all"]["0.70"],
-        report["average_recall"]["all"]["hosang"],
-        report["class_mean"]["coverage"]["all"]["0.50"],
+        scores.coverage["all"]["0.50"],
+        scores.coverage["all"]["0.70"],
+        scores.recall["all"]["0.50"],
+        scores.recall["all"]["0.70"],
+        scores.average_recall["all"].hosang,
+        scores.class_mean.coverage["all"]["0.50"],
     ]
     compared = f"{100 * boxes / first:.0f}" if first else "-"
     return [name, f"{boxes:.1f}", compared, *(f"{100 * share:.1f}" for share in shares)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detect.crops.multicrop import CROPS, members
+from detect.crops.counts import CROPS
+from detect.crops.multicrop import members
 from detect.evaluation.top_k import ranks, top_error
 from detect.regions import FloatArray
 

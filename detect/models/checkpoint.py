@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 from detect.models.card import ModelCard
 from detect.models.model_files import fill, read_model, write_model
@@ -66,9 +66,11 @@ def load_state(path: Path) -> dict[str, Any]:
     Only plain values and tensors are read (`weights_only`): a state can run no code.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no training state to resume from. Start without --resume.")
+        raise DataError(
+            f"{path}: no training state to resume from. Start without {option('resume')}."
+        )
     state: dict[str, Any] = read_pickle(
-        path, "training state", "Delete it and start again without --resume."
+        path, "training state", f"Delete it and start again without {option('resume')}."
     )
     return state
 

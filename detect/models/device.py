@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from detect.errors import EnvironmentProblem, UsageError
+from detect.errors import EnvironmentProblem, UsageError, option
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 CPUINFO = Path("/proc/cpuinfo")
@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if name != "cpu" and not (kind == "cuda" and (index.isdecimal() or name == "cuda")):
-        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N.")
+        raise UsageError(f"{option('device', name)}: expected auto, cpu, cuda or cuda:N.")
     if kind == "cuda":
         _require_gpu(name, int(index or 0))
         return torch.device("cuda", int(index or 0))
@@ -33,12 +33,15 @@ def choose_device(name: str) -> torch.device:
 def _require_gpu(name: str, index: int) -> None:
     if not torch.cuda.is_available():
         raise EnvironmentProblem(
-            f"--device {name}: PyTorch {torch.__version__} sees no CUDA device here. Use --device "
-            "cpu, or check the driver (nvidia-smi) and install a CUDA build of PyTorch."
+            f"{option('device', name)}: PyTorch {torch.__version__} sees no CUDA device here. Use "
+            f"{option('device', 'cpu')}, or check the driver (nvidia-smi) and install a CUDA build "
+            "of PyTorch."
         )
     if index >= torch.cuda.device_count():
         found = ", ".join(f"cuda:{i}" for i in range(torch.cuda.device_count()))
-        raise EnvironmentProblem(f"--device {name}: no such GPU. This machine has {found}.")
+        raise EnvironmentProblem(
+            f"{option('device', name)}: no such GPU. This machine has {found}."
+        )
 
 
 def resolve_precision(device: torch.device, precision: str = "auto") -> str:

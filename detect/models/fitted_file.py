@@ -10,7 +10,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 
 
@@ -67,8 +67,8 @@ def read_fitted(path: Path, kind: Kind, model: str) -> Fitted:
         raise DataError(f"{path}: no complete .safetensors file ({error}). {expected}") from error
     if card["model"] != model:
         raise DataError(
-            f"{path}: fitted on the features of another network ({card['model']}; --model is "
-            f"{model}). Give the --model that it was trained with."
+            f"{path}: fitted on the features of another network ({card['model']}; "
+            f"{option('model')} is {model}). Give the {option('model')} that it was trained with."
         )
     recipe = json.loads(card.get("recipe", "{}"))
     return Fitted(tensors, tuple(json.loads(card["classes"])), card["model"], recipe)

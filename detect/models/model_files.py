@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 
 HASH_KEY, KIND_KEY = "weights_sha256", "kind"
@@ -57,7 +57,8 @@ def find_weights(path: Path) -> Path:
         if not weights.is_file():
             raise DataError(
                 f"{path}: no model: this folder has no weights/best.safetensors. Give a finished "
-                "run's folder or a .safetensors file; an interrupted run goes on with --resume."
+                "run's folder or a .safetensors file; an interrupted run goes on with "
+                f"{option('resume')}."
             )
         return weights
     weights = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from detect.errors import DataError, EnvironmentProblem, UsageError
+from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.models.card import Card, ModelCard
 from detect.models.checkpoint import KIND as REGION_CLASSIFIER
 from detect.models.checkpoint import read_pickle
@@ -88,7 +88,7 @@ def fetch_imagenet() -> dict[str, Tensor]:
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise EnvironmentProblem(
             f"torchvision's ImageNet weights cannot be fetched ({error}). On a machine with a "
-            f"network download {weights.url} and give that file: --init FILE."
+            f"network download {weights.url} and give that file: {option('init', 'FILE')}."
         ) from error
     return dict(state)
 
@@ -97,20 +97,20 @@ def _require_torchvision(model: NormalisedNetwork) -> None:
     network = model.network
     if network.variant != IMAGENET_VARIANT or network.width != 1:
         raise UsageError(
-            f"--init {IMAGENET}: these weights are of the variant {IMAGENET_VARIANT} at width 1, "
-            f"got {network.variant} at width {network.width:g}. Change the model's variant and "
-            "width in the configuration."
+            f"{option('init', IMAGENET)}: these weights are of the variant {IMAGENET_VARIANT} at "
+            f"width 1, got {network.variant} at width {network.width:g}. Change the model's "
+            "variant and width in the configuration."
         )
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a state dict of tensors at `path`; DataError if it is none."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file. --init takes {_ACCEPTED}.")
-    remedy = f"Copy or download it again; --init takes {_ACCEPTED}."
+        raise DataError(f"{path}: no such file. {option('init')} takes {_ACCEPTED}.")
+    remedy = f"Copy or download it again; {option('init')} takes {_ACCEPTED}."
     state = read_pickle(path, "PyTorch state dict", remedy)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DataError(f"{path}: not a state dict of tensors. --init takes {_ACCEPTED}.")
+        raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
     return state
 
 
@@ -134,8 +134,8 @@ def _copy(
     if not loaded:
         raise DataError(
             f"{source}: no layer of it fits the variant {model.network.variant} at width "
-            f"{model.network.width:g}. Choose the variant and width it was trained with; --init "
-            f"takes {_ACCEPTED}."
+            f"{model.network.width:g}. Choose the variant and width it was trained with; "
+            f"{option('init')} takes {_ACCEPTED}."
         )
     for name in loaded:
         for key, value in own[name].items():

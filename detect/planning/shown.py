@@ -1,6 +1,7 @@
 """A plan as a table with its reasons below, and as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from detect.evaluation.tables import align
@@ -64,7 +65,7 @@ def _entry(stage: Stage) -> dict[str, Any]:
         "stage": stage.command,
         "on": stage.what,
         **_costs(stage),
-        **stage.figures,
+        **(asdict(stage.figures) if stage.figures else {}),
         "basis": stage.basis,
         "extrapolated": list(stage.extrapolated),
     }

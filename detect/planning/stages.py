@@ -1,17 +1,55 @@
 """Hours, memory and disk of a stage, by arithmetic from what was timed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from detect.planning.units import bytes_text, duration
-from detect.proposals.estimate import Estimate
 
 if TYPE_CHECKING:
     from detect.detector.timing import RegionTime
+    from detect.proposals.estimate import Estimate
     from detect.training.timing import StepTime
 
 SCORE_BYTES = {"float32": 4, "float16": 2}
+
+
+@dataclass(frozen=True)
+class ProposeFigures:
+    """Images of the split, those of them that were timed, what one of these took and showed."""
+
+    images: int
+    images_timed: int
+    seconds_per_image: float
+    boxes_per_image: float
+    workers: int
+
+
+@dataclass(frozen=True)
+class TrainingFigures:
+    """`steps` of all networks, of `batch` samples each; those timed, of `samples_timed` each."""
+
+    networks: int
+    steps: int
+    batch: int
+    seconds_per_step: float
+    steps_timed: int
+    samples_timed: int
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """Images, regions and networks; seconds a region and network; bytes of all scores if kept."""
+
+    images: int
+    regions_per_image: float
+    networks: int
+    seconds_per_region: float
+    regions_timed: int
+    scores_bytes: int
+
+
+Figures = ProposeFigures | TrainingFigures | RunFigures
 
 
 @dataclass(frozen=True)
@@ -20,7 +58,7 @@ class Stage:
 
     `seconds`, `memory` and `gpu_memory` at their highest and `disk` in bytes, 0 where not known;
     `basis` what they come from and `extrapolated` what was not measured but concluded, for
-    people; `figures` the numbers of the basis.
+    people; `figures` the numbers of the basis, None of several stages together.
     """
 
     command: str
@@ -31,11 +69,11 @@ class Stage:
     basis: str
     gpu_memory: int = 0
     extrapolated: tuple[str, ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: Figures | None = None
 
 
 def propose_stage(
-    split: str, images: int, found: Estimate, workers: int, *, multibox: bool = False
+    split: str, images: int, found: "Estimate", workers: int, *, multibox: bool = False
 ) -> Stage:
     """Return the cost of `detect propose` for a split of `images`, with a `multibox` or without."""
     one, boxes = found.seconds_per_image, found.boxes_per_image
@@ -53,13 +91,13 @@ def propose_stage(
         basis=f"{images:,} images at {duration(one)} and {boxes:,.0f} boxes each, "
         f"{found.timed} of them timed",
         extrapolated=tuple(concluded),
-        figures={
-            "images": images,
-            "images_timed": found.timed,
-            "seconds_per_image": one,
-            "boxes_per_image": boxes,
-            "workers": workers,
-        },
+        figures=ProposeFigures(
+            images=images,
+            images_timed=found.timed,
+            seconds_per_image=one,
+            boxes_per_image=boxes,
+            workers=workers,
+        ),
     )
 
 
@@ -99,14 +137,14 @@ def training_stage(
         f"{step.steps} steps timed",
         gpu_memory=max(one.step.peak.gpu for one in networks),
         extrapolated=(*_smaller_steps(step), *concluded),
-        figures={
-            "networks": len(networks),
-            "steps": sum(one.steps for one in networks),
-            "batch": step.batch,
-            "seconds_per_step": step.seconds,
-            "steps_timed": step.steps,
-            "samples_timed": step.samples,
-        },
+        figures=TrainingFigures(
+            networks=len(networks),
+            steps=sum(one.steps for one in networks),
+            batch=step.batch,
+            seconds_per_step=step.seconds,
+            steps_timed=step.steps,
+            samples_timed=step.samples,
+        ),
     )
 
 
@@ -153,14 +191,14 @@ def run_stage(
         "as much again while the one file of all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
         extrapolated=("every network cuts its own crops",) if several else (),
-        figures={
-            "images": images,
-            "regions_per_image": regions,
-            "networks": len(networks),
-            "seconds_per_region": one,
-            "regions_timed": networks[0].regions,
-            "scores_bytes": scores,
-        },
+        figures=RunFigures(
+            images=images,
+            regions_per_image=regions,
+            networks=len(networks),
+            seconds_per_region=one,
+            regions_timed=networks[0].regions,
+            scores_bytes=scores,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 from joblib import Parallel, delayed, parallel_config
 
-from detect.errors import DataError, EnvironmentProblem
+from detect.errors import DataError, EnvironmentProblem, option
 from detect.files import remove_unfinished
 from detect.proposals.worker import Outcome, Propose, attempt, start
 from detect.regions import Proposals, Sample
@@ -136,7 +136,7 @@ def attempts(
         except BrokenProcessPool as error:
             raise EnvironmentProblem(
                 "a worker process was ended from outside, most likely for want of memory. "
-                "Use fewer --workers, and --resume to go on."
+                f"Use fewer {option('workers')}, and {option('resume')} to go on."
             ) from error
 
 
@@ -173,7 +173,8 @@ def _prepare(backend: str) -> dict[str, Any]:
         imported: Any = importlib.import_module(module)
     except ImportError as error:
         raise EnvironmentProblem(
-            f"--backend {backend} needs a package that is not installed: pip install {package}"
+            f"{option('backend', backend)} needs a package that is not installed: pip install "
+            f"{package}"
         ) from error
     if backend == "loky":
         return {"initializer": start, "initargs": (os.getpid(), os.getcwd())}

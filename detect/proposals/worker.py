@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One image proposed, or the reason why it could not be."""
+    """One image proposed, or the reason why it could not be (its options marked)."""
 
     image_id: str
     proposals: Proposals | None
@@ -33,7 +33,7 @@ def attempt(propose: Propose, sample: Sample) -> Outcome:
     try:
         image = read_pixels(sample)
     except DataError as error:
-        return Outcome(sample.image_id, None, str(error))
+        return Outcome(sample.image_id, None, error.marked)
     return Outcome(sample.image_id, propose(image, sample.image_id))
 
 

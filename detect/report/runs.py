@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.data import data_hash
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.evaluation.claim import short_names
 from detect.evaluation.flat import FlatDetections
 from detect.regions import Dataset
@@ -69,15 +69,14 @@ def proposal_kind(recipe: dict[str, Any]) -> str:
     if method == "multibox":
         return "multibox"
     search = parameters.get("selective-search", {}) if method == "both" else parameters
-    doubled = tuple(search.get("ks", ())) == _DOUBLED or recipe.get("preset") == "googlenet"
+    doubled = tuple(search.get("ks", ())) == _DOUBLED
     if method == "both":
         return "both" if doubled else "other"
     if method != "selective-search":
         return "other"
     if doubled:
         return "doubled"
-    plain = tuple(search.get("ks", ())) == _RCNN or recipe.get("preset") == "rcnn"
-    return "rcnn" if plain else "other"
+    return "rcnn" if tuple(search.get("ks", ())) == _RCNN else "other"
 
 
 def _read(path: Path, name: str, dataset: Dataset, images: str) -> Run:
@@ -87,7 +86,7 @@ def _read(path: Path, name: str, dataset: Dataset, images: str) -> Run:
     if not (path / "detections.json").is_file():
         raise DataError(
             f"{path}: has no detections.json. Expected a folder that detect run wrote; an "
-            "interrupted one goes on with detect run --resume."
+            f"interrupted run goes on with {option('resume')}."
         )
     config = _table(path / "config.toml", tomllib.loads)
     environment = _table(path / "environment.json", json.loads)
@@ -114,7 +113,8 @@ def _check_images(path: Path, theirs: str, images: str, dataset: Dataset) -> Non
     if theirs != images:
         raise DataError(
             f"{path}: was made on other images (data {theirs}) than split {dataset.split!r} of "
-            f"{dataset.root} (data {images}). Give the --data and --split of that run."
+            f"{dataset.root} (data {images}). Give the {option('data')} and "
+            f"{option('split')} of that run."
         )
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from detect.evaluation.average_precision import PROTOCOLS
 from detect.evaluation.claim import claim_rows
+from detect.evaluation.figures import RecallScores
+from detect.evaluation.protocols import PROTOCOLS
 from detect.regions import Dataset
 from detect.report import paper
 from detect.report.choices import CHOICES, DEPARTURES
-from detect.report.claims import claims, largest, singles
+from detect.report.claims import Proposed, claims, largest, singles
 from detect.report.extras import EnsembleCurve
 from detect.report.figures import MOST_CURVES
 from detect.report.looks import percent
@@ -147,15 +148,18 @@ def _class_row(name: str, measured: Measured) -> dict[str, Any]:
     }
 
 
+def _claims_table(proposed: Sequence[Proposed]) -> list[list[str]]:
+    scores = [RecallScores.of(one.report) for one in proposed]
+    return claim_rows([one.name for one in proposed], scores)
+
+
 def _losses(measured: Measured) -> dict[str, Any]:
     """Return what the page says of proposals, stages and errors."""
     found = measured.stages[0][2]
     types = measured.errors["types"]
     proposed = measured.proposed
     return {
-        "recall": claim_rows([one.name for one in proposed], [one.report for one in proposed])
-        if proposed
-        else [],
+        "recall": _claims_table(proposed) if proposed else [],
         "stages": [
             (name, text, _percent(value), "" if place == 0 else _points(value - found))
             for place, (name, text, value) in enumerate(measured.stages)

@@ -1,21 +1,27 @@
 """What every stage is told: one frozen class a stage, its fields documented, defaults here alone.
 
 A field's description, default, choices and range are those of the command's option as well
-(cli/options.py). `model_fields_set` tells what a caller gave from what was left to its default.
+(cli/declaring.py). `model_fields_set` tells what a caller gave from what was left to its default.
 """
 
+import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from detect.errors import UsageError, option
+
+# A field's name in several stages; pydantic's own method of that name is deprecated.
+warnings.filterwarnings("ignore", 'Field name "json" in "[A-Za-z]*Options" shadows')
 
 
 class Options(BaseModel):
     """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    if TYPE_CHECKING:
+        json: Any
 
     def __init__(self, **given: Any) -> None:
         try:
@@ -45,6 +51,11 @@ class Options(BaseModel):
         return type(self)(**{**given, **values})
 
 
+def _text(value: Any) -> Any:
+    """Take a path for its text."""
+    return str(value) if isinstance(value, Path) else value
+
+
 def _several(value: Any) -> Any:
     """Take one value for a tuple of it."""
     return (value,) if isinstance(value, str | Path) else value
@@ -59,10 +70,11 @@ def _crops(value: Any) -> Any:
     return int(value)
 
 
+Text = Annotated[str, BeforeValidator(_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_several)]
 Split = Annotated[
-    str | None,
-    BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value),
+    Text | None,
     Field(description="A split's name, or a text file of ids."),
 ]
 Device = Annotated[str, BeforeValidator(str), Field(description="auto, cpu, cuda or cuda:N.")]

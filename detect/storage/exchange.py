@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import xywh_to_xyxy
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 from detect.regions import Proposals, Size
 
@@ -192,7 +192,7 @@ def _from_array(array: NDArray[Any], where: str, source: str, coordinates: str) 
     if inside_out.any():
         raise DataError(
             f"{where}: box {_first(inside_out)} is inside out when read as {coordinates}. "
-            f"Other --coordinates: {', '.join(COORDINATES)}."
+            f"Other {option('coordinates')}: {', '.join(COORDINATES)}."
         )
     count = len(values)
     scores = values[:, 4] if values.shape[1] == 5 else 1 - np.arange(count) / max(count, 1)

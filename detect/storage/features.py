@@ -14,7 +14,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from detect.errors import DataError, DetectError
+from detect.errors import DataError, DetectError, option
 from detect.files import digest, replacing, write_json
 from detect.regions import FloatArray
 from detect.storage.recipe import Recipe, check_same_recipe
@@ -71,7 +71,7 @@ class FeatureStore:
         if file is None:
             raise DataError(
                 f"{self._file(image_id)}: not the features of the {len(boxes)} regions of image "
-                f"{image_id}. --resume computes them again."
+                f"{image_id}. {option('resume')} computes them again."
             )
         with file:
             halves: NDArray[np.float16] = file.get_tensor("features")

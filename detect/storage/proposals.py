@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 from detect.regions import Proposals, Size
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
@@ -24,7 +24,7 @@ from detect.storage.recipe import Recipe, check_same_recipe
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
 IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
-_AGAIN = "Delete it and make it again: detect propose --resume."
+_AGAIN = f"Delete it and propose again with {option('resume')}."
 _PART_NAME = re.compile(r"part-\d{5,}\.parquet")
 
 
@@ -164,7 +164,10 @@ class ProposalFile:
             return [path]
         parts = part_files(path)
         if not parts:
-            raise DataError(f"{path}: no part-NNNNN.parquet in it. Run detect propose --out {path}")
+            raise DataError(
+                f"{path}: no part-NNNNN.parquet in it. Run detect propose with "
+                f"{option('out', path)}."
+            )
         return parts
 
     def _add_part(self, number: int, part: Path) -> None:

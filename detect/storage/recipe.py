@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 
 Recipe = dict[str, Any]
 
@@ -23,7 +23,7 @@ def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other:
     if recipe != other:
         raise DataError(
             f"{path} and {other_path} were made by different recipes: {differing(recipe, other)}. "
-            "They never mix: keep each recipe in its own --out."
+            f"They never mix: keep each recipe in its own {option('out')}."
         )
 
 

@@ -6,62 +6,26 @@ box by box, the classes and background last; float32 or float16).
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 from detect.regions import FloatArray, Size
+from detect.storage.scores_card import Dtype, ScoresCard
 
 NAME = "scores.parquet"
-DTYPES = {"float32": pa.float32(), "float16": pa.float16()}
+_TYPES: dict[Dtype, pa.DataType] = {"float32": pa.float32(), "float16": pa.float16()}
 _KEY = b"detect.scores"
 # Bytes of images written, and read, together.
 _GROUP_BYTES = 8 * 2**20
-_EXPECTED = "Scores are kept by detect run --keep-scores."
-
-
-@dataclass(frozen=True)
-class ScoresCard:
-    """What a file of scores says about itself.
-
-    `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
-    `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
-    the M networks; `precision` they ran in, "float32" or "bfloat16", `dtype` the scores are kept
-    in; `proposals` the regions' recipe, `data` the digest of the images; the rest is what the run
-    selected by.
-    """
-
-    split: str
-    classes: tuple[str, ...]
-    category_ids: tuple[int, ...]
-    integer_ids: bool
-    columns: tuple[str, ...]
-    names: tuple[str, ...]
-    hashes: tuple[str, ...]
-    precision: str
-    dtype: str
-    proposals: dict[str, Any]
-    data: str
-    threshold: float
-    nms: float
-    per_class: int
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the card of JSON `values`; TypeError where keys are missing or unknown."""
-        made = cls(**values)
-        for entry in fields(cls):
-            value = getattr(made, entry.name)
-            if isinstance(value, list):
-                object.__setattr__(made, entry.name, tuple(value))
-        return made
+_EXPECTED = f"Scores are kept by detect run with {option('keep_scores')}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +53,7 @@ class RegionScores:
             )
 
 
-def scores_table(row: RegionScores, dtype: str) -> pa.Table:
+def scores_table(row: RegionScores, dtype: Dtype) -> pa.Table:
     """Return `row` as a table of one row, its scores rounded to `dtype`."""
     columns = {
         "image_id": [row.image_id],
@@ -125,7 +89,7 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def read_table(path: Path, dtype: str) -> pa.Table:
+def read_table(path: Path, dtype: Dtype) -> pa.Table:
     """Read what `write_table` wrote; DataError where it is missing, broken or not of `dtype`."""
     parquet = _open(path)
     if not parquet.schema_arrow.equals(_schema(dtype)):
@@ -187,18 +151,19 @@ class ScoresFile:
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{self.path}: image {values['image_id']}: not the scores of {networks} networks "
-                f"and {columns} columns a box ({error}). Keep them again: detect run --keep-scores."
+                f"and {columns} columns a box ({error}). Keep them again by detect "
+                f"run with {option('keep_scores')}."
             ) from error
 
 
-def _schema(dtype: str) -> pa.Schema:
+def _schema(dtype: Dtype) -> pa.Schema:
     columns: dict[str, pa.DataType] = {
         "image_id": pa.string(),
         "height": pa.int32(),
         "width": pa.int32(),
         "boxes": pa.list_(pa.float32()),
         "sources": pa.list_(pa.string()),
-        "scores": pa.list_(DTYPES[dtype]),
+        "scores": pa.list_(_TYPES[dtype]),
     }
     return pa.schema(columns)
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import replacing
 from detect.regions import BoolArray, Dataset, Detections, IntArray
 
@@ -144,7 +144,7 @@ def _problem(line: str, dataset: Dataset) -> str:
     if not 1 <= values[0, 0] <= count or values[0, 0] % 1:
         return (
             f"there is no image {image} in split {dataset.split!r} of {dataset.root}, which has 1 "
-            f"to {count}. Give the --split the detections were made for."
+            f"to {count}. Give the {option('split')} the detections were made for."
         )
     if _labels(values[:, 1], dataset)[0] < 0:
         known = ", ".join(map(str, dataset.category_ids[:10]))

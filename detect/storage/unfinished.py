@@ -11,17 +11,17 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.files import digest, readable
 from detect.regions import Detections
 from detect.storage.scores import (
     RegionScores,
-    ScoresCard,
     read_table,
     scores_table,
     write_scores,
     write_table,
 )
+from detect.storage.scores_card import Dtype, ScoresCard
 
 
 class UnfinishedDetections:
@@ -34,12 +34,15 @@ class UnfinishedDetections:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def finished(self) -> set[str]:
-        """Return the ids of the images that are done, after cutting off a line without its end."""
+    def finished(self) -> list[str]:
+        """Return the ids of the images that are done, after cutting off a line without its end.
+
+        They are in the order of the lines, and every line was read.
+        """
         if not self.path.exists():
-            return set()
+            return []
         self._cut_off()
-        return {detections.image_id for detections in self}
+        return [detections.image_id for detections in self]
 
     def add(self, detections: Detections) -> None:
         """Append the detections of one image."""
@@ -71,7 +74,7 @@ class UnfinishedDetections:
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"{self.path}, line {number}: not the detections of an image ({error}). Delete "
-                "this file and run again with --exist-ok."
+                f"this file and run again with {option('exist_ok')}."
             ) from error
 
     def _cut_off(self) -> None:
@@ -92,7 +95,7 @@ class UnfinishedScores:
     They are twice on the disk while the finished file is being written.
     """
 
-    def __init__(self, path: Path, dtype: str) -> None:
+    def __init__(self, path: Path, dtype: Dtype) -> None:
         self.path, self.dtype = path, dtype
 
     def add(self, scores: RegionScores) -> None:

@@ -10,22 +10,22 @@ from torch import Tensor, nn
 
 from detect.config import ClassifierRecipe
 from detect.data import read_pixels
-from detect.detector import Detector
-from detect.errors import DataError
+from detect.detector import RegionScorer
+from detect.errors import DataError, option
 from detect.evaluation.average_precision import evaluate
 from detect.models.card import ModelCard
 from detect.models.checkpoint import load_model, save_model
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
+from detect.progress import Track, untracked
 from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch
+from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
-from detect.training.tracking import Track, untracked
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,8 @@ class Validation:
         if not self._with_objects():
             raise DataError(
                 f"validation split {self.dataset.split}: no object to score against (difficult "
-                "and crowd ones do not count). Choose another --val-split, or train without one."
+                f"and crowd ones do not count). Choose another {option('val_split')}, or train "
+                "without one."
             )
 
     def sample(self, images: int) -> "Validation":
@@ -98,7 +99,7 @@ class RegionTask:
         training = model.training
         network = cast(RegionClassifier, model)
         precision = self.recipe.run.precision
-        detector = Detector([(network, self.card({}))], self.device, precision=precision)
+        detector = RegionScorer([(network, self.card({}))], self.device, precision=precision)
         samples = track(validation.dataset.samples, len(validation.dataset), "validating")
         pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
         found = {one.image_id: one for _, one in detector.stream(pairs)}
@@ -161,28 +162,25 @@ def train_classifier(
     call: Call,
     *,
     validation: Validation | None = None,
-) -> dict[str, Any]:
+) -> None:
     """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
 
-    Returns the figures of `best` on the whole validation split, in the first process alone; empty
-    without one. Raises DetectError on a loss that is not finite, EnvironmentProblem when memory
-    does not suffice.
+    The card of `best` has its figures on the whole validation split. Raises DetectError on a loss
+    that is not finite, EnvironmentProblem when memory does not suffice.
     """
-    network, recipe = build_model(recipe, len(classes), call.show)
+    network, recipe = build_model(recipe, len(classes), call.reporter.say)
     task = RegionTask(recipe, data, classes, call.folder, call.device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
-    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
-    return _final(task, call) if call.processes.first else {}
+    train(network, task, recipe, epoch, call)
+    if validation is not None and call.processes.first:
+        _score_best(task, validation, call)
 
 
-def _final(task: RegionTask, call: Call) -> dict[str, Any]:
+def _score_best(task: RegionTask, validation: Validation, call: Call) -> None:
     """Score `best` on the whole validation split and write the figures into its card."""
-    if task.validation is None:
-        return {}
     model, card = load_model(call.folder.weights("best"))
-    result = task.score(model, task.validation, call.track)
+    result = task.score(model, validation, call.reporter.track)
     per_class = {name: figures["ap"] for name, figures in result["per_class"].items()}
     metrics = {**card.metrics, "full_val_map": result["map"], "full_val_ap": per_class}
     save_model(call.folder.weights("best"), model, replace(card, metrics=metrics))
-    return result

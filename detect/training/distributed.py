@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed
 
-from detect.errors import EnvironmentProblem, UsageError
+from detect.errors import EnvironmentProblem, UsageError, option
 from detect.models.device import choose_device
 
 Value = TypeVar("Value")
@@ -52,7 +52,7 @@ class Processes:
         if size < self.count:
             raise UsageError(
                 f"a batch of {size} for {self.count} processes leaves some without a sample. "
-                "Raise --batch-size, or start fewer processes."
+                f"Raise {option('batch_size')}, or start fewer processes."
             )
         return slice(size * self.rank // self.count, size * (self.rank + 1) // self.count)
 
@@ -112,8 +112,8 @@ def _own_device(name: str, local_rank: int) -> torch.device:
     """Return the device of the process `local_rank` of this machine."""
     if name.startswith("cuda:"):
         raise UsageError(
-            f"--device {name}: under torchrun every process needs a GPU of its own. Give auto or "
-            "cuda, and choose GPUs with CUDA_VISIBLE_DEVICES."
+            f"{option('device', name)}: under torchrun every process needs a GPU of its own. Give "
+            "auto or cuda, and choose GPUs with CUDA_VISIBLE_DEVICES."
         )
     device = choose_device(name)
     return choose_device(f"cuda:{local_rank}") if device.type == "cuda" else device
@@ -127,5 +127,5 @@ def _others_needed() -> Iterator[None]:
     except RuntimeError as error:  # torch.distributed's errors are of this kind.
         raise EnvironmentProblem(
             "another process of this training is gone: its own error stands above, if it could "
-            "say one. What was saved is kept: the same command with --resume goes on."
+            f"say one. What was saved is kept: the same command with {option('resume')} goes on."
         ) from error

@@ -7,7 +7,7 @@ Several processes (distributed.py) each compute some rows of a batch and share t
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,19 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from detect.config import OptimizerSection, RunSection
+from detect.config import AnyRecipe
 from detect.errors import DetectError
 from detect.memory import keep_freed
 from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
-from detect.runs import RunFolder
-from detect.training.distributed import ALONE, Processes
+from detect.training.call import Call
+from detect.training.distributed import Processes
 from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
 from detect.training.pieces import largest, pieces, smaller
-from detect.training.tracking import Track, untracked
 
 Batch = tuple[Tensor, ...]
 
@@ -67,19 +66,19 @@ class Progress:
     most: int | None = None
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the loop is told: the recipe's sections, the seed, threads that make batches.
+def train(
+    model: nn.Module, task: Task, recipe: AnyRecipe, steps_per_epoch: float, call: Call
+) -> None:
+    """Begin, and train `model` on `task`, from the state in the folder if it is resumed.
 
-    `processes` that train together; of them the first validates and writes.
+    Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
+    suffice, DataError for a state that cannot be read, and what `call.begin` does.
     """
-
-    optimizer: OptimizerSection
-    run: RunSection
-    seed: int
-    steps_per_epoch: float
-    threads: int = 1
-    processes: Processes = ALONE
+    call.begin()
+    trainer = Trainer(model, task, recipe, steps_per_epoch, call)
+    if call.resume and trainer.interrupted:
+        trainer.resume()
+    trainer.run()
 
 
 class Trainer:
@@ -89,23 +88,21 @@ class Trainer:
         self,
         model: nn.Module,
         task: Task,
-        settings: Settings,
-        folder: RunFolder,
-        device: torch.device,
-        show: Callable[[str], None],
-        track: Track = untracked,
+        recipe: AnyRecipe,
+        steps_per_epoch: float,
+        call: Call,
     ) -> None:
-        self.model = model.to(device).to(memory_format=torch.channels_last)
-        self.task, self.settings, self.folder = task, settings, folder
-        self.device, self.processes = device, settings.processes
-        self.show, self.track = show, track
-        if device.type == "cpu":
+        self.model = model.to(call.device).to(memory_format=torch.channels_last)
+        self.task, self.recipe, self.steps_per_epoch = task, recipe, steps_per_epoch
+        self.call, self.folder, self.reporter = call, call.folder, call.reporter
+        self.device, self.processes = call.device, call.processes
+        if self.device.type == "cpu":
             keep_freed()
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
-        self.optimizer = make_optimizer(self.model, settings.optimizer)
+        self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.averaged = AveragedModel(
-            self.model, multi_avg_fn=ramped_average(settings.optimizer.averaging), use_buffers=True
+            self.model, multi_avg_fn=ramped_average(recipe.optimizer.averaging), use_buffers=True
         )
         self.shared = GradientSum(self.model, self.processes)
         self.progress = Progress()
@@ -125,9 +122,10 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""
-        steps, every = self.settings.optimizer.steps, self.settings.run
+        steps, every = self.recipe.optimizer.steps, self.recipe.run
         first, before, start = self.progress.step, self.progress.seconds, time.monotonic()
-        batches = self.track(self.batches(first, steps), steps - first, "steps of training")
+        made = self.batches(first, steps)
+        batches = self.reporter.track(made, steps - first, "steps of training")
         with StopRequest() as stop:
             for step, batch in batches:
                 losses = self.step(step, batch)
@@ -143,9 +141,9 @@ class Trainer:
 
     def batches(self, first: int, steps: int) -> Generator[tuple[int, Batch], None, None]:
         """Yield (step, batch); batches are made ahead in threads, in order of step."""
-        ahead = 2 * self.settings.threads
+        ahead = 2 * self.call.threads
         waiting: list[Future[Batch]] = []
-        with ThreadPoolExecutor(self.settings.threads) as pool:
+        with ThreadPoolExecutor(self.call.threads) as pool:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
@@ -160,7 +158,7 @@ class Trainer:
 
     def step(self, step: int, batch: Batch) -> dict[str, float]:
         """Do one update and return the losses; in smaller pieces when memory runs out."""
-        rate = learning_rate(self.settings.optimizer, step, self.settings.steps_per_epoch)
+        rate = learning_rate(self.recipe.optimizer, step, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         total = self.processes.total(len(batch[0]), self.device)
@@ -168,7 +166,7 @@ class Trainer:
         if not math.isfinite(losses["loss"]):
             raise DetectError(
                 f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
-                f"optimizer.learning_rate (now {self.settings.optimizer.learning_rate:g}) or "
+                f"optimizer.learning_rate (now {self.recipe.optimizer.learning_rate:g}) or "
                 "lengthen optimizer.warmup_steps."
             )
         self.optimizer.step()
@@ -178,7 +176,7 @@ class Trainer:
     def _seed(self, step: int) -> int:
         """Return what dropout of `step` is seeded with; torch uses its lower 32 bits on CPUs."""
         # The golden ratio of 2**32 keeps the processes far apart.
-        return self.settings.seed * 1_000_003 + step + self.processes.rank * 0x9E3779B1
+        return self.recipe.seed * 1_000_003 + step + self.processes.rank * 0x9E3779B1
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in self.model.state_dict().items()}
@@ -197,7 +195,8 @@ class Trainer:
             for buffer, value in zip(self.model.buffers(), before, strict=True):
                 buffer.copy_(value)
             most = self.progress.most = smaller(rows, most, self.device)
-            self.show(f"out of memory: going on with {largest(rows, most)} samples at a time")
+            count = largest(rows, most)
+            self.reporter.say(f"out of memory: going on with {count} samples at a time")
 
     def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, float]:
         """Accumulate the gradient of `batch`, `most` samples at a time; return the losses.
@@ -210,7 +209,7 @@ class Trainer:
         for piece in pieces(batch, most):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
-            with autocast(self.device, self.settings.run.precision):
+            with autocast(self.device, self.recipe.run.precision):
                 losses = self.task.losses(self.model, moved)
             (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
@@ -228,7 +227,7 @@ class Trainer:
         self.folder.write_results(progress.rows)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.rows[-1].items())
         self.folder.log(shown)
-        self.show(shown)
+        self.reporter.say(shown)
         score = next(iter(figures.values()), math.inf)
         if score > progress.best or not figures:
             progress.best = score

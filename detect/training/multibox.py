@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from detect.config import MultiBoxRecipe
 from detect.data import read_pixels
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.evaluation.recall import recall_report
 from detect.models.box_coder import BoxCoder
 from detect.models.multibox import MultiBox, MultiBoxDesign, grid_sides
@@ -19,14 +19,14 @@ from detect.models.multibox_card import MultiBoxCard
 from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.pretrained import initialise
 from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_quality
+from detect.progress import Track, untracked
 from detect.proposals.multibox import MultiBoxProposer
 from detect.regions import Dataset, FloatArray, Sample
 from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch
+from detect.training.loop import Batch, train
 from detect.training.multibox_loss import Truth, multibox_losses
-from detect.training.tracking import Track, untracked
 from detect.training.window_data import WindowBatches, WindowData
 
 # Kinds of rows of a packed Truth.
@@ -198,12 +198,12 @@ def train_multibox(
     if validation is not None and not _with_objects(validation):
         raise DataError(
             f"validation split {validation.split}: no object to cover (crowd regions do not "
-            "count). Choose another --val-split, or train without one."
+            f"count). Choose another {option('val_split')}, or train without one."
         )
-    network = build_multibox(recipe, data.fractions(), call.show)
+    network = build_multibox(recipe, data.fractions(), call.reporter.say)
     task = MultiBoxTask(recipe, data, call.folder, call.device, fold, validation)
     epoch = max(len(data.samples) / recipe.batch_size, 1.0)
-    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
+    train(network, task, recipe, epoch, call)
     return _final(task, call) if call.processes.first else {}
 
 
@@ -212,7 +212,7 @@ def _final(task: MultiBoxTask, call: Call) -> dict[str, float]:
     if task.validation is None:
         return {}
     model, card = load_multibox(call.folder.weights("best"))
-    figures = task.score(model, task.validation, call.track)
+    figures = task.score(model, task.validation, call.reporter.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
     save_multibox(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from detect.errors import EnvironmentProblem
+from detect.errors import EnvironmentProblem, option
 
 
 def pieces(batch: tuple[Tensor, ...], most: int) -> Iterator[tuple[Tensor, ...]]:
@@ -34,7 +34,7 @@ def smaller(rows: int, most: int, device: torch.device) -> int:
     if largest(rows, half) == tried:
         raise EnvironmentProblem(
             f"out of memory on {device} with {tried} sample{'' if tried == 1 else 's'} at a time. "
-            "Lower model.input_size or --batch-size."
+            f"Lower model.input_size or {option('batch_size')}."
         )
     return half
 

@@ -17,13 +17,13 @@ from detect.models.classifier_card import ClassifierCard
 from detect.models.classifier_file import load_classifier, save_classifier
 from detect.models.image_classifier import ImageClassifier
 from detect.models.pretrained import initialise
+from detect.progress import Track, untracked
 from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch
+from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
 from detect.training.pretrain_data import PatchBatches, check_classes
-from detect.training.tracking import Track, untracked
 
 
 class PretrainTask:
@@ -131,10 +131,10 @@ def pretrain(
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
     check_classes(data)
-    network = build_classifier(recipe, len(data.images.classes), call.show)
+    network = build_classifier(recipe, len(data.images.classes), call.reporter.say)
     task = PretrainTask(recipe, data, call.folder, call.device, validation)
     epoch = max(len(data) / recipe.batch_size, 1.0)
-    call.train(network, task, recipe.optimizer, recipe.run, recipe.seed, epoch)
+    train(network, task, recipe, epoch, call)
     return _final(task, call) if call.processes.first else {}
 
 
@@ -143,7 +143,7 @@ def _final(task: PretrainTask, call: Call) -> dict[str, float]:
     if task.validation is None:
         return {}
     model, card = load_classifier(call.folder.weights("best"))
-    figures = task.score(model, task.validation, call.track)
+    figures = task.score(model, task.validation, call.reporter.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
     save_classifier(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

@@ -14,7 +14,7 @@ from detect.config import ClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data import read_pixels
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
@@ -130,9 +130,10 @@ def _check_pools(data: RegionData, dataset: Dataset) -> None:
     missing = [name for name, count in counts.items() if not count]
     if missing:
         present = ", ".join(name for name, count in counts.items() if count)
+        without = f'"classes=[{present}]"'
         raise DataError(
             f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
-            f'learned. Add images of it, or leave it out: --set "classes=[{present}]".'
+            f"learned. Add images of it, or leave it out: {option('set', without)}."
         )
     if not len(data.background):
         raise DataError(

@@ -52,7 +52,7 @@ def rehearse(recipe: AnyRecipe, dataset: Dataset, call: Call) -> StepTime:
     decoded = decoded_bytes(dataset.samples, side)
     drawn_from = replace(dataset, samples=_drawn_from(dataset.samples, decoded))
     scene = _SCENES[type(recipe)](recipe, drawn_from, call)
-    found = time_steps(scene.network, scene.task, scene.batch, recipe.optimizer, recipe.run, call)
+    found = time_steps(scene.network, scene.task, scene.batch, recipe, call)
     memory = found.peak.memory and found.peak.memory + min(decoded, CACHE_BYTES)
     return replace(found, peak=found.peak._replace(memory=memory))
 
@@ -79,7 +79,7 @@ def decoded_bytes(samples: Sequence[Sample], image_side: int) -> int:
 
 def _classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
     own = cast(ClassifierRecipe, recipe)
-    network, own = build_model(own, len(dataset.classes), call.show)
+    network, own = build_model(own, len(dataset.classes), call.reporter.say)
     data = _drawn_regions(dataset.samples, len(dataset.classes))
 
     def task(batch: int) -> Task:
@@ -122,7 +122,7 @@ def _pretraining(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
         changed = own.model_copy(update={"batch_size": batch})
         return PretrainTask(changed, data, call.folder, call.device, None)
 
-    network = build_classifier(own, _PRETRAIN_CLASSES, call.show)
+    network = build_classifier(own, _PRETRAIN_CLASSES, call.reporter.say)
     return _Scene(network, own.batch_size, task)
 
 

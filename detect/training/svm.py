@@ -8,7 +8,7 @@ import numpy as np
 from detect.boxes import areas
 from detect.data import read_pixels
 from detect.detector.refine import RegionEncoder
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.models.svm import NEGATIVE_IOU, RegionFeatures, class_overlaps
 from detect.regions import FloatArray, IntArray, Sample
 from detect.storage.features import FeatureStore
@@ -61,7 +61,7 @@ def check_positives(images: Sequence[MinedImage], classes: Sequence[str]) -> Non
         np.bincount(labels, minlength=len(classes)),
         classes,
         "no object (neither difficult nor crowd) is of class {}: it cannot be learned. Add images "
-        "of it, or name a split that has some: --positives-from.",
+        f"of it, or name a split that has some: {option('positives_from')}.",
     )
 
 
@@ -85,7 +85,8 @@ def compute_features(
 ) -> None:
     """Compute the features of all regions of `images` and keep them in `store`.
 
-    An image that cannot be read goes to `bad` with what is wrong, by its id; None raises DataError.
+    An image that cannot be read goes to `bad` with what is wrong (options marked), by its id; None
+    raises DataError.
     """
     for image in images:
         try:
@@ -93,7 +94,7 @@ def compute_features(
         except DataError as error:
             if bad is None:
                 raise
-            bad[image.sample.image_id] = str(error)
+            bad[image.sample.image_id] = error.marked
             continue
         boxes, _ = image.regions()
         store.write(image.sample.image_id, boxes, encoder.features(pixels, boxes))

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from detect.config import OptimizerSection, RunSection
+from detect.config import AnyRecipe
 from detect.memory import available_memory, peak_memory
 from detect.models.timing import Peak, finish, forget_peaks, peaks
 from detect.training.call import Call
-from detect.training.loop import Settings, Task, Trainer
+from detect.training.loop import Task, Trainer
 
 # All ours: seconds for the timed steps of one training, and the most of them; samples of the
 # first attempt, the share of free memory that the second one may take.
@@ -53,8 +53,7 @@ def time_steps(
     network: nn.Module,
     make_task: Callable[[int], Task],
     batch: int,
-    optimizer: OptimizerSection,
-    run: RunSection,
+    recipe: AnyRecipe,
     call: Call,
 ) -> StepTime:
     """Train `network` for a few steps on the task that `make_task` makes of a batch size.
@@ -64,13 +63,13 @@ def time_steps(
     where memory does not suffice for one sample.
     """
     # Weights that hardly move cannot diverge.
-    calm = optimizer.model_copy(update={"learning_rate": 1e-12})
-    settings = Settings(calm, run, seed=0, steps_per_epoch=1.0, threads=call.threads)
+    calm = recipe.optimizer.model_copy(update={"learning_rate": 1e-12})
+    recipe = recipe.model_copy(update={"optimizer": calm, "seed": 0})
 
     def timed(samples: int, steps: int) -> Timed:
         forget_peaks(call.device)
         task = make_task(samples)
-        trainer = Trainer(network, task, settings, call.folder, call.device, call.show)
+        trainer = Trainer(network, task, recipe, steps_per_epoch=1.0, call=call)
         seconds = _seconds(trainer, steps)
         trainer.save()
         return Timed(samples, len(seconds), float(np.mean(seconds)), peaks(call.device))

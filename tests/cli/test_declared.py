@@ -7,40 +7,64 @@ import click
 import pytest
 from pydantic_core import PydanticUndefined
 
-from detect import stages
+from detect import demo, stages
 from detect.cli import COMMANDS, LazyGroup, group
 from detect.cli.declaring import plain_type
 from detect.stages.options import Options
 
-# Parameters that are of the command alone: how it prints.
-OF_PRINTING = {"debug"}
+# Parameters that are of the command alone: how it prints, which of its stages it calls.
+OF_THE_COMMAND = {
+    "eval": {"want_map", "want_recall", "per_class"},
+    "split": {"per_class"},
+}
+# Stages whose command has another name than they; eval has two.
+OTHER_NAMES = {"evaluate": "eval", "recall": "eval"}
 STAGES = {
     name: value
-    for name, value in vars(stages).items()
+    for name, value in {**vars(stages), **vars(demo)}.items()
     if inspect.isclass(value) and issubclass(value, Options) and value is not Options
 }
-NAMES = {f"{name.removesuffix('Options')}": kind for name, kind in STAGES.items()}
 
 
-def command_of(kind: type[Options]) -> click.Command:
-    """Return the command that is called by the name of the stage."""
+def name_of(kind: type[Options]) -> str:
+    """Return the name of the command of a stage."""
     words = "".join(f"-{c.lower()}" if c.isupper() else c for c in kind.__name__)[1:]
     name = words.removesuffix("-options")
+    return OTHER_NAMES.get(name, name)
+
+
+KINDS = {
+    name: [kind for kind in STAGES.values() if name_of(kind) == name]
+    for name in map(name_of, STAGES.values())
+}
+
+
+def command_of(name: str) -> click.Command:
+    """Return the command `name`."""
     found = group.get_command(click.Context(group), name)  # type: ignore[arg-type]
     assert isinstance(group, LazyGroup)
     assert found is not None, name
     return found
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_command_takes_what_its_stages_take(name: str) -> None:
+    own = {"debug"} | OF_THE_COMMAND.get(name, set())
+    parameters = {p.name: p for p in command_of(name).params}
+    assert own <= parameters.keys()
+    assert parameters.keys() - own == {field for kind in KINDS[name] for field in kind.model_fields}
+
+
 @pytest.mark.parametrize("kind", STAGES.values(), ids=STAGES)
-def test_a_command_takes_what_its_stage_takes(kind: type[Options]) -> None:
-    parameters = {p.name: p for p in command_of(kind).params if p.name not in OF_PRINTING}
-    assert parameters.keys() == kind.model_fields.keys()
-    for name, field in kind.model_fields.items():
-        parameter = parameters[name]
+def test_a_command_says_of_an_option_what_its_stage_says(kind: type[Options]) -> None:
+    name = name_of(kind)
+    parameters = {p.name: p for p in command_of(name).params}
+    for field_name, field in kind.model_fields.items():
+        parameter = parameters[field_name]
+        assert field.description, f"{kind.__name__}.{field_name} is not documented"
         if isinstance(parameter, click.Option):
-            assert field.description, f"{kind.__name__}.{name} is not documented"
-            assert parameter.required == field.is_required()
+            needed = [k.model_fields.get(field_name) for k in KINDS[name]]
+            assert parameter.required == all(one and one.is_required() for one in needed)
             _same_default(parameter, field.default)
             _same_choices(parameter, field.annotation)
 
@@ -58,4 +82,4 @@ def _same_choices(parameter: click.Option, annotation: Any) -> None:
 
 
 def test_every_stage_is_a_command() -> None:
-    assert {command_of(kind).name for kind in STAGES.values()} <= set(COMMANDS)
+    assert KINDS.keys() <= COMMANDS.keys()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PILImage
 
 from detect.cli import main
-from detect.demo.plan import NOTICE, RECIPE, plan
+from detect.demo import NOTICE
 
 
 def _demo(*arguments: str | Path) -> int:
@@ -28,6 +28,8 @@ def test_the_whole_chain_leaves_a_page(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"Open in a browser: {out / 'index.html'}\n" in output.out
     assert NOTICE in output.out
     assert f"$ detect propose {out / 'data'} --split train" in output.err
+    assert "4 images, 14 objects" in output.out
+    assert f"4 pictures in {out / 'pictures'}\n\nDone in " in output.out
 
     scores = json.loads((out / "map.json").read_text(encoding="utf-8"))
     page = (out / "index.html").read_text(encoding="utf-8")
@@ -51,19 +53,6 @@ def test_an_out_folder_in_use_is_refused(
     (tmp_path / "note").write_text("mine", encoding="utf-8")
     assert _demo("--out", tmp_path) == 2
     assert "exists already" in capsys.readouterr().err
-
-
-def test_the_plan_is_commands_this_program_knows(tmp_path: Path) -> None:
-    from detect.cli import COMMANDS, group
-    from detect.config import ClassifierRecipe, load_recipe
-
-    for stage in plan(tmp_path, 5, "cpu", ("--resume",)):
-        name, *rest = stage.arguments
-        assert name in COMMANDS
-        called = group.get_command(None, name)  # type: ignore[arg-type]
-        called.make_context(name, list(rest))  # raises on an option the command does not have
-    (tmp_path / "demo.toml").write_text(RECIPE, encoding="utf-8")
-    assert load_recipe(ClassifierRecipe, tmp_path / "demo.toml").model.variant == "bn"
 
 
 def test_without_scikit_image_it_names_the_extra(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from detect.cli import main
-from detect.cli.doctor import REPAIR
+from detect.doctor import REPAIR
 
 
 def _doctor_with(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -64,8 +64,8 @@ def test_an_opencv_without_contrib_modules_is_found_and_repaired(tmp_path: Path)
     assert done.stderr.endswith("problems found: see the arrows above for what to do.\n")
 
 
-def test_without_opencv_and_torch_it_still_reports(tmp_path: Path) -> None:
-    for name in ("cv2", "torch", "torchvision", "numpy"):
+def test_without_what_stages_need_it_still_reports(tmp_path: Path) -> None:
+    for name in ("cv2", "torch", "torchvision", "numpy", "pydantic"):
         _package(tmp_path, name, f"raise ModuleNotFoundError(\"No module named '{name}'\")\n")
     done = _doctor_with(tmp_path)
     assert done.returncode == 3

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from answers import perfect, proposed
 from builders import write_coco, write_imagenet_det, write_voc
 
 from detect.cli import main
 from detect.data import open_dataset
-from detect.regions import Dataset, Detections, Proposals
-from detect.storage.detections import write_detections
+from detect.regions import Proposals
 from detect.storage.proposals import write_proposals
 
 
@@ -21,29 +20,6 @@ def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as stop:
         main(["eval", *map(str, arguments)])
     return int(stop.value.code or 0)
-
-
-def perfect(path: Path, data: Dataset) -> Path:
-    """Write the ground truth as detections."""
-    found = (
-        Detections(s.image_id, s.annotations.boxes, s.annotations.labels, np.full(len(n), 0.5))
-        for s in data.samples
-        for n in [s.annotations]
-    )
-    write_detections(path, found, data)
-    return path
-
-
-def proposed(path: Path, data: Dataset) -> Path:
-    """Write the ground truth and ten useless boxes an image as proposals."""
-    made = []
-    for sample in data.samples:
-        boxes = np.concatenate([sample.annotations.boxes, np.full((10, 4), [0, 0, 2, 2])])
-        names = ["search"] * len(sample.annotations) + ["multibox"] * 10
-        scores = np.arange(len(boxes), 0, -1)
-        made.append(Proposals(sample.image_id, sample.size, boxes, scores, names))
-    write_proposals(path, made, {"method": "truth"})
-    return path
 
 
 @pytest.mark.parametrize("write", [write_voc, write_coco, write_imagenet_det])
@@ -297,8 +273,8 @@ def test_detections_of_another_split_are_refused(
     [
         ("--data D --split S --detections F", "either --map or --recall"),
         ("--map --recall --data D --detections F", "either --map or --recall"),
-        ("--map --data D --split S", "--map needs --detections"),
-        ("--recall --data D --split S", "--recall needs --proposals"),
+        ("--map --data D --split S", "--detections is missing: COCO results JSON."),
+        ("--recall --data D --split S", "--proposals is missing: From detect propose"),
         ("--map --data D --split S --detections F --proposals P", "--map takes no --proposals"),
         ("--recall --data D --proposals P --protocol coco", "--recall takes no --protocol"),
         ("--recall --data D --proposals P --iou 0.5", "--recall takes no --iou"),

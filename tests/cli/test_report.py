@@ -263,7 +263,7 @@ def test_proposals_of_another_split_are_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["a", "a"], "a is named twice. Name every RUN once."),
+        (["a", "a"], "a is named twice. Name every run once."),
         (["a", "--proposals", "p", "--proposals", "./p"], "Name every --proposals once."),
         (
             ["a", *(word for n in range(7) for word in ("--proposals", str(n)))],

@@ -2,8 +2,10 @@
 
 import json
 import signal
+import tomllib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_voc
@@ -17,6 +19,7 @@ from detect.images import read_image
 from detect.models.checkpoint import save_model
 from detect.models.device import choose_device, resolve_precision
 from detect.storage.detections import read_detections
+from detect.storage.proposals import ProposalFile
 from detect.storage.scores import ScoresFile
 
 IDS = [f"test_{number:03d}" for number in range(4)]
@@ -93,7 +96,7 @@ def test_two_models_are_averaged_whatever_their_order(root, tmp_path):
     assert scores["a"] != scores["c"]
 
 
-def test_regions_searched_on_the_way_are_those_of_propose(root, tmp_path):
+def test_regions_searched_on_the_way_are_those_of_propose(root, tmp_path, monkeypatch, capsys):
     one = tmp_path / "one.txt"
     one.write_text("test_002\n")
     stored = tmp_path / "p.parquet"
@@ -103,6 +106,13 @@ def test_regions_searched_on_the_way_are_those_of_propose(root, tmp_path):
     assert call(*run, *common, "--out", tmp_path / "a") == 0
     assert call(*run, "--split", one, "--proposals", stored, "--out", tmp_path / "b") == 0
     assert _entries(tmp_path / "a") == _entries(tmp_path / "b") != []
+    noted = tomllib.loads((tmp_path / "a/config.toml").read_text())["proposals"]
+    of_propose = ProposalFile(stored).recipe
+    assert noted == {key: of_propose[key] for key in ("method", "parameters", "opencv")}
+    # Another OpenCV may search other regions: a run does not go on with it.
+    monkeypatch.setattr(cv2, "__version__", "4.0.0")
+    assert call(*run, *common, "--out", tmp_path / "a", "--resume") == 4
+    assert f"it has 'opencv = \"{noted['opencv']}\"', now" in capsys.readouterr().err
 
 
 def test_images_without_a_data_set_get_the_models_classes(root, tmp_path, capsys):

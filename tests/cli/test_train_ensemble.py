@@ -13,9 +13,9 @@ from proposing import propose_randomly
 from recipes import TINY_CLASSIFIER
 from safetensors.torch import load_file
 
-from detect.cli.members import Members, member_folders, model_name
 from detect.data import open_dataset
 from detect.errors import DataError
+from detect.stages.members import Members, member_folders
 
 RECIPE = f"""seed = 5
 {TINY_CLASSIFIER}[[ensemble]]
@@ -168,15 +168,6 @@ def test_an_ensemble_stays_where_the_network_to_replace_it_cannot_be_trained(
     assert _train(root, out, "--exist-ok", *nothing) == 4
     assert "no proposal is background" in _error(capsys)
     assert member_folders(out) == (out / "1", out / "2", out / "3")
-
-
-def test_names_and_records_of_other_paths(tmp_path: Path) -> None:
-    assert member_folders(tmp_path / "run") == (tmp_path / "run",)
-    assert model_name(tmp_path / "run") == "run"
-    assert model_name(tmp_path / "a/best.safetensors") == "best"
-    (tmp_path / "ensemble.json").write_text("{}")
-    with pytest.raises(DataError, match=r"ensemble\.json: not the record of an ensemble"):
-        member_folders(tmp_path)
 
 
 def _error(capsys: pytest.CaptureFixture[str]) -> str:

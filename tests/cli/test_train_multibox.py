@@ -105,7 +105,7 @@ def test_a_fold_is_left_out_and_noted(
 @pytest.mark.parametrize(
     ("given", "code", "text"),
     [
-        (["--leave-out", "3/2"], 2, "--leave-out: fold: expected I/N with I from 1 to N"),
+        (["--leave-out", "3/2"], 2, "--leave-out 3/2: fold: expected I/N with I from 1 to N"),
         (["--set", "priors.shape=3"], 2, "unknown key priors.shape. Did you mean priors.shapes?"),
         (["--set", "priors.shapes=400"], 4, "400 shapes asked for, but the split has"),
         (

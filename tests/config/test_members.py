@@ -80,5 +80,5 @@ def test_a_wrong_table_is_named(load, text: str, message: str) -> None:
 
 
 def test_more_tables_than_networks_are_refused(load) -> None:
-    with pytest.raises(UsageError, match=r"--ensemble 1: the recipe has 2 \[\[ensemble\]\] tables"):
+    with pytest.raises(UsageError, match=r"ensemble=1: the recipe has 2 \[\[ensemble\]\] tables"):
         member_recipes(load("[[ensemble]]\n[[ensemble]]\n"), 1)

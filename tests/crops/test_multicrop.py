@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from builders import texture
 
-from detect.crops.multicrop import CROPS, SHAPE, cut, members, views
+from detect.crops.counts import CROPS
+from detect.crops.multicrop import SHAPE, cut, members, views
 
 
 def test_a_landscape_image_at_224_by_hand() -> None:

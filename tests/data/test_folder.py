@@ -50,7 +50,7 @@ def test_a_text_file_of_ids_chooses(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_has_no_named_splits(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"--split train: neither a split .* there: none"):
+    with pytest.raises(DataError, match=r"split=train: neither a split .* there: none"):
         open_dataset(folder, "train")
 
 

@@ -63,8 +63,8 @@ def test_labels_in_the_order_of_a_model(folders: Path) -> None:
 @pytest.mark.parametrize(
     ("split", "kind", "text"),
     [
-        ("vla", DataError, r"--split vla: no split of .*Splits there: train, val; nearest: val"),
-        (None, UsageError, "say which split with --split; there: train, val"),
+        ("vla", DataError, r"split=vla: no split of .*Splits there: train, val; nearest: val"),
+        (None, UsageError, "say which split with split; there: train, val"),
     ],
 )
 def test_splits_are_checked(

@@ -18,7 +18,7 @@ def test_an_unknown_split_names_the_splits_there(write, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         open_dataset(root, "trian")
     assert str(caught.value) == (
-        f"--split trian: neither a split of {root} nor a text file of ids. "
+        f"split=trian: neither a split of {root} nor a text file of ids. "
         "Splits there: test, train; nearest: train."
     )
 
@@ -26,7 +26,7 @@ def test_an_unknown_split_names_the_splits_there(write, tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", WRITERS)
 def test_no_split_is_a_usage_error_that_names_them(write, tmp_path: Path) -> None:
     root = write(tmp_path / "set", {"train": 1, "test": 1})
-    with pytest.raises(UsageError, match="say which split with --split; there: test, train"):
+    with pytest.raises(UsageError, match="say which split with split; there: test, train"):
         open_dataset(root, None)
 
 

@@ -202,7 +202,7 @@ def test_a_box_outside_the_image_is_an_error(
     assert str(caught.value) == (
         f"{path}: object 2 (square), xmin ymin xmax ymax = {' '.join(map(str, box))}, leaves the "
         f"image of 128x96 px (width x height) by {by} px. "
-        "Correct it, or leave the image out with --skip-bad."
+        "Correct it, or leave the image out with skip_bad."
     )
 
 

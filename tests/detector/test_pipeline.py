@@ -11,7 +11,7 @@ from networks import CARD, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.detector import Detector
+from detect.detector import RegionScorer
 from detect.detector.classes import shared_classes
 from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
@@ -60,7 +60,7 @@ def _one_crop_at_a_time(model, card, image, boxes):
 def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
     model, card = network(0, **changes)
     image, proposals = _image_with_proposals()
-    detector = Detector([(model, card)], batch_size=batch_size, precision="float32")
+    detector = RegionScorer([(model, card)], batch_size=batch_size, precision="float32")
     found = detector.scores(image, proposals.boxes)
     expected = _one_crop_at_a_time(model, card, image, proposals.boxes)
     assert expected.std(axis=0).min() > 0.01
@@ -70,7 +70,7 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
 def test_networks_with_the_same_and_with_other_crops_keep_their_places():
     networks = [network(0), network(1, input_size=40), network(2)]
     image, proposals = _image_with_proposals()
-    found = Detector(networks, precision="float32").scores(image, proposals.boxes)
+    found = RegionScorer(networks, precision="float32").scores(image, proposals.boxes)
     for values, one in zip(found, networks, strict=True):
         expected = _one_crop_at_a_time(*one, image, proposals.boxes)
         np.testing.assert_allclose(values, expected, atol=2e-4)
@@ -79,7 +79,7 @@ def test_networks_with_the_same_and_with_other_crops_keep_their_places():
 def test_detections_are_the_average_thresholded_and_suppressed():
     networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
-    detector = Detector(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
+    detector = RegionScorer(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
     found = detector.detect(image, proposals)
     probabilities = detector.scores(image, proposals.boxes)
     boxes, labels, scores = select(proposals.boxes, average(probabilities), 0.2, 0.4, 3)
@@ -94,8 +94,8 @@ def test_models_are_matched_by_name_and_not_by_position():
     model, card = network(0)
     turned = dataclasses.replace(card, classes=card.classes[::-1])
     image, proposals = _image_with_proposals()
-    plain = Detector([(model, card)], precision="float32")
-    both = Detector([(model, card), (model, turned)], precision="float32")
+    plain = RegionScorer([(model, card)], precision="float32")
+    both = RegionScorer([(model, card), (model, turned)], precision="float32")
     assert both.model_classes == card.classes
     first, second = both.scores(image, proposals.boxes)
     np.testing.assert_array_equal(first, plain.scores(image, proposals.boxes)[0])
@@ -105,9 +105,9 @@ def test_models_are_matched_by_name_and_not_by_position():
 def test_labels_follow_the_classes_asked_for():
     one = network(0)
     image, proposals = _image_with_proposals()
-    plain = Detector([one]).detect(image, proposals)
+    plain = RegionScorer([one]).detect(image, proposals)
     order = ("triangle", "unheard of", "circle", "square")
-    other = Detector([one], classes=order).detect(image, proposals)
+    other = RegionScorer([one], classes=order).detect(image, proposals)
     assert len(set(plain.labels)) > 1
     assert [order[label] for label in other.labels] == [CLASSES[label] for label in plain.labels]
 
@@ -115,7 +115,7 @@ def test_labels_follow_the_classes_asked_for():
 def test_equal_crops_are_computed_once():
     image, proposals = _image_with_proposals(count=12)
     twice = np.concatenate([proposals.boxes, proposals.boxes + np.float32(0.001)])
-    detector = Detector([network(0)], precision="float32", batch_size=8)
+    detector = RegionScorer([network(0)], precision="float32", batch_size=8)
     batches = list(detector._batches(image, twice))
     assert sum(batch.count for batch in batches) < 15
     found = detector.scores(image, twice)[0]
@@ -123,7 +123,7 @@ def test_equal_crops_are_computed_once():
 
 
 def test_a_stream_of_many_images_has_few_sizes_of_batches():
-    detector = Detector([network(0)], batch_size=32)
+    detector = RegionScorer([network(0)], batch_size=32)
     sizes = {
         batch.count
         for count in range(1, 60)
@@ -133,7 +133,7 @@ def test_a_stream_of_many_images_has_few_sizes_of_batches():
 
 
 def test_stream_gives_what_detect_gives_in_order():
-    detector = Detector([network(0), network(1, input_size=40)], batch_size=11)
+    detector = RegionScorer([network(0), network(1, input_size=40)], batch_size=11)
     pairs = [_image_with_proposals(seed, 5 * seed, f"image {seed}") for seed in range(5)]
     streamed = list(detector.stream(iter(pairs)))
     assert [found.image_id for _, found in streamed] == [f"image {seed}" for seed in range(5)]
@@ -146,7 +146,7 @@ def test_stream_gives_what_detect_gives_in_order():
 
 def test_an_image_without_proposals_has_no_detections():
     image, proposals = _image_with_proposals()
-    detector = Detector([network(0)])
+    detector = RegionScorer([network(0)])
     assert len(detector.detect(image, proposals.take(slice(0, 0)))) == 0
     assert detector.scores(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
 
@@ -161,7 +161,7 @@ def test_stream_holds_a_few_images_whatever_their_number():
             weakref.finalize(image, gone.append, seed)
             yield image, proposals
 
-    for _ in Detector([network(0)]).stream(pairs()):
+    for _ in RegionScorer([network(0)]).stream(pairs()):
         most = max(most, len(made) - len(gone))
     assert 0 < most <= 6
 
@@ -171,7 +171,7 @@ def test_errors_of_the_images_reach_the_reader_after_the_images_before():
         yield _image_with_proposals()
         raise DataError("the second image is broken")
 
-    stream = Detector([network(0)]).stream(pairs())
+    stream = RegionScorer([network(0)]).stream(pairs())
     assert next(stream)[1].image_id == "one"
     with pytest.raises(DataError, match="the second image is broken"):
         next(stream)
@@ -180,14 +180,14 @@ def test_errors_of_the_images_reach_the_reader_after_the_images_before():
 def test_proposals_of_another_size_are_refused():
     image, proposals = _image_with_proposals()
     with pytest.raises(DataError, match=r"one: the image has .*\(90, 128\).* made on \(96, 128\)"):
-        Detector([network(0)]).detect(image[:90], proposals)
+        RegionScorer([network(0)]).detect(image[:90], proposals)
 
 
 def test_the_models_given_are_left_as_they_were():
     model, card = network(0)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     image, proposals = _image_with_proposals()
-    Detector([(model, card)]).detect(image, proposals)
+    RegionScorer([(model, card)]).detect(image, proposals)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
 
@@ -195,8 +195,8 @@ def test_the_models_given_are_left_as_they_were():
 def test_bfloat16_is_close_to_float32():
     one = network(0)
     image, proposals = _image_with_proposals()
-    found = Detector([one], precision="bfloat16").scores(image, proposals.boxes)
-    expected = Detector([one], precision="float32").scores(image, proposals.boxes)
+    found = RegionScorer([one], precision="bfloat16").scores(image, proposals.boxes)
+    expected = RegionScorer([one], precision="float32").scores(image, proposals.boxes)
     assert not np.array_equal(found, expected)
     assert np.abs(found - expected).mean() < 0.05
 
@@ -215,9 +215,9 @@ class _Greedy(RegionClassifier):
 def test_batches_are_halved_until_they_fit_and_stay_so():
     model, card = network(0)
     image, proposals = _image_with_proposals()
-    expected = Detector([(model, card)], precision="float32").detect(image, proposals)
+    expected = RegionScorer([(model, card)], precision="float32").detect(image, proposals)
     model.__class__ = _Greedy
-    detector = Detector([(model, card)], precision="float32", batch_size=24)
+    detector = RegionScorer([(model, card)], precision="float32", batch_size=24)
     found = detector.detect(image, proposals)
     np.testing.assert_allclose(found.scores, expected.scores, atol=2e-4)
     assert {batch.count for batch in detector._batches(image, proposals.boxes[:9])} == {3}
@@ -228,7 +228,7 @@ def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):
     model.__class__ = _Greedy
     monkeypatch.setattr(_Greedy, "most", 0)
     with pytest.raises(EnvironmentProblem, match=r"on cpu with one crop at a time\. Close"):
-        Detector([(model, card)]).detect(*_image_with_proposals())
+        RegionScorer([(model, card)]).detect(*_image_with_proposals())
 
 
 def test_values_that_are_not_finite_are_an_error():
@@ -236,7 +236,7 @@ def test_values_that_are_not_finite_are_an_error():
     with torch.no_grad():
         model.network.fc.bias[0] = float("nan")
     with pytest.raises(DetectError, match="values that are not finite"):
-        Detector([(model, card)]).detect(*_image_with_proposals())
+        RegionScorer([(model, card)]).detect(*_image_with_proposals())
 
 
 def test_models_of_other_classes_are_not_averaged():
@@ -247,12 +247,12 @@ def test_models_of_other_classes_are_not_averaged():
 
 def test_a_class_the_data_set_lacks_is_an_error_with_both_named():
     with pytest.raises(DataError, match=r"does not have: circle, triangle\..* has square, disc\."):
-        Detector([network(0)], classes=("square", "disc"))
+        RegionScorer([network(0)], classes=("square", "disc"))
 
 
 def test_no_model_is_a_callers_mistake():
     with pytest.raises(ValueError, match="expected at least one"):
-        Detector([])
+        RegionScorer([])
 
 
 @pytest.mark.gpu
@@ -260,7 +260,7 @@ def test_no_model_is_a_callers_mistake():
 def test_a_gpu_gives_what_the_cpu_gives():
     networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
-    expected = Detector(networks, precision="float32").scores(image, proposals.boxes)
-    gpu = Detector(networks, torch.device("cuda:0"), precision="float32")
+    expected = RegionScorer(networks, precision="float32").scores(image, proposals.boxes)
+    gpu = RegionScorer(networks, torch.device("cuda:0"), precision="float32")
     found = gpu.scores(image, proposals.boxes)
     np.testing.assert_allclose(found, expected, atol=0.02)

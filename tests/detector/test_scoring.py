@@ -6,7 +6,7 @@ import torch
 from builders import scene
 from networks import network
 
-from detect.detector import Detector
+from detect.detector import RegionScorer
 from detect.detector.refine import RegionEncoder
 from detect.detector.scoring import svm_scores
 from detect.ensemble import select
@@ -28,8 +28,8 @@ def test_svms_with_the_weights_of_the_last_layer_give_its_logits() -> None:
     last = model.network.fc
     weights, biases = last.weight.detach().numpy()[:-1].T, last.bias.detach().numpy()[:-1]
     score = svm_scores(svms_of(weights * 4, biases, scale=0.25))
-    found = Detector([(model, card)], precision="float32", score=score).scores(IMAGE, BOXES)
-    plain = Detector([(model, card)], precision="float32", score=lambda one, crops: one(crops))
+    found = RegionScorer([(model, card)], precision="float32", score=score).scores(IMAGE, BOXES)
+    plain = RegionScorer([(model, card)], precision="float32", score=lambda one, crops: one(crops))
     assert found.shape == (1, 30, 4)
     np.testing.assert_allclose(found[..., :-1], plain.scores(IMAGE, BOXES)[..., :-1], atol=1e-3)
     np.testing.assert_array_equal(found[..., -1], 0)
@@ -41,7 +41,7 @@ def test_the_features_are_those_the_svms_are_fitted_to(precision: str) -> None:
     encoder = RegionEncoder(model, card, torch.device("cpu"), precision, batch_size=7)
     weights = np.random.default_rng(2).normal(size=(encoder.dimensions, 3))
     svms = svms_of(weights, np.array([0.5, 0, -0.5]))
-    detector = Detector(
+    detector = RegionScorer(
         [(model, card)], precision=precision, score=svm_scores(svms), threshold=-1.0,
         batch_size=7,
     )  # fmt: skip

@@ -1,10 +1,17 @@
 """Which subsets are scored, and the figures made of them."""
 
+from dataclasses import asdict
 from math import comb
 
 import pytest
 
-from detect.ensemble.curve import choose_subsets, curve_lines, ensemble_curve
+from detect.ensemble.curve import (
+    Alone,
+    SubsetFigure,
+    choose_subsets,
+    curve_lines,
+    ensemble_curve,
+)
 
 MAPS = {
     (0,): 0.5, (2,): 0.6, (3,): 0.4,
@@ -29,30 +36,26 @@ def test_of_more_networks_a_sample_that_the_seed_decides():
 
 
 def test_the_figures_by_hand():
-    figures = ensemble_curve((0, 2, 3), MAPS)
-    assert figures["map"] == 0.8
-    assert figures["sizes"][0] == pytest.approx(
+    curve = ensemble_curve((0, 2, 3), MAPS)
+    assert curve.map == 0.8
+    assert asdict(curve.sizes[0]) == pytest.approx(
         {
             "networks": 1, "subsets": 3, "of": 3, "mean": 0.5, "min": 0.4, "max": 0.6,
             "spread": 0.2, "deviation": (0.02 / 3) ** 0.5,
         }
     )  # fmt: skip
-    assert [entry["mean"] for entry in figures["sizes"]] == pytest.approx([0.5, 0.6, 0.8])
-    assert figures["alone"] == [
-        {"network": 0, "map": 0.5}, {"network": 2, "map": 0.6}, {"network": 3, "map": 0.4},
-    ]  # fmt: skip
-    assert [(one["without"], one["map"]) for one in figures["leave_one_out"]] == [
-        (0, 0.6), (2, 0.5), (3, 0.7),
-    ]  # fmt: skip
-    assert [one["loss"] for one in figures["leave_one_out"]] == pytest.approx([0.2, 0.3, 0.1])
-    assert {"networks": [0, 2], "map": 0.7} in figures["subsets"]
+    assert [one.mean for one in curve.sizes] == pytest.approx([0.5, 0.6, 0.8])
+    assert curve.alone == (Alone(0, 0.5), Alone(2, 0.6), Alone(3, 0.4))
+    assert [(one.without, one.map) for one in curve.leave_one_out] == [(0, 0.6), (2, 0.5), (3, 0.7)]
+    assert [one.loss for one in curve.leave_one_out] == pytest.approx([0.2, 0.3, 0.1])
+    assert SubsetFigure((0, 2), 0.7) in curve.subsets
 
 
 def test_one_network_has_nobody_to_leave_out():
-    figures = ensemble_curve((5,), {(5,): 0.3})
-    assert figures["leave_one_out"] == []
-    assert figures["sizes"][0]["spread"] == 0
-    assert curve_lines(figures, "abcdef")[-1].split() == ["5", "f", "30.00", "-", "-"]
+    curve = ensemble_curve((5,), {(5,): 0.3})
+    assert curve.leave_one_out == ()
+    assert curve.sizes[0].spread == 0
+    assert curve_lines(curve, "abcdef")[-1].split() == ["5", "f", "30.00", "-", "-"]
 
 
 def test_the_lines_show_every_size_and_network():
@@ -64,7 +67,7 @@ def test_the_lines_show_every_size_and_network():
 
 def test_a_sample_is_said_to_be_one():
     subsets = choose_subsets(range(9))
-    figures = ensemble_curve(range(9), {one: len(one) / 10 for one in subsets})
-    lines = curve_lines(figures, [f"n{place}" for place in range(9)])
+    curve = ensemble_curve(range(9), {one: len(one) / 10 for one in subsets})
+    lines = curve_lines(curve, [f"n{place}" for place in range(9)])
     assert f"30 drawn of {comb(9, 2)}" in lines[2]
     assert "drawn" not in lines[1]

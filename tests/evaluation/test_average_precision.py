@@ -17,8 +17,9 @@ from scoring import (
 )
 
 from detect.errors import DataError
-from detect.evaluation.average_precision import PROTOCOLS, evaluate
+from detect.evaluation.average_precision import evaluate
 from detect.evaluation.flat import FlatDetections
+from detect.evaluation.protocols import PROTOCOLS
 from detect.regions import Dataset
 
 OURS = PROTOCOLS[:3]

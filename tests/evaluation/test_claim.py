@@ -4,6 +4,7 @@ import pytest
 from scoring import SIZE, dataset
 
 from detect.evaluation.claim import claim_rows, short_names
+from detect.evaluation.figures import RecallScores
 from detect.evaluation.recall import recall_report
 from detect.evaluation.tables import align, markdown
 from detect.regions import Proposals
@@ -12,14 +13,14 @@ SQUARE = (0, 0, 100, 100)
 TWINS = dataset({"1": [(0, SQUARE), (1, SQUARE), (1, (150, 0, 250, 100))]})
 
 
-def report(boxes: list[tuple[float, ...]]) -> dict[str, object]:
+def scores(boxes: list[tuple[float, ...]]) -> RecallScores:
     found = Proposals("1", SIZE, boxes, [0.0] * len(boxes), ["a"] * len(boxes))
-    return recall_report(TWINS, [found])
+    return RecallScores.of(recall_report(TWINS, [found]))
 
 
 def test_rows_compare_the_boxes_with_those_of_the_first_file() -> None:
-    several = report([SQUARE, (0, 0, 1, 1), (0, 0, 2, 1), (150, 0, 250, 60)])
-    rows = claim_rows(["full", "half"], [several, report([(0, 0, 100, 60)])])
+    several = scores([SQUARE, (0, 0, 1, 1), (0, 0, 2, 1), (150, 0, 250, 60)])
+    rows = claim_rows(["full", "half"], [several, scores([(0, 0, 100, 60)])])
     assert rows[0] == [
         "proposals", "boxes an image", "% of the first", "coverage 0.50", "coverage 0.70",
         "recall 0.50", "recall 0.70", "AR", "class mean coverage 0.50",
@@ -31,13 +32,13 @@ def test_rows_compare_the_boxes_with_those_of_the_first_file() -> None:
 
 
 def test_a_first_file_without_boxes_is_compared_with_by_none() -> None:
-    rows = claim_rows(["none", "some"], [report([]), report([SQUARE])])
+    rows = claim_rows(["none", "some"], [scores([]), scores([SQUARE])])
     assert [row[2] for row in rows[1:]] == ["-", "-"]
 
 
 def test_a_report_for_every_name() -> None:
     with pytest.raises(ValueError, match="longer than"):
-        claim_rows(["a"], [report([SQUARE]), report([SQUARE])])
+        claim_rows(["a"], [scores([SQUARE]), scores([SQUARE])])
 
 
 @pytest.mark.parametrize(

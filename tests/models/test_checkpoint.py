@@ -82,7 +82,7 @@ def test_the_hash_is_of_the_weights(run: Path) -> None:
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no/run: no such model\. Expected a run folder"):
         load_model(tmp_path / "no/run")
-    with pytest.raises(DataError, match=r"has no weights/best\.safetensors.*--resume"):
+    with pytest.raises(DataError, match=r"has no weights/best\.safetensors.*with resume\."):
         load_model(tmp_path)
 
 
@@ -196,7 +196,7 @@ def test_a_state_survives_the_disk(tmp_path: Path) -> None:
 
 def test_a_missing_damaged_or_unsafe_state_is_said(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    with pytest.raises(DataError, match=r"no training state to resume from.*without --resume"):
+    with pytest.raises(DataError, match=r"no training state to resume from.*without resume"):
         load_state(path)
     save_state(path, {"weights": torch.zeros(1000)})
     content = path.read_bytes()

@@ -33,7 +33,7 @@ def test_another_name_is_a_usage_error(name: str) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
 def test_a_gpu_that_is_not_there_is_an_environment_problem(name: str) -> None:
-    with pytest.raises(EnvironmentProblem, match=f"--device {name}: .* sees no CUDA device here"):
+    with pytest.raises(EnvironmentProblem, match=f"device={name}: .* sees no CUDA device here"):
         choose_device(name)
 
 

@@ -93,7 +93,7 @@ def test_weights_that_fit_nowhere_are_refused(published: Path) -> None:
 def test_files_that_are_no_weights_are_said(tmp_path: Path) -> None:
     model = RegionClassifier(2, "bn", 0.25)
     path = tmp_path / "w.pth"
-    with pytest.raises(DataError, match=r"w\.pth: no such file\. --init takes a state dict of"):
+    with pytest.raises(DataError, match=r"w\.pth: no such file\. init takes a state dict of"):
         initialise(model, str(path))
     path.write_bytes(b"<html>")
     with pytest.raises(DataError, match=r"w\.pth: not a complete PyTorch state dict"):
@@ -121,5 +121,5 @@ def test_without_network_imagenet_says_what_to_do(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     model = RegionClassifier(2, "torchvision", auxiliary=False)
-    with pytest.raises(EnvironmentProblem, match=r"download https://\S+\.pth and .* --init FILE"):
+    with pytest.raises(EnvironmentProblem, match=r"download https://\S+\.pth and .* init=FILE"):
         initialise(model, "imagenet")

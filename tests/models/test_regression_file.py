@@ -27,7 +27,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     save_regression(tmp_path / "r.safetensors", ONE)
-    with pytest.raises(DataError, match=r"features of another network \(abc; --model is xyz\)"):
+    with pytest.raises(DataError, match=r"features of another network \(abc; model is xyz\)"):
         load_regression(tmp_path / "r.safetensors", "xyz")
 
 

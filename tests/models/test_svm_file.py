@@ -34,7 +34,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     save_svms(tmp_path / "s.safetensors", ONE)
-    with pytest.raises(DataError, match=r"features of another network \(abc; --model is xyz\)"):
+    with pytest.raises(DataError, match=r"features of another network \(abc; model is xyz\)"):
         load_svms(tmp_path / "s.safetensors", "xyz")
     with pytest.raises(DataError, match=r"no such file\. Expected what detect train-svm wrote"):
         load_svms(tmp_path / "none.safetensors", "abc")

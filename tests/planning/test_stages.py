@@ -53,7 +53,7 @@ def test_hand_worked_stages() -> None:
 
 def test_why_kept_scores_are_counted_twice_is_said() -> None:
     kept = running(kept="float32")
-    assert kept.figures["scores_bytes"] == 144_000 * 64
+    assert kept.figures.scores_bytes == 144_000 * 64
     assert kept.basis.endswith(
         "; kept scores take 9.2 MB, and as much again while the one file of all is being written"
     )
@@ -64,7 +64,7 @@ def test_twice_the_images_are_twice_the_hours_and_the_disk_and_the_same_memory()
         assert twice.seconds == pytest.approx(2 * once.seconds)
         assert twice.disk == 2 * once.disk
         assert twice.memory == once.memory
-        assert twice.figures["images"] == 2 * once.figures["images"]
+        assert twice.figures.images == 2 * once.figures.images
 
 
 def test_networks_of_one_recipe_are_trained_one_after_the_other() -> None:
@@ -74,7 +74,7 @@ def test_networks_of_one_recipe_are_trained_one_after_the_other() -> None:
     assert "5,000 steps of 64 at 0.72 s, 60 min each; 8 steps timed" in six.basis
     mixed = training_stage("train-classifier", "a.toml", [Training(10, STEP), Training(30, STEP)])
     assert mixed.seconds == pytest.approx(40 * 0.72)
-    assert mixed.figures["steps"] == 40
+    assert mixed.figures.steps == 40
 
 
 def test_what_a_training_holds_adds_to_what_a_step_takes_where_that_is_known() -> None:

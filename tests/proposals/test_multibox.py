@@ -141,7 +141,7 @@ def test_boxes_that_are_not_finite_are_an_error():
     model, card = multibox()
     with torch.no_grad():
         model.head.boxes.bias[3] = float("nan")
-    with pytest.raises(DetectError, match=r"boxes that are not finite.*--precision float32"):
+    with pytest.raises(DetectError, match=r"boxes that are not finite.*precision=float32"):
         MultiBoxProposer(model, card, CPU)(IMAGE, "a")
 
 
@@ -263,7 +263,7 @@ def test_networks_of_two_recipes_are_refused(tmp_path: Path):
     _, two = _fold_models(tmp_path / "b", "1/2", "2/2", nms=0.7)
     with pytest.raises(DataError) as error:
         multibox_propose([one, two], CPU)
-    assert str(error.value).startswith(f"{one} and {two}: nms is 0.5 and 0.7. Several --multibox")
+    assert str(error.value).startswith(f"{one} and {two}: nms is 0.5 and 0.7. Several multibox")
 
 
 def test_what_is_no_multibox_network_is_refused(tmp_path: Path, stored: Path):

@@ -174,7 +174,7 @@ def test_a_backend_that_is_not_installed(
 ) -> None:
     for module in ("distributed", "ray", "ray.util.joblib"):
         monkeypatch.setitem(__import__("sys").modules, module, None)  # import then fails
-    text = f"--backend {backend} needs a package that is not installed: pip install {package}"
+    text = f"backend={backend} needs a package that is not installed: pip install {package}"
     with pytest.raises(EnvironmentProblem, match=text):
         list(attempts(PROPOSE, samples[:2], workers=2, backend=backend))
 

@@ -31,8 +31,6 @@ BOTH = {
         (DOUBLED, "doubled"),
         (BOTH, "both"),
         ({"method": "multibox", "parameters": {}}, "multibox"),
-        ({"method": SEARCH, "preset": "rcnn", "seed": 0}, "rcnn"),
-        ({"method": SEARCH, "preset": "googlenet", "seed": 0}, "doubled"),
         ({"method": SEARCH, "parameters": {"ks": [50, 100, 150, 300]}}, "other"),
         ({**BOTH, "parameters": {SEARCH: {"ks": [50, 100]}}}, "other"),
         ({"method": "import"}, "other"),

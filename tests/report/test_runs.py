@@ -66,7 +66,7 @@ def test_a_run_on_other_images_is_refused(tmp_path, data):
         read_runs([path], data)
     assert str(error.value) == (
         f"{path}: was made on other images (data 0123) than split 'test' of {data.root} "
-        f"(data {data_hash(data)}). Give the --data and --split of that run."
+        f"(data {data_hash(data)}). Give the data and split of that run."
     )
 
 

@@ -12,13 +12,13 @@ from detect.storage import scores as module
 from detect.storage.proposals import write_part
 from detect.storage.scores import (
     RegionScores,
-    ScoresCard,
     ScoresFile,
     read_table,
     scores_table,
     write_scores,
     write_table,
 )
+from detect.storage.scores_card import ScoresCard
 
 CARD = ScoresCard(
     split="test",
@@ -104,7 +104,7 @@ def test_large_images_are_written_and_read_a_group_at_a_time(tmp_path, monkeypat
 
 
 def test_a_file_that_is_not_there_or_none_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"none: no such scores\. .*detect run --keep-scores"):
+    with pytest.raises(DataError, match=r"none: no such scores\. .*detect run with keep_scores"):
         ScoresFile(tmp_path / "none")
     with pytest.raises(DataError, match=r"scores\.parquet: no such scores"):
         ScoresFile(tmp_path)

@@ -7,7 +7,8 @@ import pytest
 
 from detect.errors import DataError, EnvironmentProblem
 from detect.regions import Detections
-from detect.storage.scores import RegionScores, ScoresCard, ScoresFile
+from detect.storage.scores import RegionScores, ScoresFile
+from detect.storage.scores_card import ScoresCard
 from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
 
 CARD = ScoresCard(
@@ -46,14 +47,14 @@ def test_what_was_added_comes_back_exactly(tmp_path):
     added = [_detections("one", 3), _detections("zwei/ö", 0), _detections("three", 1, seed=1)]
     for detections in added:
         file.add(detections)
-    assert file.finished() == {"one", "zwei/ö", "three"}
+    assert file.finished() == ["one", "zwei/ö", "three"]
     for first, second in zip(file, added, strict=True):
         _assert_same(first, second)
 
 
 def test_a_file_that_is_not_there_has_nothing(tmp_path):
     file = UnfinishedDetections(tmp_path / "a.jsonl")
-    assert file.finished() == set()
+    assert file.finished() == []
     assert list(file) == []
 
 
@@ -67,7 +68,7 @@ def test_a_kill_at_any_byte_loses_at_most_the_last_image(tmp_path):
     for end in range(len(content) + 1):
         file.path.write_bytes(content[:end])
         whole = (end >= length) + (end == len(content))
-        assert file.finished() == set(["first", "second"][:whole])
+        assert file.finished() == ["first", "second"][:whole]
         file.add(_detections("third", 1))
         assert [one.image_id for one in file][whole:] == ["third"]
 
@@ -78,7 +79,7 @@ def test_a_cut_line_longer_than_a_block_is_cut_off(tmp_path):
     length = len(file.path.read_bytes())
     with file.path.open("ab") as stream:
         stream.write(b"x" * (2**20 * 2 + 17))
-    assert file.finished() == {"first"}
+    assert file.finished() == ["first"]
     assert len(file.path.read_bytes()) == length
 
 

@@ -47,6 +47,6 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_gpu_cannot_be_named_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("TORCHELASTIC_RUN_ID", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
-    expected = "--device cuda:0: under torchrun every process needs a GPU of its own"
+    expected = "device=cuda:0: under torchrun every process needs a GPU of its own"
     with pytest.raises(UsageError, match=expected), joined("cuda:0"):
         pass

@@ -1,7 +1,6 @@
 """The training loop on a small problem: schedules, averaging, exact resume, failures."""
 
 import signal
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from threading import Event
@@ -10,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detect.config import OptimizerSection, RunSection
+from detect.config import PretrainRecipe
 from detect.errors import DetectError, EnvironmentProblem
 from detect.models.checkpoint import load_state, save_state
 from detect.runs import RunFolder
+from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Progress, Settings, Trainer
+from detect.training.loop import Progress, Trainer
 
 
 class Line:
@@ -70,11 +70,14 @@ def make_normalised(folder: Path, task: Line) -> Trainer:
 def trainer_of(
     model: nn.Module, folder: Path, task: Line, steps: int, threads: int = 1, **changes: float
 ) -> Trainer:
-    optimizer = OptimizerSection(steps=steps, **{"learning_rate": 0.01, **changes})  # type: ignore[arg-type]
-    run = RunSection(validate_every=4, save_every=5, precision="float32")
-    settings = Settings(optimizer, run, 0, 10.0, threads)
-    device = torch.device("cpu")
-    return Trainer(model, task, settings, RunFolder(folder), device, lambda line: None)
+    recipe = PretrainRecipe.model_validate(
+        {
+            "optimizer": {"steps": steps, "learning_rate": 0.01, **changes},
+            "run": {"validate_every": 4, "save_every": 5, "precision": "float32"},
+        }
+    )
+    call = Call(RunFolder(folder), torch.device("cpu"), threads=threads)
+    return Trainer(model, task, recipe, 10.0, call)
 
 
 def weights(trainer: Trainer) -> Tensor:
@@ -374,7 +377,7 @@ def test_dropout_differs_from_step_to_step_and_seed_to_seed(tmp_path: Path) -> N
     def mask(step: int, seed: int) -> Tensor:
         task = Masked()
         trainer = make(tmp_path, task)
-        trainer.settings = replace(trainer.settings, seed=seed)
+        trainer.recipe = trainer.recipe.model_copy(update={"seed": seed})
         trainer.step(step, task.batch(0))
         return task.mask
 

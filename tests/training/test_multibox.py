@@ -14,7 +14,8 @@ from detect.models.box_coder import BoxCoder
 from detect.models.multibox import MultiBox, MultiBoxDesign
 from detect.models.priors import grid_priors
 from detect.runs import RunFolder
-from detect.training.loop import Settings, Trainer
+from detect.training.call import Call
+from detect.training.loop import Trainer
 from detect.training.multibox import MultiBoxTask
 from detect.training.window_data import collect_windows
 
@@ -75,7 +76,6 @@ def test_one_image_with_one_truth_is_learned(head: str, objective: dict, tmp_pat
     assert iou_matrix(data.fractions(), network.priors.numpy()).max() < 0.5
     folder, device = RunFolder(tmp_path / "run"), torch.device("cpu")
     task = MultiBoxTask(recipe, data, folder, device, "", None)
-    settings = Settings(recipe.optimizer, recipe.run, 0, 1.0)
-    trainer = Trainer(network, task, settings, folder, device, lambda line: None)
+    trainer = Trainer(network, task, recipe, 1.0, Call(folder, device))
     trainer.run()
     assert task.score(trainer.averaged.module, dataset)["coverage_70"] == 1.0

@@ -40,6 +40,8 @@ def test_pieces_shrink_by_half_to_the_smallest_there_are(rows: int, tried: list[
         most = smaller(rows, most, cpu)
         assert largest(rows, most) == after
     samples = f"{tried[-1]} sample{'s' if tried[-1] > 1 else ''}"
-    expected = f"out of memory on cpu with {samples} at a time. Lower model.input_size or --batch"
+    expected = (
+        f"out of memory on cpu with {samples} at a time. Lower model.input_size or batch_size."
+    )
     with pytest.raises(EnvironmentProblem, match=re.escape(expected)):
         smaller(rows, most, cpu)

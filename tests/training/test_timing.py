@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detect import memory
-from detect.config import OptimizerSection, RunSection
+from detect.config import PretrainRecipe
 from detect.models.timing import Peak
 from detect.runs import RunFolder
 from detect.training.call import Call
@@ -67,7 +67,9 @@ def test_what_earlier_work_took_leaves_the_bound_on_memory(
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
     np.ones(500 * 2**20 // 8)
     folder = RunFolder(tmp_path)
-    optimizer, run = OptimizerSection(steps=1), RunSection(precision="float32")
+    recipe = PretrainRecipe.model_validate(
+        {"optimizer": {"steps": 1}, "run": {"precision": "float32"}}
+    )
     call = Call(folder, torch.device("cpu"))
-    step = time_steps(nn.Linear(1, 1), lambda n: Mean(n, folder), 16, optimizer, run, call)
+    step = time_steps(nn.Linear(1, 1), lambda n: Mean(n, folder), 16, recipe, call)
     assert step.samples == 8

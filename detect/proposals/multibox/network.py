@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchvision.ops import nms
 
 from detect.boxes import clip
-from detect.errors import DetectError
+from detect.errors import DetectError, option
 from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
@@ -75,7 +75,7 @@ class MultiBoxProposer:
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             raise DetectError(
                 "the MultiBox network gives boxes that are not finite. Its weights are broken; if "
-                "training ended well, try --precision float32."
+                f"training ended well, try {option('precision', 'float32')}."
             )
         return boxes, scores
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from detect.data.folds import in_fold, parse_fold
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.models.device import resolve_precision
 from detect.models.model_files import find_weights, model_hash
 from detect.models.multibox_card import MultiBoxCard
@@ -147,7 +147,8 @@ def _check_alike(cards: Mapping[Path, MultiBoxCard]) -> None:
             if own[name] != theirs[name]:
                 raise DataError(
                     f"{first} and {path}: {name} is {own[name]!r} and {theirs[name]!r}. Several "
-                    "--multibox are networks of one recipe, each trained without another fold."
+                    f"{option('multibox')} are networks of one recipe, each trained without "
+                    "another fold."
                 )
 
 
@@ -158,7 +159,7 @@ def _check_folds(folds: Sequence[str]) -> None:
     if sorted(folds) != sorted(expected):
         given = ", ".join(fold or "none" for fold in folds)
         raise DataError(
-            f"--multibox: {len(folds)} networks, trained without folds {given}; expected "
+            f"{option('multibox')}: {len(folds)} networks, trained without folds {given}; expected "
             f"{', '.join(expected)}, each once: every image needs the one network that did not "
             "see it. Give one for each fold, or one alone."
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detect.errors import UsageError, option
+from detect.errors import UsageError, as_arguments, option
 from detect.progress import Reporter
 from detect.stages.opening import check_out, warn_skipped
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
@@ -113,7 +113,7 @@ def _propose(
         else:
             images, boxes = images + 1, boxes + len(outcome.proposals)
     warn_skipped(skipped, reporter)
-    return ProposeResult(job.out, images, boxes, tuple(skipped))
+    return ProposeResult(job.out, images, boxes, tuple(map(as_arguments, skipped)))
 
 
 def estimate(job: Job) -> ProposeResult:

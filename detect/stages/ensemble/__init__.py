@@ -1,0 +1,135 @@
+"""Other detections from kept scores, and what each network brings."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from detect.ensemble import Combination
+from detect.ensemble.curve import EnsembleCurve, choose_subsets, ensemble_curve
+from detect.errors import UsageError, option
+from detect.files import write_json
+from detect.progress import SILENT, Reporter
+from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
+from detect.stages.ensemble.recombining import Recombined, check_same_data
+from detect.stages.opening import check_out, open_data
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+    from detect.storage.scores import ScoresFile
+
+__all__ = ["EnsembleOptions", "EnsembleResult", "ensemble"]
+
+_OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
+
+
+def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleResult:
+    """Make detections from the scores that a run kept, without running a network.
+
+    Raises UsageError for options that do not go together, DataError for scores that are damaged
+    and for data that is not what they are of.
+    """
+    from detect.storage.scores import ScoresFile
+
+    _check(options)
+    scores = ScoresFile(options.scores)
+    names = scores.card.names
+    networks = _networks(options, names)
+    weights = _weights(options, len(networks))
+    recombined = Recombined(scores, _combination(options, scores), networks, weights)
+    out = options.out
+    if out.resolve() == scores.path.parent.resolve():
+        raise UsageError(
+            f"{option('out', out)}: the run's own detections are there. Choose another."
+        )
+    check_out(out, exist_ok=options.exist_ok)
+    dataset = None
+    if options.data is not None:
+        dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+        check_same_data(scores, dataset, reporter)
+    path = out / "detections.json"
+    counts = recombined.write(path)
+    curve = None if dataset is None else _curve(options, recombined, dataset, reporter)
+    return EnsembleResult(path, *counts, networks, names, curve)
+
+
+def _check(options: EnsembleOptions) -> None:
+    """Raise UsageError for an option that means nothing beside the others."""
+    with_kind = f"with {option('kind', options.kind)}"
+    refused: dict[str, str] = {}
+    if options.data is None:
+        refused |= dict.fromkeys(_OF_DATA, f"without {option('data')}")
+    if options.kind != "wbf":
+        refused["fusion_iou"] = with_kind
+    if options.kind != "soft-nms":
+        refused |= dict.fromkeys(("decay", "sigma"), with_kind)
+    else:
+        other = "sigma" if options.decay == "linear" else "nms"
+        refused[other] = f"with {option('decay', options.decay)}"
+    for name in options.gave(*refused):
+        raise UsageError(f"{option(name)} means nothing {refused[name]}. Leave it out.")
+
+
+def _networks(options: EnsembleOptions, names: Sequence[str]) -> tuple[int, ...]:
+    """Return the places of the networks chosen; UsageError where they are wrong."""
+    every = range(len(names))
+    if options.models is None:
+        return tuple(every)
+    if len(set(options.models)) != len(options.models) or not set(options.models) <= set(every):
+        there = ", ".join(f"{place} {name}" for place, name in enumerate(names))
+        raise UsageError(
+            f"{option('models', as_list(options.models))}: expected different numbers of networks "
+            f"whose scores were kept: {there}."
+        )
+    return options.models
+
+
+def _weights(options: EnsembleOptions, networks: int) -> tuple[float, ...] | None:
+    """Return the weights, one a network; UsageError where they are wrong."""
+    weights = options.weights
+    if weights is None:
+        return None
+    if len(weights) != networks or not all(0 < one < float("inf") for one in weights):
+        raise UsageError(
+            f"{option('weights', as_list(weights))}: expected {networks} numbers above 0, one a "
+            f"network. Leave a network out with {option('models')}."
+        )
+    return weights
+
+
+def _combination(options: EnsembleOptions, scores: "ScoresFile") -> Combination:
+    """Return how to combine: the options, else what the run was told."""
+    limits = ("threshold", "nms", "per_class")
+    given = {name: getattr(options, name) for name in limits}
+    run = {name: getattr(scores.card, name) for name in limits}
+    return Combination(
+        kind=options.kind,
+        decay=options.decay,
+        sigma=options.sigma,
+        fusion_iou=options.fusion_iou,
+        **{name: run[name] if given[name] is None else given[name] for name in limits},
+    )
+
+
+def _curve(
+    options: EnsembleOptions, recombined: Recombined, dataset: "Dataset", reporter: Reporter
+) -> EnsembleCurve:
+    """Return, and write where asked to, mAP over the subsets of the networks."""
+    subsets = choose_subsets(recombined.networks, options.seed)
+    maps = {
+        subset: recombined.score(subset, dataset, options.protocol, options.iou)
+        for subset in reporter.track(subsets, len(subsets), "scoring subsets")
+    }
+    curve = ensemble_curve(recombined.networks, maps)
+    if options.json is not None:
+        names = recombined.scores.card.names
+        told = {
+            "protocol": options.protocol,
+            "iou": options.iou,
+            "split": dataset.split,
+            "seed": options.seed,
+            "names": {str(place): names[place] for place in recombined.networks},
+            "weights": recombined.weights,
+            "combination": asdict(recombined.combination),
+        }
+        write_json(options.json, {**told, **asdict(curve)})
+    return curve

@@ -1,0 +1,186 @@
+"""Boxes of other programs as proposals, an ILSVRC submission as detections."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from detect.errors import DataError, UsageError, option
+from detect.progress import SILENT, Reporter
+from detect.stages import options as o
+from detect.stages.opening import check_out, open_data
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset, Proposals
+    from detect.storage.exchange import External
+
+_SUBMISSION = ".txt"
+_EXPECTED = "Expected COCO results (.json), .npz, or a submission to ILSVRC (.txt)."
+
+
+class ImportOptions(o.Options):
+    """What `import_boxes` is told."""
+
+    file: Path = Field(
+        description="COCO results (.json), NumPy arrays (.npz) or ILSVRC's submission (.txt)."
+    )
+    data: Path = Field(description="A data set.")
+    split: o.Split = None
+    out: Path = Field(
+        description="Of proposals: folder for the parts, or one file ending in .parquet. Of a "
+        "submission: COCO results, ending in .json."
+    )
+    source: str | None = Field(None, description="What made the boxes. [default: imported]")
+    coordinates: Literal["xyxy", "xywh", "voc", "rcnn"] | None = Field(
+        None,
+        description="Of an npz: xyxy (half-open px from 0), xywh, voc (xyxy, 1-based inclusive) "
+        "or rcnn (yxyx, 1-based inclusive, as R-CNN's .mat files). [default: xyxy]",
+    )
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """The `boxes` of `images` that are at `path` now, and what they are.
+
+    Of proposals also how many boxes were `dropped`, for they lie outside their image, and how
+    many images are `without` a box.
+    """
+
+    path: Path
+    kind: Literal["proposals", "detections"]
+    images: int
+    boxes: int
+    dropped: int = 0
+    without: int = 0
+
+
+def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportResult:
+    """Turn a file into proposals, or a submission into detections, for a split of a data set.
+
+    Raises UsageError for options that do not go together and where `out` is taken, DataError for
+    files and data that are wrong or do not belong together.
+    """
+    check_out(options.out, exist_ok=options.exist_ok)
+    _check(options)
+    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    if options.file.suffix == _SUBMISSION:
+        return _detections(options.file, options.out, dataset)
+    result = _proposals(options, dataset)
+    if result.dropped:
+        reporter.warn(f"{result.dropped} boxes lie outside their image: left out.")
+    if result.without:
+        reporter.warn(f"{result.without} of {result.images} images have no box.")
+    return result
+
+
+def _check(options: ImportOptions) -> None:
+    """Raise UsageError on options that the kind of the file has no use for."""
+    if options.coordinates and options.file.suffix == ".json":
+        raise UsageError(
+            f"{option('coordinates')} is for .npz files: COCO's boxes are x, y, width, height."
+        )
+    if options.file.suffix != _SUBMISSION:
+        return
+    if options.source or options.coordinates:
+        raise UsageError(
+            f"{option('source')} and {option('coordinates')} are for proposals, not for a "
+            "submission."
+        )
+    if options.out.suffix != ".json":
+        raise UsageError(
+            f"{option('out', options.out)}: a submission becomes detections: expected a name "
+            "ending in .json."
+        )
+
+
+def _detections(file: Path, out: Path, dataset: "Dataset") -> ImportResult:
+    """Turn the submission `file` into COCO results."""
+    from detect.storage.detections import writing_detections
+    from detect.storage.submission import read_submission
+
+    _check_file(file)
+    boxes = 0
+    with writing_detections(out, dataset) as writer:
+        for found in read_submission(file, dataset):
+            writer.write(found)
+            boxes += len(found)
+    return ImportResult(out, "detections", len(dataset), boxes)
+
+
+def _check_file(file: Path) -> None:
+    if not file.is_file():
+        raise DataError(f"{file}: no such file. {_EXPECTED}")
+
+
+def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
+    from detect.data import data_hash
+    from detect.storage.proposals import clear_parts, write_proposals
+
+    coordinates = options.coordinates or "xyxy"
+    external = _read(options.file, options.source, coordinates)
+    recipe = {
+        "method": "import",
+        "parameters": {"source": options.source, "coordinates": coordinates},
+        "file": _digest(options.file),
+        "data": data_hash(dataset),
+        "images": len(dataset),
+    }
+    if options.exist_ok:
+        clear_parts(options.out)
+    images = boxes = dropped = without = 0
+
+    def counted() -> Iterator["Proposals"]:
+        nonlocal images, boxes, dropped, without
+        for one, left_out in _in_order(dataset, external, options.file):
+            images, boxes = images + 1, boxes + len(one)
+            dropped, without = dropped + left_out, without + (not len(one))
+            yield one
+
+    write_proposals(options.out, counted(), recipe)
+    return ImportResult(options.out, "proposals", images, boxes, dropped, without)
+
+
+def _read(file: Path, source: str | None, coordinates: str) -> Mapping[str, "External"]:
+    from detect.storage.exchange import DEFAULT_SOURCE, read_coco, read_npz
+
+    _check_file(file)
+    if file.suffix == ".json":
+        return read_coco(file, source)
+    if file.suffix == ".npz":
+        return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
+    raise DataError(f"{file}: unknown format. {_EXPECTED}")
+
+
+def _digest(file: Path) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the bytes of `file`."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def _in_order(
+    dataset: "Dataset", external: Mapping[str, "External"], file: Path
+) -> Iterator[tuple["Proposals", int]]:
+    """Yield the proposals of every image of the split, and how many boxes lie outside of it."""
+    from detect.images import read_size
+    from detect.storage.exchange import EMPTY, to_proposals
+
+    _check_known(dataset, external, file)
+    for sample in dataset.samples:
+        size = sample.size if sample.size != (0, 0) else read_size(sample.path)
+        yield to_proposals(sample.image_id, size, external.get(sample.image_id, EMPTY))
+
+
+def _check_known(dataset: "Dataset", external: Mapping[str, "External"], file: Path) -> None:
+    known = {sample.image_id for sample in dataset.samples}
+    unknown = [image_id for image_id in external if image_id not in known]
+    if unknown:
+        raise DataError(
+            f"{file}: {len(unknown)} of {len(external)} images are not in split "
+            f"{dataset.split or 'of the folder'} of {dataset.root}, the first {unknown[0]}. "
+            f"Give the {option('data')} and {option('split')} these boxes were made for."
+        )

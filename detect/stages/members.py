@@ -1,0 +1,94 @@
+"""The folder of an ensemble: OUT/ensemble.json and a run folder a network, OUT/1 ... OUT/N."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError, option
+from detect.files import write_json
+
+_NAME = "ensemble.json"
+
+
+def member_folders(path: Path) -> tuple[Path, ...]:
+    """Return the run folders of the ensemble at `path`, in order; (`path`,) if it is none.
+
+    Raises DataError for an ensemble whose training did not end.
+    """
+    if not (path / _NAME).is_file():
+        return (path,)
+    record = Members(path)
+    if record.finished < record.count:
+        raise DataError(
+            f"{path}: {record.finished} of {record.count} networks of this ensemble are trained. "
+            f"Go on with train-classifier and {option('resume')}, or name the finished ones: "
+            f"{option('model', path / '1')}."
+        )
+    return tuple(record.folder(number) for number in range(1, record.count + 1))
+
+
+def forget_ensemble(path: Path) -> None:
+    """Remove the record of an ensemble in `path`: what is trained there now is one network."""
+    (path / _NAME).unlink(missing_ok=True)
+
+
+def model_name(path: Path) -> str:
+    """Return what a model is called: its file or folder, with the ensemble's name before it."""
+    own = path.stem if path.suffix == ".safetensors" else path.name
+    return f"{path.parent.name}/{own}" if (path.parent / _NAME).is_file() else own
+
+
+class Members:
+    """How many networks the ensemble in `path` has and which are finished: the first ones."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._values: dict[str, Any] = {"networks": 0, "finished": []}
+        if (path / _NAME).is_file():
+            self._values = self._read()
+
+    @property
+    def count(self) -> int:
+        """Return the number of networks, 0 where there is no ensemble yet."""
+        return int(self._values["networks"])
+
+    @property
+    def finished(self) -> int:
+        """Return how many networks are trained."""
+        return len(self._values["finished"])
+
+    def folder(self, number: int) -> Path:
+        """Return the run folder of network `number`, from 1."""
+        return self.path / str(number)
+
+    def begin(self, count: int, *, resume: bool) -> None:
+        """Begin an ensemble of `count`, or check that the one to go on with has as many."""
+        if not (resume and self.count):
+            for number in range(1, count + 1):  # Not to be taken for interrupted ones later.
+                (self.folder(number) / "state.pt").unlink(missing_ok=True)
+            self._write({"networks": count, "finished": []})
+        elif self.count != count:
+            raise DataError(
+                f"{self.path}: {option('resume')} needs the ensemble that was begun, of "
+                f"{self.count} networks; now {option('ensemble', count)}. Give the same number, "
+                f"or another {option('out')}."
+            )
+
+    def finish(self, figures: dict[str, Any]) -> None:
+        """Record the next network as trained, with its figures."""
+        self._write({**self._values, "finished": [*self._values["finished"], figures]})
+
+    def _write(self, values: dict[str, Any]) -> None:
+        self._values = values
+        write_json(self.path / _NAME, values)
+
+    def _read(self) -> dict[str, Any]:
+        path = self.path / _NAME
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return {"networks": int(values["networks"]), "finished": list(values["finished"])}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(
+                f"{path}: not the record of an ensemble ({error}). Delete it and go on with "
+                f"train-classifier and {option('resume')}, or copy it again."
+            ) from error

@@ -1,0 +1,110 @@
+"""Hours, memory and disk of every stage, before any of them begins."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from detect.config import (
+    AnyRecipe,
+    ClassifierRecipe,
+    MultiBoxRecipe,
+    load_any_recipe,
+    member_recipes,
+)
+from detect.errors import DataError, UsageError, option
+from detect.planning.shown import figures
+from detect.progress import SILENT, Reporter
+from detect.stages.opening import open_data
+from detect.stages.plan.chain import time_all
+from detect.stages.plan.options import PlanOptions, PlanResult
+from detect.stages.plan.work import Work
+
+__all__ = ["PlanOptions", "PlanResult", "plan"]
+
+
+def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
+    """Estimate what the commands of the chain will cost on this machine, by a minute of timings.
+
+    Raises UsageError for options that do not go together, DataError for recipes that are wrong and
+    for data that cannot be read or trained on, EnvironmentProblem for a machine that cannot.
+    """
+    recipes = [(path.name, load_any_recipe(path)) for path in options.config]
+    _check(options, [recipe for _, recipe in recipes])
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    with TemporaryDirectory() as folder:
+        result = _plan(_open(options, Path(folder), reporter), recipes, load)
+    if options.json:
+        _write(options.json, options, result)
+    return result
+
+
+def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
+    """Raise UsageError for options that do not go together, DataError for a wrong [[ensemble]]."""
+    multiboxes = sum(isinstance(recipe, MultiBoxRecipe) for recipe in recipes)
+    classifiers = [recipe for recipe in recipes if isinstance(recipe, ClassifierRecipe)]
+    if multiboxes > 1:
+        raise UsageError(
+            f"two recipes of MultiBox in {option('config')}: give the one that proposes."
+        )
+    if options.folds and not multiboxes:
+        raise UsageError(f"{option('folds')}: no {option('config')} is a recipe of MultiBox.")
+    for name in ("ensemble", "keep_scores"):
+        if getattr(options, name) and not classifiers:
+            raise UsageError(
+                f"{option(name)}: no {option('config')} is a recipe of a region classifier."
+            )
+    if options.test_proposals and not options.test_split:
+        raise UsageError(
+            f"{option('test_proposals')}: say of which split, with {option('test_split')}."
+        )
+    for recipe in classifiers:
+        if options.ensemble:
+            member_recipes(recipe, options.ensemble)
+    _check_proposing(options)
+
+
+def _check_proposing(options: PlanOptions) -> None:
+    """Raise UsageError for an option of proposing where all regions are stored."""
+    if options.proposals and (options.test_proposals or not options.test_split):
+        for name in options.gave("preset", "workers"):
+            raise UsageError(
+                f"{option(name)}: all regions are stored, nothing is proposed. Leave it out."
+            )
+
+
+def _open(options: PlanOptions, folder: Path, reporter: Reporter) -> Work:
+    """Open the splits; DataError for one to train on without annotations."""
+    opened = partial(open_data, options.data, reporter=reporter, skip_bad=options.skip_bad)
+    dataset = opened(options.split)
+    if not dataset.annotated:
+        raise DataError(f"{options.data}: no annotations, so nothing to train on; expected some.")
+    test = opened(options.test_split) if options.test_split else None
+    return Work(options, dataset, test, folder, reporter)
+
+
+def _plan(work: Work, recipes: Sequence[tuple[str, AnyRecipe]], load: float) -> PlanResult:
+    from joblib import cpu_count
+
+    from detect.models.timing import describe
+
+    # torch comes late: what it takes is no part of the memory of a search.
+    if work.told.device not in ("auto", "cpu"):
+        _ = work.device
+    stages = time_all(work, recipes)
+    return PlanResult(
+        images={one.split: len(one) for one in (work.dataset, work.test) if one is not None},
+        stages=stages,
+        device=describe(work.device),
+        load=load,
+        cores=cpu_count(),
+    )
+
+
+def _write(path: Path, options: PlanOptions, result: PlanResult) -> None:
+    """Write all figures to the JSON file `path`."""
+    from detect.files import write_json
+
+    of = {"data": str(options.data), "images": result.images, "device": result.device}
+    write_json(path, {**of, "load": result.load, **figures(result.stages)})

@@ -1,0 +1,95 @@
+"""The cost of every command of the chain, in its order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from detect.config import (
+    AnyRecipe,
+    ClassifierRecipe,
+    MultiBoxRecipe,
+    PretrainRecipe,
+    member_recipes,
+)
+from detect.planning.stages import Stage, Training, run_stage, training_stage
+from detect.stages.plan.work import Regions, Work, regions_of, time_network, time_training
+
+Recipe = TypeVar("Recipe", ClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
+# A recipe and the name of its file.
+Named = tuple[str, Recipe]
+
+# In the order of the chain.
+_COMMANDS = ("pretrain", "train-multibox", "propose", "train-classifier", "run")
+
+
+def time_all(work: Work, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[Stage, ...]:
+    """Time a little of every stage, and return the stages in the order of the chain."""
+    boxing = [_multibox(work, one) for one in _of(MultiBoxRecipe, recipes)]
+    models = [weights for _, weights in boxing]
+    regions = [regions_of(work, work.dataset, work.told.proposals, models)]
+    if work.test is not None:
+        regions.append(regions_of(work, work.test, work.told.test_proposals, models))
+    stages = [stage for stage, _ in boxing]
+    stages += [one.stage for one in regions if one.stage is not None]
+    stages += [_pretraining(work, one) for one in _of(PretrainRecipe, recipes)]
+    for one in _of(ClassifierRecipe, recipes):
+        stages += _classifier(work, one, regions)
+    return tuple(sorted(stages, key=lambda stage: _COMMANDS.index(stage.command)))
+
+
+def _of(kind: type[Recipe], recipes: Sequence[tuple[str, AnyRecipe]]) -> list[Named[Recipe]]:
+    return [(name, recipe) for name, recipe in recipes if isinstance(recipe, kind)]
+
+
+def _multibox(work: Work, named: Named[MultiBoxRecipe]) -> tuple[Stage, Path]:
+    """Return the cost of training MultiBox, and the weights of a hardly trained one."""
+    name, recipe = named
+    step, weights = time_training(work, name, recipe, work.dataset)
+    networks = [Training(recipe.optimizer.steps, step)] * (work.told.folds or 1)
+    return training_stage("train-multibox", name, networks), weights
+
+
+def _pretraining(work: Work, named: Named[PretrainRecipe]) -> Stage:
+    name, recipe = named
+    step, _ = time_training(work, name, recipe, work.dataset)
+    networks = [Training(recipe.optimizer.steps, step)]
+    concluded = (f"timed on images of {work.dataset.split}, as if of 1,000 classes",)
+    return training_stage("pretrain", name, networks, concluded=concluded)
+
+
+def _classifier(
+    work: Work, named: Named[ClassifierRecipe], regions: Sequence[Regions]
+) -> list[Stage]:
+    """Return the cost of training the networks of a recipe, and of detecting with them."""
+    from detect.training.region_data import REGION_BYTES, choose_classes
+
+    name, recipe = named
+    dataset = choose_classes(work.dataset, recipe.classes or work.dataset.classes)
+    count = work.told.ensemble
+    members = member_recipes(recipe, count) if count else (recipe,)
+    alike = {_alike(member): member for member in members}
+    times = {key: time_network(work, name, one, dataset, regions[-1]) for key, one in alike.items()}
+    own = [(member.optimizer.steps, *times[_alike(member)]) for member in members]
+    return [
+        training_stage(
+            "train-classifier",
+            name,
+            [Training(steps, step) for steps, step, _ in own],
+            held=round(regions[0].per_image * len(dataset) * REGION_BYTES),
+        ),
+        run_stage(
+            regions[-1].dataset.split,
+            name,
+            len(regions[-1].dataset),
+            regions[-1].per_image,
+            [region for _, _, region in own],
+            len(dataset.classes) + 1,
+            work.told.keep_scores,
+        ),
+    ]
+
+
+def _alike(recipe: ClassifierRecipe) -> tuple[Any, ...]:
+    """Return what decides the time of a step and of a region."""
+    sizes = (recipe.sampling.batch_size, recipe.crops.image_side)
+    return recipe.model, recipe.optimizer.algorithm, recipe.run.precision, *sizes

@@ -1,0 +1,62 @@
+"""What `plan` is told, and what it returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from detect.errors import option
+from detect.planning.stages import Stage, total
+from detect.proposals.settings import Preset
+from detect.stages import options as o
+from detect.storage.scores_card import Dtype
+
+
+class PlanOptions(o.Options):
+    """What `plan` is told."""
+
+    data: Path = Field(description="A data set.")
+    split: o.Text = Field(description="The split to train on.")
+    config: o.Paths = Field(
+        min_length=1,
+        description="A recipe of a region classifier, MultiBox or a pre-training; repeatable.",
+    )
+    proposals: Path | None = Field(None, description=f"Stored regions of {option('split')}.")
+    test_split: o.Text | None = Field(
+        None, description=f"Detect in it. [default: {option('split')}]"
+    )
+    test_proposals: Path | None = Field(None, description="Its stored regions.")
+    preset: Preset = Field("rcnn", description="Of Selective Search, where regions are not stored.")
+    ensemble: int | None = Field(None, ge=1, description="N networks classify.")
+    folds: int | None = Field(
+        None, ge=1, description=f"N networks of MultiBox ({option('leave_out')})."
+    )
+    keep_scores: Dtype | None = Field(
+        None, description="As in detect run: count their disk.  [default: off]"
+    )
+    workers: o.Workers = None
+    threads: int = Field(1, ge=1, description="Of a training, that make batches ahead.")
+    device: o.Device = "auto"
+    json: Path | None = Field(None, description="Write all figures.")
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """What every command of the chain will cost on this machine, `stages` in their order.
+
+    `images` of each split; `device` is what a network would run on; `load`: the processes that ran
+    or waited, on average, in the minute before, on so many `cores`.
+    """
+
+    images: Mapping[str, int]
+    stages: tuple[Stage, ...]
+    device: str
+    load: float
+    cores: int
+
+    @property
+    def total(self) -> Stage:
+        """All stages, one after the other."""
+        return total(self.stages)

@@ -1,0 +1,129 @@
+"""What `plan` times: a few steps of a training, a few images proposed for, a few regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detect.config import AnyRecipe, ClassifierRecipe
+from detect.errors import DataError, option
+from detect.planning.stages import Stage, propose_stage
+from detect.progress import Reporter
+from detect.proposals.settings import PRESETS
+from detect.regions import Dataset, Proposals
+from detect.runs import RunFolder
+from detect.stages.plan.options import PlanOptions
+from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, make_source
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.detector.timing import RegionTime
+    from detect.training.timing import StepTime
+
+# Stored proposals that are read to know how many an image has.
+_IMAGES_READ = 64
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every timing needs: the options, the split to train on and the one to test on.
+
+    `folder` is for what is made on the way.
+    """
+
+    told: PlanOptions
+    dataset: Dataset
+    test: Dataset | None
+    folder: Path
+    reporter: Reporter
+
+    @property
+    def device(self) -> "torch.device":
+        """The device of the networks."""
+        from detect.models.device import choose_device
+
+        return choose_device(self.told.device)
+
+    def say(self, what: str) -> None:
+        """Say what is being timed."""
+        self.reporter.say(f"timing {what} ...")
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Proposals of a few images of a split, how many an image has, what proposing costs."""
+
+    dataset: Dataset
+    proposals: tuple[Proposals, ...]
+    per_image: float
+    stage: Stage | None
+
+
+def time_training(
+    work: Work, name: str, recipe: AnyRecipe, dataset: Dataset
+) -> tuple["StepTime", Path]:
+    """Time a few steps of `recipe`; return also the weights of the hardly trained network."""
+    from detect.training.call import Call
+    from detect.training.rehearsal import rehearse
+
+    work.say(f"steps of {name}")
+    folder = RunFolder(work.folder / f"run-{len(list(work.folder.iterdir()))}")
+    call = Call(folder, work.device, threads=work.told.threads, reporter=work.reporter)
+    return rehearse(recipe, dataset, call), folder.weights("last")
+
+
+def regions_of(
+    work: Work, dataset: Dataset, stored: Path | None, models: Sequence[Path]
+) -> Regions:
+    """Return regions of `dataset`: read from `stored`, or proposed and timed.
+
+    With networks of MultiBox, `models`, they propose as well.
+    """
+    if stored is not None:
+        return _read(dataset, stored)
+    from detect.proposals.estimate import measure
+
+    work.say(f"proposals for {dataset.split}")
+    choice = MultiBoxChoice(models, work.told.device, "auto")
+    source = make_source(BOTH if models else SEARCH, PRESETS[work.told.preset], 0, choice)
+    found = measure(source.propose, dataset.samples)
+    workers = source.workers(work.told.workers)
+    stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=bool(models))
+    return Regions(dataset, found.proposals, found.boxes_per_image, stage)
+
+
+def _read(dataset: Dataset, path: Path) -> Regions:
+    from detect.proposals.estimate import IMAGES_TIMED, spread
+    from detect.storage.proposals import ProposalFile
+
+    file = ProposalFile(path)
+    found = [file.read(s.image_id, s.size) for s in spread(dataset.samples, _IMAGES_READ)]
+    per_image = sum(map(len, found)) / len(found)
+    step = -(-len(found) // IMAGES_TIMED)
+    return Regions(dataset, tuple(found[::step]), per_image, None)
+
+
+def time_network(
+    work: Work, name: str, recipe: ClassifierRecipe, dataset: Dataset, regions: Regions
+) -> tuple["StepTime", "RegionTime"]:
+    """Return what a step and a region take a network of `recipe`.
+
+    Raises DataError where there is no region.
+    """
+    from detect.data import read_pixels
+    from detect.detector.timing import time_regions
+    from detect.models.checkpoint import load_model
+
+    step, weights = time_training(work, name, recipe, dataset)
+    work.say(f"regions with {name}")
+    if not any(map(len, regions.proposals)):
+        raise DataError(
+            f"split {regions.dataset.split}: no box in any of the images timed, such as "
+            f"{regions.proposals[0].image_id}. Choose other proposals or another "
+            f"{option('preset')}."
+        )
+    samples = {sample.image_id: sample for sample in regions.dataset.samples}
+    pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
+    model, card = load_model(weights)
+    return step, time_regions(model, card, work.device, recipe.run.precision, pairs)

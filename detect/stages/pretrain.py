@@ -1,0 +1,70 @@
+"""GoogLeNet on a folder of classes, to start the other networks from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from detect.config import PretrainRecipe, load_recipe
+from detect.progress import SILENT, Reporter
+from detect.stages.given import Given
+from detect.stages.opening import warn_skipped
+from detect.stages.training import Training, TrainingOptions, together
+
+if TYPE_CHECKING:
+    from detect.data.labelled import LabelledImages
+
+
+class PretrainOptions(TrainingOptions):
+    """What `pretrain` is told."""
+
+    out: Path | None = Field(None, description="Run folder. [default: runs/pretrain/NAME]")
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """Where the best `weights` are, and how often one crop of a validation image errs, 0 to 1.
+
+    None without a validation split, and in all but the first of several processes.
+    """
+
+    weights: Path
+    top1_error: float | None = None
+    top5_error: float | None = None
+
+
+def pretrain(options: PretrainOptions, reporter: Reporter = SILENT) -> PretrainResult:
+    """Train GoogLeNet to classify images, alone or with the processes that torchrun started.
+
+    Raises UsageError for options that do not go together, DataError for data, recipe or weights
+    that are wrong, EnvironmentProblem for a machine that cannot, DetectError where it diverges.
+    """
+    recipe = load_recipe(PretrainRecipe, options.config, options.recipe_changes("batch_size"))
+    with together(options, reporter) as training:
+        return _train(options, recipe, training)
+
+
+def _train(options: PretrainOptions, recipe: PretrainRecipe, training: Training) -> PretrainResult:
+    from detect.training.pretrain import pretrain as train
+
+    # A batch too small for all processes is refused before anything is begun.
+    training.processes.rows(recipe.batch_size)
+    out = training.choose_out("pretrain")
+    data = _open(options, options.split, training.reporter)
+    validation = None
+    if options.val_split:
+        validation = _open(options, options.val_split, training.reporter)
+    given = Given(data.images, validation.images if validation else None)
+    call = training.call(out, recipe, given)
+    figures = train(recipe, data, call, validation=validation)
+    return PretrainResult(call.folder.weights("best"), **figures)
+
+
+def _open(options: PretrainOptions, split: str, reporter: Reporter) -> "LabelledImages":
+    from detect.data.labelled import open_labelled
+
+    data = open_labelled(options.data, split, skip_bad=options.skip_bad)
+    warn_skipped(data.images.skipped, reporter)
+    reporter.say(f"{split}: {len(data)} images of {len(data.images.classes)} classes")
+    return data

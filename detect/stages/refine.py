@@ -1,0 +1,93 @@
+"""Detections moved by box regression."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from detect.errors import option
+from detect.progress import SILENT, Reporter
+from detect.stages import options as o
+from detect.stages.opening import check_out, open_data
+
+if TYPE_CHECKING:
+    from detect.detector.refine import RegionEncoder
+    from detect.models.regression_file import StoredRegression
+    from detect.regions import Dataset, Detections
+
+
+class RefineOptions(o.Options):
+    """What `refine` is told."""
+
+    detections: Path = Field(description="COCO results, whose boxes are moved.")
+    data: Path = Field(description="Their data set.")
+    split: o.Split = None
+    model: Path = Field(description=f"The network of {option('regression')}.")
+    regression: Path = Field(description="From detect train-regression.")
+    out: Path = Field(description="COCO results to write.")
+    nms: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="IoU above which the worse of two moved boxes of a class goes.",
+    )
+    precision: o.Precision = "auto"
+    device: o.Device = "auto"
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """The moved detections at `path`, of so many `images`."""
+
+    path: Path
+    images: int
+
+
+def refine(options: RefineOptions, reporter: Reporter = SILENT) -> RefineResult:
+    """Move the boxes of detections by what the network sees in them.
+
+    Raises UsageError where `out` is taken, DataError for detections, data, a network or a
+    regression that are wrong or do not belong together, EnvironmentProblem for a machine that
+    cannot.
+    """
+    check_out(options.out, exist_ok=options.exist_ok)
+    from detect.detector.refine import RegionEncoder
+    from detect.models.checkpoint import load_model
+    from detect.models.device import choose_device
+    from detect.models.model_files import model_hash
+    from detect.models.regression_file import load_regression
+    from detect.storage.detections import read_detections, write_detections
+
+    network, card = load_model(options.model)
+    stored = load_regression(options.regression, model_hash(options.model))
+    encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
+    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    found = read_detections(options.detections, dataset)
+    refined = _refined(dataset, found, encoder, stored, options.nms)
+    write_detections(options.out, reporter.track(refined, len(dataset), "refine"), dataset)
+    return RefineResult(options.out, len(dataset))
+
+
+def _refined(
+    dataset: "Dataset",
+    found: dict[str, "Detections"],
+    encoder: "RegionEncoder",
+    stored: "StoredRegression",
+    nms: float,
+) -> Iterator["Detections"]:
+    """Yield the moved detections of one image after another."""
+    import numpy as np
+
+    from detect.data import read_pixels
+    from detect.detector.refine import refine as moved
+
+    places = {name: place for place, name in enumerate(stored.classes)}
+    rows = np.array([places.get(name, -1) for name in dataset.classes], np.int64)
+    for sample in dataset.samples:
+        yield moved(
+            read_pixels(sample), found[sample.image_id], encoder, stored.regression, rows, nms
+        )

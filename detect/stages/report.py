@@ -1,0 +1,136 @@
+"""The scoreboard of one or several runs: one HTML file with plots beside it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from detect.errors import UsageError, option
+from detect.evaluation.figures import ProtocolScore, RecallScores
+from detect.progress import SILENT, Reporter
+from detect.stages import options as o
+from detect.stages.opening import check_out, open_data
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset, Sample
+    from detect.report.measure import Measured
+
+
+class ReportOptions(o.Options):
+    """What `report` is told."""
+
+    runs: o.Paths = Field(min_length=1, description="Folders that detect run wrote.")
+    data: Path = Field(description="The data they ran on.")
+    split: o.Split = None
+    proposals: o.Paths = Field(
+        (), description="Regions of the same split: recall, ceiling, the paper's claims."
+    )
+    ensemble: Path | None = Field(
+        None, description=f"From detect ensemble {option('json')}: what each network brings."
+    )
+    classification: Path | None = Field(
+        None,
+        description=f"From detect classify {option('split')} {option('json')}: beside the paper's "
+        "Table 3.",
+    )
+    out: Path | None = Field(
+        None, description="Folder for index.html and the plots. [default: runs/report/NAME]"
+    )
+    blacklist: Path | None = Field(None, description="Lines IMAGE CLASS that ilsvrc leaves out.")
+    pictures: int = Field(4, ge=0, description="Most of the best, and of the worst, images drawn.")
+    picture_threshold: float = Field(
+        0.5,
+        description="Lowest score drawn, and judged for best and worst; 0 for those of detect run "
+        f"{option('svm')}.",
+    )
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The report at `page`, and its main figures.
+
+    `runs` by name and protocol, the first is the one shown in detail; `ceiling`, its mAP (VOC
+    2012) as found and with stages perfected; `proposals` by name. All figures are in report.json
+    beside the page.
+    """
+
+    page: Path
+    runs: Mapping[str, Mapping[str, ProtocolScore]]
+    ceiling: Mapping[str, float]
+    proposals: Mapping[str, RecallScores]
+
+
+def report(options: ReportOptions, reporter: Reporter = SILENT) -> ReportResult:
+    """Make a scoreboard of folders that `run` wrote: one HTML file, PNGs beside it.
+
+    Raises UsageError for paths named twice or too often and where `out` is taken, DataError for
+    data, runs and proposals that are wrong or do not belong together.
+    """
+    _check(options)
+    from detect.report.measure import check_objects
+    from detect.report.page import write_report
+    from detect.runs import next_run_folder
+
+    out = options.out or next_run_folder("report", options.runs[0].resolve().name)
+    check_out(out, exist_ok=options.exist_ok)
+    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    check_objects(dataset)
+    measured = _measure(options, dataset, reporter)
+    page = write_report(out, dataset, measured, options.pictures)
+    return ReportResult(
+        page=page,
+        runs={one.run.name: _scores(one.scores) for one in measured.scored},
+        ceiling={name: value for name, _, value in measured.stages},
+        proposals={one.name: RecallScores.of(one.report) for one in measured.proposed},
+    )
+
+
+def _check(options: ReportOptions) -> None:
+    """Raise UsageError for paths named twice and for more proposals than a plot can show."""
+    _check_once(options.runs, "run")
+    _check_once(options.proposals, option("proposals"))
+    if options.proposals:
+        from detect.report.recall_plots import MOST_FILES
+
+        count = len(options.proposals)
+        if count > MOST_FILES:
+            raise UsageError(
+                f"a report shows at most {MOST_FILES} {option('proposals')}, got {count}."
+            )
+
+
+def _check_once(paths: Sequence[Path], what: str) -> None:
+    places = [path.resolve() for path in paths]
+    for path in paths:
+        if places.count(path.resolve()) > 1:
+            raise UsageError(f"{path} is named twice. Name every {what} once.")
+
+
+def _measure(options: ReportOptions, dataset: "Dataset", reporter: Reporter) -> "Measured":
+    from detect.evaluation.blacklist import read_blacklist
+    from detect.report.measure import measure
+    from detect.report.runs import read_runs
+
+    def track(samples: Sequence["Sample"], what: str) -> Iterable["Sample"]:
+        return reporter.track(samples, len(samples), what)
+
+    runs = read_runs(options.runs, dataset)
+    blacklist = read_blacklist(options.blacklist, dataset) if options.blacklist else ()
+    return measure(
+        dataset,
+        runs,
+        options.proposals,
+        blacklist=blacklist,
+        ensemble=options.ensemble,
+        classification=options.classification,
+        shown=options.picture_threshold,
+        track=track,
+    )
+
+
+def _scores(entries: Mapping[str, Mapping[str, object]]) -> dict[str, ProtocolScore]:
+    return {protocol: ProtocolScore.of(entry) for protocol, entry in entries.items()}

@@ -1,0 +1,50 @@
+"""Detections in a data set or in images, and pictures of them."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from detect.config import to_toml
+from detect.progress import SILENT, Reporter
+from detect.stages.opening import check_out
+from detect.stages.run.job import Job, settle
+from detect.stages.run.opening import open_job
+from detect.stages.run.options import KeptScores, RunOptions, RunResult
+from detect.stages.run.records import card_of, environment_of, recipe_of
+from detect.stages.run.regions import read_pairs, regions_of
+from detect.stages.run.results import Results
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["KeptScores", "RunOptions", "RunResult", "run"]
+
+
+def run(options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
+    """Detect objects in a split of a data set, in a folder of images, or in images.
+
+    Raises UsageError for options that do not go together, DataError for images, models, stored
+    proposals or an earlier run that are wrong, EnvironmentProblem for a machine that cannot.
+    """
+    from detect.models.device import choose_device
+
+    job = settle(options)
+    device = choose_device(options.device)
+    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+    return _detect(job, device, reporter)
+
+
+def _detect(job: Job, device: "torch.device", reporter: Reporter) -> RunResult:
+    """Open everything and detect what is left to detect."""
+    told = job.told
+    dataset, detector = open_job(job, device, reporter)
+    regions, source = regions_of(told, dataset)
+    recipe = recipe_of(job, dataset, source, device)
+    environment = environment_of(job, dataset, device)
+    kept = card_of(job, recipe, dataset, detector, environment["data"])
+    drawn_from = job.picture_threshold if told.pictures else None
+    results = Results(told.out, dataset, drawn_from, kept)
+    left = results.begin(to_toml(recipe), environment, resume=told.resume)
+    with closing(detector.scored(read_pairs(left, regions))) as scored:
+        for image, proposals, scores in reporter.track(scored, len(left), "detecting"):
+            results.add(image, detector.selected(proposals, scores), proposals, scores)
+    return results.finish()

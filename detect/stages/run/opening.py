@@ -1,0 +1,79 @@
+"""What `run` opens: images, networks, and what scores their crops."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detect.errors import DataError, UsageError, option
+from detect.progress import Reporter
+from detect.stages.opening import open_data, usable
+from detect.stages.run.job import Job
+from detect.stages.run.options import RunOptions
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.detector import RegionScorer
+    from detect.detector.scoring import Score
+    from detect.regions import Dataset
+
+
+def open_job(
+    job: Job, device: "torch.device", reporter: Reporter
+) -> tuple["Dataset", "RegionScorer"]:
+    """Return the images, with the models' classes where they have none, and the detector."""
+    from detect.detector import RegionScorer
+    from detect.models.checkpoint import load_model
+
+    told = job.told
+    dataset = _open_images(told, reporter)
+    models = [load_model(path) for path in job.networks]
+    detector = RegionScorer(
+        models,
+        device,
+        score=_scoring(told.svm, job.networks[0], models[0][1].classes),
+        classes=dataset.classes if dataset.annotated else None,
+        batch_size=told.batch_size,
+        precision=told.precision,
+        threshold=job.threshold,
+        nms=told.nms,
+        per_class=told.per_class,
+    )
+    unknown = [name for name in detector.classes if name not in detector.model_classes]
+    if unknown:
+        names = ", ".join(unknown)
+        reporter.warn(f"the model does not know {names}: no detections of these classes.")
+    ids = dataset.category_ids if dataset.annotated else range(1, len(detector.classes) + 1)
+    return replace(dataset, classes=detector.classes, category_ids=tuple(ids)), detector
+
+
+def _open_images(told: RunOptions, reporter: Reporter) -> "Dataset":
+    """Return the split of one data set, or the images; UsageError for a split of images."""
+    from detect.data import open_images
+
+    first, several = told.images[0], len(told.images) > 1
+    if told.split is not None and (several or first.is_file()):
+        raise UsageError(f"{option('split', told.split)}: goes with one data set, not with images.")
+    if not several and (told.split is not None or first.is_dir()):
+        return open_data(first, told.split, reporter, skip_bad=told.skip_bad)
+    return usable(open_images(told.images), reporter, skip_bad=told.skip_bad)
+
+
+def _scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
+    """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
+
+    DataError unless they are that network's, with its `classes`.
+    """
+    from detect.detector.scoring import softmax, svm_scores
+    from detect.models.model_files import model_hash
+    from detect.models.svm_file import load_svms
+
+    if svm is None:
+        return softmax
+    stored = load_svms(svm, model_hash(model))
+    if stored.classes != classes:
+        raise DataError(
+            f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
+            f"{option('model')} has {', '.join(classes)}. Give the card that it was trained with."
+        )
+    return svm_scores(stored.svms)

@@ -1,0 +1,95 @@
+"""What `run` is told, and what it returns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from detect.ensemble.combination import Combination
+from detect.errors import option
+from detect.proposals.settings import Preset
+from detect.stages import options as o
+from detect.stages.sources import Method
+from detect.storage.scores_card import Dtype
+
+
+class RunOptions(o.Options):
+    """What `run` is told."""
+
+    images: o.Paths = Field(min_length=1, description="A data set, a folder of images, or images.")
+    split: o.Split = None
+    model: o.Paths = Field(
+        min_length=1,
+        description=f"A run folder, of one network or of {option('ensemble')}, or a .safetensors "
+        "file; several are averaged.",
+    )
+    out: Path = Field(description="Folder for detections.json and pictures/.")
+    proposals: Path | None = Field(None, description="Stored regions of these images.")
+    method: Method = Field(
+        "selective-search",
+        description="What proposes; both: Selective Search, then what MultiBox adds.",
+    )
+    multibox: o.Paths = Field(
+        (),
+        description="A MultiBox run folder or .safetensors file; several: one for each fold, each "
+        "proposes for the images it did not see.",
+    )
+    preset: Preset = Field(
+        "rcnn", description=f"Of the regions searched where no {option('proposals')} are given."
+    )
+    seed: o.Seed = 0
+    svm: Path | None = Field(
+        None,
+        description=f"From detect train-svm: score by these SVMs of the one {option('model')}, "
+        "not by its softmax.",
+    )
+    threshold: float | None = Field(
+        None, description=f"Lowest score written. [default: 0.01; -1 with {option('svm')}]"
+    )
+    picture_threshold: float | None = Field(
+        None, description=f"Lowest score drawn. [default: 0.5; 0 with {option('svm')}]"
+    )
+    nms: float = Field(
+        Combination.nms,
+        ge=0,
+        le=1,
+        description="IoU above which the worse of two boxes of a class goes.",
+    )
+    per_class: int = Field(
+        Combination.per_class, ge=1, description="Most detections of a class in an image."
+    )
+    keep_scores: Dtype | None = Field(
+        None,
+        description="Keep every network's scores of every region, for detect ensemble.  "
+        "[default: off]",
+    )
+    pictures: bool = Field(True, description="Draw pictures.")
+    batch_size: o.BatchSize = None
+    precision: o.Precision = "auto"
+    device: o.Device = "auto"
+    resume: o.Resume = False
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class KeptScores:
+    """The scores at `path`, `size` bytes, of so many `networks`."""
+
+    path: Path
+    networks: int
+    size: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The detections at `path`: how many, in how many `images`; the `scores` kept beside them.
+
+    `complete` already, where nothing was left to do and nothing was counted.
+    """
+
+    path: Path
+    images: int = 0
+    detections: int = 0
+    scores: KeptScores | None = None
+    complete: bool = False

@@ -1,0 +1,83 @@
+"""What `run` writes down: its recipe, its environment, what its scores are of."""
+
+from typing import TYPE_CHECKING, Any
+
+from detect.config import Section
+from detect.stages.members import model_name
+from detect.stages.run.job import Job
+from detect.storage.scores_card import ScoresCard
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.detector import RegionScorer
+    from detect.regions import Dataset
+
+
+class DetectionRecipe(Section):
+    """What decides the detections: config.toml, which `resume` compares.
+
+    No digest of the files: a run that a broken image stopped goes on when it is repaired.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    models: tuple[str, ...]
+    svm: str
+    threshold: float
+    nms: float
+    per_class: int
+    precision: str
+    keep_scores: str
+    proposals: dict[str, Any]
+
+
+def recipe_of(
+    job: Job, dataset: "Dataset", proposals: dict[str, Any], device: "torch.device"
+) -> DetectionRecipe:
+    """Return what decides the detections; `precision` is what the one told means on `device`."""
+    from detect.models.device import resolve_precision
+    from detect.models.model_files import model_hash
+
+    told = job.told
+    return DetectionRecipe(
+        split=dataset.split,
+        classes=dataset.classes,
+        models=tuple(model_hash(path) for path in job.networks),
+        svm="no" if told.svm is None else model_hash(told.svm),
+        threshold=job.threshold,
+        nms=told.nms,
+        per_class=told.per_class,
+        precision=resolve_precision(device, told.precision),
+        keep_scores=told.keep_scores or "no",
+        proposals=proposals,
+    )
+
+
+def card_of(
+    job: Job, recipe: DetectionRecipe, dataset: "Dataset", detector: "RegionScorer", digest: str
+) -> ScoresCard | None:
+    """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
+    if job.told.keep_scores is None:
+        return None
+    same = ("split", "classes", "precision", "proposals", "threshold", "nms", "per_class")
+    return ScoresCard(
+        category_ids=dataset.category_ids,
+        integer_ids=dataset.integer_ids,
+        columns=detector.model_classes,
+        names=tuple(map(model_name, job.networks)),
+        hashes=recipe.models,
+        dtype=job.told.keep_scores,
+        data=digest,
+        **{name: getattr(recipe, name) for name in same},
+    )
+
+
+def environment_of(job: Job, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:
+    """Return what environment.json holds."""
+    from detect.data import data_hash
+    from detect.runs import describe_environment
+
+    digest = data_hash(dataset)
+    record = describe_environment(device=str(device), seed=job.told.seed, data_hash=digest)
+    return {**record, "models": [model_name(path) for path in job.networks]}

@@ -1,0 +1,57 @@
+"""The regions that `run` classifies: stored ones, or ones made on the way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from detect.proposals.settings import PRESETS
+from detect.regions import Dataset, Image, Proposals, Sample
+from detect.stages.run.options import RunOptions
+from detect.stages.sources import MultiBoxChoice, make_source
+
+Regions = Callable[[Image, Sample], Proposals]
+
+
+def regions_of(told: RunOptions, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
+    """Return what gives an image's proposals, and their recipe.
+
+    Raises DataError where images of `dataset` have none stored, and as `make_source` does.
+    """
+    return _made(told) if told.proposals is None else _stored(told.proposals, dataset)
+
+
+def _stored(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
+    from detect.storage.proposals import ProposalFile
+
+    stored = ProposalFile(path)
+    for sample in dataset.samples:
+        if sample.image_id not in stored:
+            stored.read(sample.image_id)
+
+    def read(image: Image, sample: Sample) -> Proposals:
+        return stored.read(sample.image_id, (image.shape[0], image.shape[1]))
+
+    return read, dict(stored.recipe)
+
+
+def _made(told: RunOptions) -> tuple[Regions, dict[str, Any]]:
+    """Return what makes proposals as `propose` does, with the recipe that it notes.
+
+    OpenCV's version is in it: another one may find other boxes, and a run has those of one.
+    """
+    choice = MultiBoxChoice(told.multibox, told.device, told.precision)
+    source = make_source(told.method, PRESETS[told.preset], told.seed, choice)
+
+    def make(image: Image, sample: Sample) -> Proposals:
+        return source.propose(image, sample.image_id)
+
+    return make, source.recipe
+
+
+def read_pairs(samples: Sequence[Sample], regions: Regions) -> Iterator[tuple[Image, Proposals]]:
+    """Yield every image with its regions; DataError for one that cannot be read."""
+    from detect.data import read_pixels
+
+    for sample in samples:
+        image = read_pixels(sample)
+        yield image, regions(image, sample)

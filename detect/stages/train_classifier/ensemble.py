@@ -1,0 +1,61 @@
+"""Networks of one ensemble, trained one after the other; a finished one is not trained again."""
+
+from collections.abc import Sequence
+
+from detect.config import ClassifierRecipe, to_toml
+from detect.files import write_text
+from detect.runs import RunFolder
+from detect.stages.given import check_same
+from detect.stages.members import Members
+from detect.stages.train_classifier.job import Job, collect_regions, train_one, trained
+from detect.stages.train_classifier.options import TrainedNetwork
+
+
+def train_members(
+    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+) -> tuple[TrainedNetwork, ...]:
+    """Train the `members` that are not finished yet, and write down each one that is."""
+    finished = _begin(job, recipe, members, record)
+    networks = []
+    for number, member in enumerate(members, 1):
+        folder = record.folder(number)
+        if number <= finished:
+            if job.first:
+                check_same(RunFolder(folder), member, job.given)
+            networks.append(trained(job, folder, already=True))
+            continue
+        job.reporter.say(f"network {number} of {len(members)}")
+        network = train_one(job, member, folder)
+        networks.append(network)
+        if job.first:
+            scored = {} if network.map is None else {"map": network.map}
+            record.finish({"seed": member.seed, **scored})
+    return tuple(networks)
+
+
+def _begin(
+    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+) -> int:
+    """Begin the ensemble, or go on with it; return how many of its networks are finished."""
+    resume = job.told.resume
+    anew = not (resume and record.count)
+    if anew:
+        _check_members(job, members)
+    if job.first:
+        if anew:
+            write_text(record.path / "config.toml", to_toml(recipe))
+        record.begin(len(members), resume=resume)
+    return job.training.processes.from_first(lambda: record.finished)
+
+
+def _check_members(job: Job, members: Sequence[ClassifierRecipe]) -> None:
+    """Raise what is wrong with any of `members` before the first one is trained.
+
+    Of what can differ between them: their regions, and the weights that they begin with.
+    """
+    from detect.training.classifier import build_model
+
+    for recipe in {member.sampling: member for member in members}.values():
+        collect_regions(job, recipe)
+    for recipe in {(str(member.model), member.init): member for member in members}.values():
+        build_model(recipe, len(job.dataset.classes), lambda _: None)

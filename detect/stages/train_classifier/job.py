@@ -1,0 +1,115 @@
+"""What `train_classifier` does once everything is open: one network, in a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detect.config import ClassifierRecipe
+from detect.progress import Reporter
+from detect.runs import RunFolder
+from detect.stages.given import Given
+from detect.stages.opening import open_data
+from detect.stages.positives import Positives, open_positives
+from detect.stages.train_classifier.options import TrainClassifierOptions, TrainedNetwork
+from detect.stages.training import Training
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset
+    from detect.storage.proposals import ProposalFile
+    from detect.training.classifier import Validation
+    from detect.training.region_data import RegionData
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all networks of one call share."""
+
+    told: TrainClassifierOptions
+    training: Training
+    dataset: "Dataset"
+    proposals: "ProposalFile"
+    positives: Positives | None
+    validation: "Validation | None"
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.training.processes.first
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who is told how it goes on."""
+        return self.training.reporter
+
+    @property
+    def given(self) -> Given:
+        """What a run in one of their folders was given, or is given now."""
+        told, validation = self.told, self.validation
+        positives = {"split": told.positives_from, "per_class": told.positives_per_class}
+        more = {
+            "proposals": self.proposals.recipe,
+            "val_proposals": validation.proposals.recipe if validation else {},
+            "positives": positives if told.positives_from else {},
+        }
+        return Given(self.dataset, validation.dataset if validation else None, more)
+
+
+def open_job(told: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training) -> Job:
+    """Open the splits, with the recipe's classes, and their proposals."""
+    from detect.storage.proposals import ProposalFile
+    from detect.training.region_data import choose_classes
+
+    dataset = open_data(told.data, told.split, training.reporter, skip_bad=told.skip_bad)
+    dataset = choose_classes(dataset, recipe.classes or dataset.classes)
+    validation = _open_validation(told, dataset.classes, training.reporter)
+    proposals = ProposalFile(told.proposals)
+    which = (told.data, told.positives_from, told.positives_per_class)
+    positives = open_positives(*which, dataset, skip_bad=told.skip_bad)
+    return Job(told, training, dataset, proposals, positives, validation)
+
+
+def _open_validation(
+    told: TrainClassifierOptions, classes: tuple[str, ...], reporter: Reporter
+) -> "Validation | None":
+    from detect.storage.proposals import ProposalFile
+    from detect.training.classifier import Validation
+    from detect.training.region_data import choose_classes
+
+    if told.val_split is None or told.val_proposals is None:
+        return None
+    dataset = open_data(told.data, told.val_split, reporter, skip_bad=told.skip_bad)
+    return Validation(choose_classes(dataset, classes), ProposalFile(told.val_proposals))
+
+
+def collect_regions(job: Job, recipe: ClassifierRecipe) -> "RegionData":
+    """Return the regions of the training split that `recipe` draws from."""
+    from detect.training.region_data import collect
+
+    dataset, reporter = job.dataset, job.reporter
+    extra = job.positives.draw(recipe.seed, reporter) if job.positives else ()
+    samples = reporter.track(dataset.samples, len(dataset), "matching proposals")
+    regions = collect(dataset, job.proposals, recipe, samples, extra)
+    positives = regions.positives(dataset.classes)
+    counts = ", ".join(f"{name} {count}" for name, count in positives.items())
+    reporter.say(f"positive regions: {counts}; background: {len(regions.background)}")
+    return regions
+
+
+def train_one(job: Job, recipe: ClassifierRecipe, out: Path) -> TrainedNetwork:
+    """Train one network in `out`."""
+    from detect.training.classifier import train_classifier
+
+    regions = collect_regions(job, recipe)
+    call = job.training.call(out, recipe, job.given)
+    train_classifier(recipe, regions, job.dataset.classes, call, validation=job.validation)
+    return trained(job, out)
+
+
+def trained(job: Job, out: Path, *, already: bool = False) -> TrainedNetwork:
+    """Return the network in `out`, with the figures of its card."""
+    from detect.models.model_files import read_card
+
+    weights = RunFolder(out).weights("best")
+    metrics = read_card(weights)["metrics"] if job.first and job.validation else {}
+    scores = (metrics.get("full_val_map"), metrics.get("full_val_ap", {}))
+    return TrainedNetwork(out, weights, *scores, already)

@@ -1,0 +1,157 @@
+"""What the trainings have in common: options, processes, the run folder's beginning."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from detect.config import Section, to_toml
+from detect.errors import UsageError, option
+from detect.progress import SILENT, Reporter
+from detect.stages import options as o
+from detect.stages.given import Given, check_same
+from detect.stages.members import forget_ensemble
+from detect.stages.opening import check_out
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.runs import RunFolder
+    from detect.training.call import Call
+    from detect.training.distributed import Processes
+
+
+def _batch(value: Any) -> Any:
+    """Take "auto" for None, and digits for a number; ValueError for anything else."""
+    if value is None or value == "auto":
+        return None
+    if not str(value).isdecimal() or int(value) < 2:
+        raise ValueError("expected auto or a number from 2 up")
+    return int(value)
+
+
+class TrainingOptions(o.Options):
+    """What every training is told; a training's own class says where `out` is by default."""
+
+    data: Path = Field(description="A data set.")
+    out: Path | None = Field(None, description="Run folder.")
+    split: o.Text = Field(description="The split to train on.")
+    config: Path = Field(description="The recipe, a TOML file.")
+    val_split: o.Text | None = Field(None, description="The split to validate on.")
+    set: o.Texts = Field((), description="Change a value of the recipe.")
+    init: o.Text | None = Field(
+        None,
+        description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (a "
+        "download).",
+    )
+    batch_size: Annotated[int | None, BeforeValidator(_batch)] = Field(
+        None,
+        description="Samples a step; auto: the recipe's, in pieces when memory runs out.",
+    )
+    resume: o.Resume = False
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+    device: o.Device = "auto"
+    seed: int | None = Field(None, description="Of every random choice. [default: the recipe's]")
+    threads: int = Field(
+        1, ge=1, description="Threads that make batches ahead; more where a GPU waits for them."
+    )
+
+    def recipe_changes(self, batch_key: str) -> tuple[str, ...]:
+        """Return `set` and the options that stand for values of the recipe.
+
+        `batch_key` is the recipe's name of the batch size.
+        """
+        found = list(self.set)
+        if self.init is not None:
+            found.append(f"init={json.dumps(self.init, ensure_ascii=False)}")
+        if self.batch_size is not None:
+            found.append(f"{batch_key}={self.batch_size}")
+        if self.seed is not None:
+            found.append(f"seed={self.seed}")
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its options, this one of the processes that train together, its device.
+
+    `reporter` is that of the caller in the first process; the others' shows nothing.
+    """
+
+    told: TrainingOptions
+    processes: "Processes"
+    device: "torch.device"
+    reporter: Reporter
+
+    def choose_out(self, command: str) -> Path:
+        """Return `out` or the next free runs/COMMAND/NAME; UsageError if it may not be written.
+
+        The first of the processes decides for all.
+        """
+        from detect.runs import next_run_folder
+
+        told = self.told
+        if told.resume and told.out is None:
+            raise UsageError(
+                f"{option('resume')} needs {option('out')}, the folder of the interrupted run."
+            )
+
+        def choose() -> Path:
+            chosen = told.out or next_run_folder(command, told.config.stem)
+            check_out(chosen, exist_ok=told.exist_ok, resume=told.resume)
+            return chosen
+
+        return self.processes.from_first(choose)
+
+    def call(self, out: Path, recipe: Section, given: Given) -> "Call":
+        """Return the call that trains in the run folder `out`.
+
+        Where it begins, the folder does, or the interrupted run in it is checked to have had the
+        same `recipe` and `given`. `recipe` has a `seed`. The first of the processes does it, and
+        notes how many there are.
+        """
+        from detect.runs import RunFolder
+        from detect.training.call import Call
+
+        folder = RunFolder(out)
+
+        def begin() -> None:
+            if self.processes.first:
+                self._begin(folder, recipe, given)
+
+        return Call(
+            folder,
+            self.device,
+            resume=self.told.resume,
+            threads=self.told.threads,
+            processes=self.processes,
+            reporter=self.reporter,
+            begin=begin,
+        )
+
+    def _begin(self, folder: "RunFolder", recipe: Section, given: Given) -> None:
+        from detect.data import data_hash
+        from detect.runs import describe_environment
+
+        if self.told.resume and folder.state.exists():
+            check_same(folder, recipe, given)
+            return
+        seed: int = recipe.model_dump()["seed"]
+        environment = describe_environment(str(self.device), seed, data_hash(given.dataset))
+        forget_ensemble(folder.path)
+        count = {"processes": self.processes.count}
+        folder.start(to_toml(recipe), {**environment, **given.record(), **count})
+
+
+@contextmanager
+def together(told: TrainingOptions, reporter: Reporter) -> Iterator[Training]:
+    """Join the processes that torchrun started, if it did, and choose the device of this one."""
+    from detect.training.distributed import joined
+
+    with joined(told.device) as (processes, device):
+        yield Training(told, processes, device, reporter if processes.first else SILENT)

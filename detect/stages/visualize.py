@@ -1,0 +1,177 @@
+"""Pictures of ground truth, proposals or detections, one an image."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from detect.errors import DataError, UsageError, option
+from detect.progress import SILENT, Reporter
+from detect.stages import options as o
+from detect.stages.opening import check_out, open_data
+
+if TYPE_CHECKING:
+    from detect.regions import Dataset, Image, Sample
+
+    Draw = Callable[[Image, Sample], Image]
+
+
+class VisualizeOptions(o.Options):
+    """What `visualize` is told: what to draw, on which images."""
+
+    data: Path = Field(description="A data set.")
+    split: o.Split = None
+    detections: Path | None = Field(None, description="Draw these (COCO results).")
+    proposals: Path | None = Field(None, description="Draw these boxes by source.")
+    ground_truth: bool = Field(False, description="Draw the annotations.")
+    out: Path = Field(description="Folder for the pictures, a JPEG an image.")
+    image: o.Texts = Field((), description="Only this one; repeatable.")
+    threshold: float = Field(
+        0.5,
+        description="Lowest score of the detections drawn; take 0 for those of detect run "
+        f"{option('svm')}.",
+    )
+    iou: float = Field(0.5, gt=0, le=1, description="IoU from which a detection is right.")
+    limit: int = Field(
+        100, ge=1, description="Proposals drawn an image, the best of each source in turn."
+    )
+    coverage: bool = Field(
+        False,
+        description=f"With {option('proposals')}: of every object the best box of each source, "
+        "side by side.",
+    )
+    resume: o.Resume = False
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class VisualizeResult:
+    """The `pictures` of all images asked for, in their order; `drawn` in this call."""
+
+    folder: Path
+    pictures: tuple[Path, ...]
+    drawn: int
+
+
+def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> VisualizeResult:
+    """Draw ground truth, proposals or detections, one picture an image.
+
+    Raises UsageError for options that do not go together and where `out` is taken, DataError for
+    data that is wrong or does not belong together.
+    """
+    _check(options)
+    from detect.data import read_pixels
+    from detect.visualize import file_name, write_picture
+
+    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    samples = _choose(dataset, options.image)
+    draw = _draw(options, dataset)
+    paths = [options.out / f"{file_name(sample.image_id)}.jpg" for sample in samples]
+    left = [
+        (sample, path)
+        for sample, path in zip(samples, paths, strict=True)
+        if not (options.resume and path.exists())
+    ]
+    for sample, path in reporter.track(left, len(left), "Drawing"):
+        write_picture(path, draw(read_pixels(sample), sample))
+    return VisualizeResult(options.out, tuple(paths), len(left))
+
+
+def _check(options: VisualizeOptions) -> None:
+    """Raise UsageError unless one thing is drawn, to a place that is free."""
+    drawn = (options.detections is not None, options.proposals is not None, options.ground_truth)
+    if sum(drawn) != 1:
+        raise UsageError(
+            f"give one of {option('detections', 'F')}, {option('proposals', 'P')} and "
+            f"{option('ground_truth')}."
+        )
+    if options.coverage and options.proposals is None:
+        raise UsageError(f"{option('coverage')} goes with {option('proposals', 'P')}.")
+    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+
+
+def _choose(dataset: "Dataset", ids: Sequence[str]) -> list["Sample"]:
+    """Return the samples with `ids` in their order, all without any; DataError on a stranger."""
+    if not ids:
+        return list(dataset.samples)
+    known = {sample.image_id: sample for sample in dataset.samples}
+    for image_id in ids:
+        if image_id not in known:
+            raise DataError(_unknown(dataset, image_id, list(known)))
+    return [known[image_id] for image_id in dict.fromkeys(ids)]
+
+
+def _unknown(dataset: "Dataset", image_id: str, known: Sequence[str]) -> str:
+    where = f"split {dataset.split!r} of {dataset.root}" if dataset.split else str(dataset.root)
+    near = difflib.get_close_matches(image_id, known, n=1, cutoff=0)
+    hint = f" The nearest id is {near[0]!r}." if near else ""
+    return f"{option('image', image_id)}: no such image among the {len(known)} of {where}.{hint}"
+
+
+def _draw(options: VisualizeOptions, dataset: "Dataset") -> "Draw":
+    """Return what draws on an image what the options ask for."""
+    if options.detections is not None:
+        return _detections(dataset, options.detections, options.threshold, options.iou)
+    if options.proposals is None:
+        return _ground_truth(dataset)
+    if options.coverage:
+        return _coverage(dataset, options.proposals)
+    return _proposals(options.proposals, options.limit)
+
+
+def _ground_truth(dataset: "Dataset") -> "Draw":
+    from detect.visualize import draw_ground_truth
+
+    if not dataset.annotated:
+        raise DataError(
+            f"{dataset.root}: has no annotations, so {option('ground_truth')} has none to draw."
+        )
+    return lambda image, sample: draw_ground_truth(image, sample.annotations, dataset.classes)
+
+
+def _proposals(path: Path, limit: int) -> "Draw":
+    from detect.storage.proposals import ProposalFile
+    from detect.visualize import draw_proposals
+
+    stored = ProposalFile(path)
+
+    def draw(image: "Image", sample: "Sample") -> "Image":
+        size = (image.shape[0], image.shape[1])
+        return draw_proposals(image, stored.read(sample.image_id, size), limit)
+
+    return draw
+
+
+def _coverage(dataset: "Dataset", path: Path) -> "Draw":
+    from detect.storage.proposals import ProposalFile
+    from detect.visualize import draw_coverage
+
+    if not dataset.annotated:
+        raise DataError(
+            f"{dataset.root}: has no annotations, so {option('coverage')} has none to cover."
+        )
+    stored = ProposalFile(path)
+
+    def draw(image: "Image", sample: "Sample") -> "Image":
+        size = (image.shape[0], image.shape[1])
+        return draw_coverage(image, stored.read(sample.image_id, size), sample.annotations)
+
+    return draw
+
+
+def _detections(dataset: "Dataset", path: Path, threshold: float, iou: float) -> "Draw":
+    from detect.storage.detections import read_detections
+    from detect.visualize import draw_detections
+
+    found = read_detections(path, dataset)
+
+    def draw(image: "Image", sample: "Sample") -> "Image":
+        shown = found[sample.image_id]
+        truth = sample.annotations if dataset.annotated else None
+        return draw_detections(image, shown, dataset.classes, truth, threshold, iou)
+
+    return draw

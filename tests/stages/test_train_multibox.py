@@ -1,0 +1,49 @@
+"""`train_multibox` called from Python."""
+
+from pathlib import Path
+
+import pytest
+from builders import write_voc
+from recipes import TINY_MULTIBOX
+
+from detect.errors import UsageError
+from detect.models.multibox_file import load_multibox
+from detect.progress import Silence
+from detect.stages import TrainMultiboxOptions, TrainMultiboxResult, train_multibox
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, object]:
+    write_voc(tmp_path / "voc", {"train": 5, "val": 2}, seed=1)
+    (tmp_path / "r.toml").write_text(TINY_MULTIBOX)
+    data, config = str(tmp_path / "voc"), str(tmp_path / "r.toml")
+    return {"data": data, "split": "train", "config": config, "device": "cpu"}
+
+
+def test_weights_and_coverage_come_back_and_nothing_is_said(given, tmp_path, capfd):
+    out = tmp_path / "run"
+    result = train_multibox(TrainMultiboxOptions(**given, val_split="val", out=str(out)))
+    assert isinstance(result, TrainMultiboxResult)
+    assert result.weights == out / "weights/best.safetensors"
+    metrics = load_multibox(result.weights)[1].metrics
+    assert result.average_recall == metrics["full_val_average_recall"]
+    assert result.coverage_50 == metrics["full_val_coverage_50"]
+    assert result.coverage_70 == metrics["full_val_coverage_70"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_reporter_is_told_what_is_left_out(given, tmp_path):
+    class Listener(Silence):
+        def warn(self, line: str, /) -> None:
+            warned.append(line)
+
+    warned: list[str] = []
+    options = TrainMultiboxOptions(**given, leave_out="1/2", out=tmp_path / "run")
+    assert train_multibox(options, Listener()).average_recall is None
+    assert len(warned) == 1
+    assert warned[0].startswith("left out fold 1/2: ")
+
+
+def test_an_error_names_the_argument(given):
+    with pytest.raises(UsageError, match=r"^leave_out=3/2: fold: expected I/N with I from 1 to N"):
+        TrainMultiboxOptions(**given, leave_out="3/2")
