@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from detect.errors import DataError
+from detect.errors import DataError, UsageError, option
 from detect.regions import Image, Size
 
 # Which files of a folder count as images; their content decides how they are read.
@@ -58,6 +59,28 @@ def read_image(path: Path) -> Image:
         turn = _orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
         return np.array(_to_rgb(upright, path))
+
+
+def as_image(given: Any, argument: str) -> Image:
+    """Return the RGB uint8 (H, W, 3) that `given` is, or read it where it is a path.
+
+    UsageError, naming the `argument`, for anything else; DataError as `read_image`.
+    """
+    if isinstance(given, str | Path):
+        return read_image(Path(given))
+    right = isinstance(given, np.ndarray) and given.dtype == np.uint8 and given.ndim == 3
+    if right and given.shape[2] == 3 and given.size:
+        return cast(Image, given)
+    raise UsageError(
+        f"{option(argument)}: expected a path, or pixels as an RGB array (height, width, 3) of "
+        f"uint8, got {_described(given)}."
+    )
+
+
+def _described(given: Any) -> str:
+    kind = type(given).__name__
+    shape, dtype = getattr(given, "shape", None), getattr(given, "dtype", None)
+    return kind if shape is None else f"{kind} {tuple(shape)} of {dtype}"
 
 
 def read_size(path: Path) -> Size:

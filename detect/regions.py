@@ -3,44 +3,22 @@
 Frozen, checked once when made, with read-only arrays. Conventions: README.md, "Conventions".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from detect import conversions
+from detect.frozen import freeze, freeze_boxes
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 Size = tuple[int, int]
-
-
-def _frozen(values: ArrayLike, dtype: Any, shape: tuple[int, ...], name: str) -> NDArray[Any]:
-    """Return a read-only copy of `values` with `dtype`; raise ValueError on another shape."""
-    array = np.array(values, dtype=dtype)
-    if array.size == 0:
-        array = array.reshape(shape)
-    if array.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
-    array.setflags(write=False)
-    return array
-
-
-def _freeze(owner: object, name: str, dtype: Any, shape: tuple[int, ...]) -> None:
-    label = f"{type(owner).__name__}.{name}"
-    object.__setattr__(owner, name, _frozen(getattr(owner, name), dtype, shape, label))
-
-
-def _freeze_boxes(owner: Any) -> int:
-    """Freeze `owner.boxes` to (N, 4) float32 and return N; ValueError if not finite."""
-    count = len(owner.boxes)
-    _freeze(owner, "boxes", np.float32, (count, 4))
-    if not np.isfinite(owner.boxes).all():
-        raise ValueError(f"{type(owner).__name__}.boxes: coordinates must be finite")
-    return count
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +39,8 @@ class Annotations:
 
     def __post_init__(self) -> None:
         """Fill defaults, check shapes, make the arrays read-only."""
-        count = _freeze_boxes(self)
-        _freeze(self, "labels", np.int64, (count,))
+        count = freeze_boxes(self)
+        freeze(self, "labels", np.int64, (count,))
         boxes = self.boxes.astype(np.float64)
         defaults: dict[str, tuple[Any, Any]] = {
             "difficult": (np.bool_, np.zeros(count)),
@@ -73,7 +51,7 @@ class Annotations:
         for name, (dtype, default) in defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
-            _freeze(self, name, dtype, (count,))
+            freeze(self, name, dtype, (count,))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -140,9 +118,9 @@ class Proposals:
 
     def __post_init__(self) -> None:
         """Check shapes and make the arrays read-only."""
-        count = _freeze_boxes(self)
-        _freeze(self, "scores", np.float32, (count,))
-        _freeze(self, "sources", np.str_, (count,))
+        count = freeze_boxes(self)
+        freeze(self, "scores", np.float32, (count,))
+        freeze(self, "sources", np.str_, (count,))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -155,24 +133,109 @@ class Proposals:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Scored, labelled boxes of one image, any order.
+    """Scored, labelled boxes of one image, any order; iterates over (box (4,), name, score).
 
     `boxes` (N, 4) xyxy px, never clipped; `labels` (N,) 0-based foreground class; `scores` (N,)
-    finite float64, so that a file's order survives reading.
+    finite float64, so that a file's order survives reading; `classes` the names that labels are
+    places in, empty where they are not known. `image_id` is None for an image that has none.
     """
 
-    image_id: str
+    image_id: str | None
     boxes: FloatArray
     labels: IntArray
     scores: NDArray[np.float64]
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check shapes, finite scores, and make the arrays read-only."""
-        count = _freeze_boxes(self)
-        _freeze(self, "labels", np.int64, (count,))
-        _freeze(self, "scores", np.float64, (count,))
+        """Check shapes, finite scores and labels, and make the arrays read-only."""
+        count = freeze_boxes(self)
+        freeze(self, "labels", np.int64, (count,))
+        freeze(self, "scores", np.float64, (count,))
+        object.__setattr__(self, "classes", tuple(self.classes))
         if not np.isfinite(self.scores).all():
             raise ValueError("Detections.scores: scores must be finite")
+        if self.classes and count and not self._labels_in(len(self.classes)):
+            raise ValueError(f"Detections.labels: labels must be in 0..{len(self.classes) - 1}")
+
+    def _labels_in(self, count: int) -> bool:
+        return bool(0 <= self.labels.min() <= self.labels.max() < count)
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def __iter__(self) -> Iterator[tuple[FloatArray, str, float]]:
+        return zip(self.boxes, self.names, self.scores.tolist(), strict=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class name of each box; "class N" where `classes` are not known."""
+        return conversions.class_names(self.labels, self.classes)
+
+    @property
+    def named_id(self) -> str:
+        """The `image_id`, for what cannot do without; ValueError where there is none."""
+        if self.image_id is None:
+            raise ValueError("Detections.image_id: this image has none; dataclasses.replace it")
+        return self.image_id
+
+    def take(self, index: Sequence[int] | IntArray | BoolArray | slice) -> "Detections":
+        """Return the chosen boxes, in the order of `index`."""
+        chosen = (self.boxes[index], self.labels[index], self.scores[index])
+        return Detections(self.image_id, *chosen, self.classes)
+
+    def above(self, score: float) -> "Detections":
+        """Return the boxes that score `score` or more."""
+        return self.take(self.scores >= score)
+
+    def of(self, *names: str) -> "Detections":
+        """Return the boxes of the classes `names`; ValueError for a class that there is not."""
+        known = self.classes or self.names
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"of: no class {unknown[0]!r}; there are {', '.join(known)}")
+        return self.take(np.array([name in names for name in self.names], np.bool_))
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the columns name, score, x1, y1, x2, y2 (px)."""
+        return conversions.columns(self.names, self.scores, self.boxes)
+
+    def to_pandas(self) -> Any:
+        """Return `to_columns` as a pandas.DataFrame; EnvironmentProblem without pandas."""
+        return conversions.data_frame(self.to_columns())
+
+    def to_coco(
+        self, image_id: int | str | None = None, category_ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return COCO results: dictionaries image_id, category_id, bbox xywh, score.
+
+        `image_id` is this image's own by default, `category_ids` (C,) those of the labels: 1, 2,
+        ... . ValueError for an image without id and a label without category.
+        """
+        own = self.named_id if image_id is None else image_id
+        highest = int(self.labels.max(initial=-1))
+        ids = range(1, highest + 2) if category_ids is None else category_ids
+        if len(self) and not self._labels_in(len(ids)):
+            raise ValueError(f"labels must be in 0..{len(ids) - 1}, got {highest}")
+        return conversions.coco_results(own, ids, self.boxes, self.labels, self.scores)
+
+    def to_torchvision(self) -> dict[str, Any]:
+        """Return tensors boxes (N, 4), labels (N,), scores (N,) as torchvision names them.
+
+        Labels are from 0 as here: torchvision's own models have background at 0, classes from 1.
+        """
+        return conversions.torchvision_result(self.boxes, self.labels, self.scores)
+
+    def to_supervision(self) -> Any:
+        """Return a supervision.Detections; EnvironmentProblem without supervision."""
+        return conversions.supervision_detections(self.boxes, self.labels, self.scores, self.names)
+
+    def __str__(self) -> str:
+        return conversions.text_table(self._title, self.to_columns())
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return conversions.html_table(self._title, self.to_columns())
+
+    @property
+    def _title(self) -> str:
+        count = f"{len(self)} detection{'' if len(self) == 1 else 's'}"
+        return count if self.image_id is None else f"{self.image_id}: {count}"

@@ -21,6 +21,7 @@ ROOT = Path(detect.__file__).parent
 
 # From the top down; a module may import its own layer and those below it.
 LAYERS = (
+    ("detect",),
     ("detect.cli",),
     ("detect.demo",),
     ("detect.stages",),
@@ -32,13 +33,15 @@ LAYERS = (
     ("detect.matching", "detect.images", "detect.crops"),
     ("detect.runs",),
     (
-        "detect", "detect.errors", "detect.regions", "detect.boxes", "detect.files",
-        "detect.memory", "detect.config", "detect.progress",
+        "detect.errors", "detect.regions", "detect.conversions", "detect.frozen", "detect.boxes",
+        "detect.files", "detect.memory", "detect.config", "detect.progress",
     ),
 )  # fmt: skip
-# The stages may name its devices and ask it for them, inside their functions.
+# The stages may name its devices and ask it for them, and detections become its tensors, inside
+# their functions.
 TORCH = (
     "detect.stages",
+    "detect.conversions",
     "detect.doctor",
     "detect.models",
     "detect.training",

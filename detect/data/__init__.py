@@ -29,7 +29,11 @@ LAYOUTS: dict[str, tuple[Matches, Read]] = {
 
 
 def open_dataset(
-    root: Path, split: str | None, *, skip_bad: bool = False, need_images: bool = True
+    root: Path | str,
+    split: Path | str | None = None,
+    *,
+    skip_bad: bool = False,
+    need_images: bool = True,
 ) -> Dataset:
     """Read one split of the data set in the folder `root`, in whichever layout it has.
 
@@ -38,6 +42,7 @@ def open_dataset(
     tell are (0, 0). Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
     DataError for what is wrong with the user's data, UsageError for a split that is not given.
     """
+    root, split = Path(root), None if split is None else str(split)
     if not root.is_dir():
         kind = "not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {kind}; expected a data set.")

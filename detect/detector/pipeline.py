@@ -91,7 +91,8 @@ class RegionScorer:
     def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
         """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""
         boxes, labels, kept = select(proposals.boxes, average(scores), **self._limits)
-        return Detections(proposals.image_id, boxes, self._labels[labels], kept)
+        labels = self._labels[labels]
+        return Detections(proposals.image_id, boxes, labels, kept, self.classes)
 
     def stream(
         self, pairs: Iterable[tuple[Image, Proposals]]

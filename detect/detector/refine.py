@@ -80,4 +80,5 @@ def refine(
     values = map(torch.from_numpy, (boxes.astype(np.float64), scores, labels))
     # They are sorted already; torchvision's order of equal scores is not promised.
     kept = np.sort(batched_nms(*values, nms).numpy())
-    return Detections(detections.image_id, boxes[kept], labels[kept], scores[kept])
+    parts = (boxes[kept], labels[kept], scores[kept])
+    return Detections(detections.image_id, *parts, detections.classes)

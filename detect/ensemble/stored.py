@@ -25,4 +25,4 @@ def combine(
     labels_of = np.array([scores.card.classes.index(name) for name in scores.card.columns])
     for image in scores:
         boxes, labels, values = combination.select(image.boxes, image.scores[chosen], weights)
-        yield Detections(image.image_id, boxes, labels_of[labels], values)
+        yield Detections(image.image_id, boxes, labels_of[labels], values, scores.card.classes)

@@ -1,5 +1,6 @@
 """Box regressions on disk (fitted_file.py)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from detect.models.box_regression import BoxRegression
 from detect.models.fitted_file import Fitted, Kind, read_fitted, write_fitted
+from detect.regions import IntArray
 
 KIND = Kind(
     "box-regression", "a box regression", ("weights", "pairs", "scale"), "detect train-regression"
@@ -23,6 +25,11 @@ class StoredRegression:
     regression: BoxRegression
     classes: tuple[str, ...]
     model: str
+
+    def rows(self, classes: Sequence[str]) -> IntArray:
+        """Return the place in its own classes of each of `classes` (C,), -1 for none."""
+        places = {name: place for place, name in enumerate(self.classes)}
+        return np.array([places.get(name, -1) for name in classes], np.int64)
 
 
 def save_regression(path: Path, stored: StoredRegression) -> None:

@@ -35,7 +35,12 @@ def forget_ensemble(path: Path) -> None:
 def model_name(path: Path) -> str:
     """Return what a model is called: its file or folder, with the ensemble's name before it."""
     own = path.stem if path.suffix == ".safetensors" else path.name
-    return f"{path.parent.name}/{own}" if (path.parent / _NAME).is_file() else own
+    return f"{path.parent.name}/{own}" if is_member(path) else own
+
+
+def is_member(path: Path) -> bool:
+    """Tell whether the run folder `path` is in an ensemble's."""
+    return (path.parent / _NAME).is_file()
 
 
 class Members:

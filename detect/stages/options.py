@@ -39,7 +39,9 @@ class Options(BaseModel):
         if problem["type"] == "extra_forbidden":
             return f"no option {name!r}; there are {', '.join(cls.model_fields)}."
         text = problem["msg"].removeprefix("Value error, ")
-        return f"{option(name, problem['input'])}: {text}." if name else f"{text}."
+        # Short, whatever it is: an object in a path's place may show itself at any length.
+        got = f"{problem['input']!s:.80}"
+        return f"{option(name, got)}: {text}." if name else f"{text}."
 
     def gave(self, *names: str) -> list[str]:
         """Return which of the options `names` the caller gave, in their order."""
@@ -56,9 +58,9 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     """Take one value for a tuple of it."""
-    return (value,) if isinstance(value, str | Path) else value
+    return (value,) if isinstance(value, str | Path | int) else value
 
 
 def _crops(value: Any) -> Any:
@@ -71,8 +73,8 @@ def _crops(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_several)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(several)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(several)]
 Split = Annotated[
     Text | None,
     Field(description="A split's name, or a text file of ids."),

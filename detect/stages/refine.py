@@ -80,13 +80,10 @@ def _refined(
     nms: float,
 ) -> Iterator["Detections"]:
     """Yield the moved detections of one image after another."""
-    import numpy as np
-
     from detect.data import read_pixels
     from detect.detector.refine import refine as moved
 
-    places = {name: place for place, name in enumerate(stored.classes)}
-    rows = np.array([places.get(name, -1) for name in dataset.classes], np.int64)
+    rows = stored.rows(dataset.classes)
     for sample in dataset.samples:
         yield moved(
             read_pixels(sample), found[sample.image_id], encoder, stored.regression, rows, nms

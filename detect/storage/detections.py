@@ -40,24 +40,15 @@ class DetectionWriter:
 
     def write(self, detections: Detections) -> None:
         """Append `detections`; ValueError on a label the data set has no class for."""
-        if len(detections) and not 0 <= detections.labels.min() <= detections.labels.max() < len(
-            self._dataset.category_ids
-        ):
-            raise ValueError(f"labels must be in 0..{len(self._dataset.category_ids) - 1}")
         for line in self._lines(detections):
             self._stream.write(self._separator + line)
             self._separator = ",\n"
 
     def _lines(self, detections: Detections) -> Iterator[str]:
         """Yield one JSON object a detection; json writes floats so that they read back equal."""
-        name = detections.image_id
+        name = detections.named_id
         image_id = int(name) if self._dataset.integer_ids else name
-        boxes_xywh = detections.boxes.astype(np.float64)
-        boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
-        columns = (detections.labels.tolist(), boxes_xywh.tolist(), detections.scores.tolist())
-        for label, bbox, score in zip(*columns, strict=True):
-            category = self._dataset.category_ids[label]
-            entry = {"image_id": image_id, "category_id": category, "bbox": bbox, "score": score}
+        for entry in detections.to_coco(image_id, self._dataset.category_ids):
             yield json.dumps(entry, ensure_ascii=False)
 
 
@@ -88,7 +79,11 @@ def read_detections(path: Path, dataset: Dataset) -> dict[str, Detections]:
     parts = np.split(order, ends[:-1]) if len(dataset) else []
     return {
         sample.image_id: Detections(
-            sample.image_id, boxes[part].astype(np.float32), labels[part], scores[part]
+            sample.image_id,
+            boxes[part].astype(np.float32),
+            labels[part],
+            scores[part],
+            dataset.classes,
         )
         for sample, part in zip(dataset.samples, parts, strict=True)
     }

@@ -37,9 +37,9 @@ def write_submission(path: Path, detections: Iterable[Detections], dataset: Data
     count = 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for one in detections:
-            if one.image_id not in numbers:
+            if one.named_id not in numbers:
                 raise ValueError(f"write_submission: {one.image_id} is not in the data set")
-            stream.writelines(_lines(one, numbers[one.image_id], dataset))
+            stream.writelines(_lines(one, numbers[one.named_id], dataset))
             count += len(one)
     return count
 
@@ -60,7 +60,8 @@ def read_submission(path: Path, dataset: Dataset) -> Iterator[Detections]:
     rows = dict(zip(listed, parts, strict=True))
     for sample in dataset.samples:
         part = rows[sample.image_id]
-        yield Detections(sample.image_id, boxes[part], labels[part], values[part, 2])
+        own = (boxes[part], labels[part], values[part, 2])
+        yield Detections(sample.image_id, *own, dataset.classes)
 
 
 def _listed(dataset: Dataset) -> tuple[str, ...]:

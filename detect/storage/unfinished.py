@@ -42,13 +42,13 @@ class UnfinishedDetections:
         if not self.path.exists():
             return []
         self._cut_off()
-        return [detections.image_id for detections in self]
+        return [detections.named_id for detections in self]
 
     def add(self, detections: Detections) -> None:
         """Append the detections of one image."""
         line = json.dumps(
             {
-                "image_id": detections.image_id,
+                "image_id": detections.named_id,
                 "boxes": detections.boxes.tolist(),
                 "labels": detections.labels.tolist(),
                 "scores": detections.scores.tolist(),

@@ -102,7 +102,7 @@ class RegionTask:
         detector = RegionScorer([(network, self.card({}))], self.device, precision=precision)
         samples = track(validation.dataset.samples, len(validation.dataset), "validating")
         pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
-        found = {one.image_id: one for _, one in detector.stream(pairs)}
+        found = {one.named_id: one for _, one in detector.stream(pairs)}
         model.train(training)
         scores: dict[str, Any] = evaluate(validation.dataset, found, "voc2012")["voc2012"]
         return scores

@@ -1,10 +1,12 @@
 """Pictures for people: boxes drawn on copies. The only place that rounds boxes to pixels."""
 
 from detect.visualize.coverage import draw_coverage
+from detect.visualize.drawing import draw
 from detect.visualize.files import file_name, write_picture
 from detect.visualize.pictures import draw_detections, draw_ground_truth, draw_proposals
 
 __all__ = [
+    "draw",
     "draw_coverage",
     "draw_detections",
     "draw_ground_truth",

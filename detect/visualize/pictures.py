@@ -67,8 +67,7 @@ def draw_detections(
     """
     keep = np.flatnonzero(detections.scores >= threshold)
     keep = keep[np.argsort(-detections.scores[keep], kind="stable")]
-    parts = (detections.boxes[keep], detections.labels[keep], detections.scores[keep])
-    shown = Detections(detections.image_id, *parts)
+    shown = detections.take(keep)
     lower = len(detections) - len(shown)
     note: Entry = (None, f"score ≥ {threshold:g}" + (f", {lower} lower not drawn" if lower else ""))
     canvas = Canvas(image)

@@ -55,11 +55,13 @@ class ProposeOptions(o.Options):
         description="rcnn: k 50, 100; googlenet: superpixels doubled, about half the boxes; "
         "-quality: five colour spaces, four strategies, four k.",
     )
-    colour_space: tuple[ColourSpace, ...] = Field(
+    colour_space: Annotated[tuple[ColourSpace, ...], BeforeValidator(o.several)] = Field(
         (), description="In place of the preset's; repeatable."
     )
-    strategy: tuple[Strategy, ...] = Field((), description="In place of the preset's; repeatable.")
-    k: tuple[int, ...] = Field(
+    strategy: Annotated[tuple[Strategy, ...], BeforeValidator(o.several)] = Field(
+        (), description="In place of the preset's; repeatable."
+    )
+    k: Annotated[tuple[int, ...], BeforeValidator(o.several)] = Field(
         (),
         description="Scale and smallest superpixel, px, in place of the preset's; repeatable.",
     )

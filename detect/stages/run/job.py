@@ -1,19 +1,13 @@
 """What `run` is told, settled: which networks, and the thresholds that go with their scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
-from detect.stages.members import member_folders
 from detect.stages.run.options import RunOptions
+from detect.stages.scoring import check_alone, lowest, network_paths
 from detect.stages.sources import check_method
-
-# Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
-# background's side, and draws from 0 (examples/rcnn_demo.m). Its evaluation goes down to -1.5 and
-# then keeps the best 30,000 of a class in the whole set (rcnn_test.m of the branch ilsvrc).
-_PROBABILITIES = {"threshold": Combination.threshold, "picture_threshold": 0.5}
-_SVM_SCORES = {"threshold": -1.0, "picture_threshold": 0.0}
 
 # The options that only one of the two sources obeys.
 _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
@@ -34,15 +28,16 @@ def settle(options: RunOptions) -> Job:
 
     Raises DataError for an ensemble whose training did not end.
     """
-    networks = tuple(network for path in options.model for network in member_folders(path))
+    networks = network_paths(options.model)
     if options.svm is not None:
-        _check_svm(options, len(networks))
-    thresholds = {name: _threshold(options, name) for name in _PROBABILITIES}
+        _check_svm(options, networks)
+    threshold = lowest("threshold", options.threshold, options.svm)
+    drawn_from = lowest("picture_threshold", options.picture_threshold, options.svm)
     if options.proposals is None:
         check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     else:
         _refuse_with_proposals(options)
-    return Job(options, networks, **thresholds)
+    return Job(options, networks, threshold, drawn_from)
 
 
 def _refuse_with_proposals(options: RunOptions) -> None:
@@ -54,26 +49,11 @@ def _refuse_with_proposals(options: RunOptions) -> None:
         )
 
 
-def _check_svm(options: RunOptions, networks: int) -> None:
+def _check_svm(options: RunOptions, networks: Sequence[Path]) -> None:
     """Raise UsageError for what does not go with SVMs."""
     if options.keep_scores is not None:
         raise UsageError(
             f"{option('keep_scores')} and {option('svm')}: kept scores are networks' softmax, for "
             "detect ensemble. Leave one out."
         )
-    if networks > 1:
-        raise UsageError(
-            f"{option('svm')} and {networks} networks: SVMs score the features of the one they "
-            f"were trained on. Give that {option('model')} alone."
-        )
-
-
-def _threshold(options: RunOptions, name: str) -> float:
-    """Return the threshold `name`: the one given, else the one that goes with the scores."""
-    given: float | None = getattr(options, name)
-    if options.svm is not None:
-        return _SVM_SCORES[name] if given is None else given
-    value = _PROBABILITIES[name] if given is None else given
-    if not 0 <= value <= 1:
-        raise UsageError(f"{option(name, f'{value:g}')}: expected a probability, from 0 to 1.")
-    return value
+    check_alone(networks, "svm", "SVMs score the features of the one they were")

@@ -1,20 +1,19 @@
-"""What `run` opens: images, networks, and what scores their crops."""
+"""What `run` opens: images, and the networks that score their regions."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.errors import DataError, UsageError, option
+from detect.errors import UsageError, option
 from detect.progress import Reporter
 from detect.stages.opening import open_data, usable
 from detect.stages.run.job import Job
 from detect.stages.run.options import RunOptions
+from detect.stages.scoring import scoring
 
 if TYPE_CHECKING:
     import torch
 
     from detect.detector import RegionScorer
-    from detect.detector.scoring import Score
     from detect.regions import Dataset
 
 
@@ -31,7 +30,7 @@ def open_job(
     detector = RegionScorer(
         models,
         device,
-        score=_scoring(told.svm, job.networks[0], models[0][1].classes),
+        score=scoring(told.svm, job.networks[0], models[0][1].classes),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
@@ -57,23 +56,3 @@ def _open_images(told: RunOptions, reporter: Reporter) -> "Dataset":
     if not several and (told.split is not None or first.is_dir()):
         return open_data(first, told.split, reporter, skip_bad=told.skip_bad)
     return usable(open_images(told.images), reporter, skip_bad=told.skip_bad)
-
-
-def _scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
-    """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
-
-    DataError unless they are that network's, with its `classes`.
-    """
-    from detect.detector.scoring import softmax, svm_scores
-    from detect.models.model_files import model_hash
-    from detect.models.svm_file import load_svms
-
-    if svm is None:
-        return softmax
-    stored = load_svms(svm, model_hash(model))
-    if stored.classes != classes:
-        raise DataError(
-            f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
-            f"{option('model')} has {', '.join(classes)}. Give the card that it was trained with."
-        )
-    return svm_scores(stored.svms)

@@ -9,6 +9,7 @@ from detect.ensemble.combination import Combination
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
+from detect.stages.scoring import Models, Nms, PerClass, Svm
 from detect.stages.sources import Method
 from detect.storage.scores_card import Dtype
 
@@ -18,11 +19,7 @@ class RunOptions(o.Options):
 
     images: o.Paths = Field(min_length=1, description="A data set, a folder of images, or images.")
     split: o.Split = None
-    model: o.Paths = Field(
-        min_length=1,
-        description=f"A run folder, of one network or of {option('ensemble')}, or a .safetensors "
-        "file; several are averaged.",
-    )
+    model: Models
     out: Path = Field(description="Folder for detections.json and pictures/.")
     proposals: Path | None = Field(None, description="Stored regions of these images.")
     method: Method = Field(
@@ -38,26 +35,15 @@ class RunOptions(o.Options):
         "rcnn", description=f"Of the regions searched where no {option('proposals')} are given."
     )
     seed: o.Seed = 0
-    svm: Path | None = Field(
-        None,
-        description=f"From detect train-svm: score by these SVMs of the one {option('model')}, "
-        "not by its softmax.",
-    )
+    svm: Svm = None
     threshold: float | None = Field(
         None, description=f"Lowest score written. [default: 0.01; -1 with {option('svm')}]"
     )
     picture_threshold: float | None = Field(
         None, description=f"Lowest score drawn. [default: 0.5; 0 with {option('svm')}]"
     )
-    nms: float = Field(
-        Combination.nms,
-        ge=0,
-        le=1,
-        description="IoU above which the worse of two boxes of a class goes.",
-    )
-    per_class: int = Field(
-        Combination.per_class, ge=1, description="Most detections of a class in an image."
-    )
+    nms: Nms = Combination.nms
+    per_class: PerClass = Combination.per_class
     keep_scores: Dtype | None = Field(
         None,
         description="Keep every network's scores of every region, for detect ensemble.  "

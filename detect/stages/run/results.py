@@ -80,7 +80,7 @@ class Results:
         if self._drawn_from is not None:
             self._draw(image, found, self._drawn_from)
         self._unfinished.add(found)
-        self._done.append(found.image_id)
+        self._done.append(found.named_id)
 
     def _keep(self, proposals: Proposals, scores: FloatArray) -> None:
         from detect.storage.scores import RegionScores
@@ -92,7 +92,7 @@ class Results:
         from detect.visualize import draw_detections, file_name, write_picture
 
         picture = draw_detections(image, found, self._dataset.classes, threshold=drawn_from)
-        write_picture(self._pictures / f"{file_name(found.image_id)}.jpg", picture)
+        write_picture(self._pictures / f"{file_name(found.named_id)}.jpg", picture)
 
     def finish(self) -> RunResult:
         """Write detections.json, unless it is there already, and return what was done."""

@@ -1,0 +1,77 @@
+"""A stage called from Python: `propose("data/voc", split="train", out="proposals")`.
+
+Its options are keyword arguments; whoever has them as one object, as the command line does, hands
+that over in their place.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
+
+from detect.errors import as_arguments
+from detect.progress import SILENT, Reporter
+from detect.stages.options import Options
+
+Given = TypeVar("Given", bound=Options)
+OfGiven = TypeVar("OfGiven", bound=Options, contravariant=True)
+Result = TypeVar("Result")
+OfResult = TypeVar("OfResult", covariant=True)
+
+# What may be the value of a first option, which needs no keyword.
+First = str | Path | Sequence[str | Path]
+
+
+class Stage(Protocol[OfGiven, OfResult]):
+    """A stage that takes its options as one object, or as keyword arguments."""
+
+    @overload
+    def __call__(self, options: OfGiven, /, reporter: Reporter = SILENT) -> OfResult: ...
+    @overload
+    def __call__(
+        self, first: First = ..., /, reporter: Reporter = SILENT, **options: Any
+    ) -> OfResult: ...
+
+
+def by_keywords(stage: Callable[[Given, Reporter], Result]) -> Stage[Given, Result]:
+    """Return `stage` with its options as keyword arguments, the first of them without as well.
+
+    A wrong one is a UsageError that names it. `help` of it documents them all.
+    """
+    kind: type[Given] = next(iter(inspect.signature(stage).parameters.values())).annotation
+    main = next(iter(kind.model_fields))
+
+    @functools.wraps(stage)
+    def call(first: Any = None, /, reporter: Reporter = SILENT, **options: Any) -> Result:
+        if isinstance(first, kind):
+            return stage(first.changed(**options) if options else first, reporter)
+        named = {} if first is None else {main: first}
+        return stage(kind(**named, **options), reporter)
+
+    call.__doc__ = f"{inspect.getdoc(stage)}\n\n{_documented(kind)}"
+    call.__signature__ = _signature(stage, kind)  # type: ignore[attr-defined]
+    return call
+
+
+def _documented(kind: type[Options]) -> str:
+    """Return a line an option: its name, and what its class says of it."""
+    lines = (f"    {name}: {field.description}" for name, field in kind.model_fields.items())
+    return as_arguments("\n".join(["Options:", *lines]))
+
+
+def _signature(stage: Callable[..., Any], kind: type[Options]) -> inspect.Signature:
+    """Return the options as parameters with their defaults, and the reporter."""
+    # Without types: those of pydantic bury the names.
+    main, *others = (
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in inspect.signature(kind).parameters.values()
+    )
+    _, reporter = inspect.signature(stage).parameters.values()
+    parameters = [
+        main.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        *others,
+        reporter.replace(kind=inspect.Parameter.KEYWORD_ONLY),
+    ]
+    returned = inspect.signature(stage).return_annotation
+    return inspect.Signature(parameters, return_annotation=returned)

@@ -1,0 +1,215 @@
+"""Trained networks as one object that finds things in images."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import repeat, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from pydantic import Field
+
+from detect.ensemble.combination import Combination
+from detect.errors import UsageError, option
+from detect.progress import SILENT, Reporter
+from detect.regions import Detections, Image, Proposals
+from detect.stages import options as o
+from detect.stages.calling import by_keywords
+from detect.stages.recorded import recorded_source
+from detect.stages.scoring import (
+    Models,
+    Nms,
+    PerClass,
+    Svm,
+    check_alone,
+    lowest,
+    network_paths,
+    scoring,
+)
+from detect.stages.sources import Source
+
+if TYPE_CHECKING:
+    import torch
+
+    from detect.detector import RegionScorer
+    from detect.models.card import ModelCard
+    from detect.models.region_classifier import RegionClassifier
+
+    Model = tuple[RegionClassifier, ModelCard]
+
+Refine = Callable[[Image, Detections], Detections]
+ImageLike = Image | Path | str
+
+
+class LoadOptions(o.Options):
+    """What `load` is told."""
+
+    model: Models
+    svm: Svm = None
+    regression: Path | None = Field(
+        None,
+        description="From detect train-regression: move the boxes by this one of the "
+        f"{option('model')}.",
+    )
+    multibox: o.Paths = Field(
+        (),
+        description="The MultiBox network, or those of all folds, that proposed for the "
+        f"{option('model')}'s training. [default: looked for beside its run]",
+    )
+    threshold: float | None = Field(
+        None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
+    )
+    nms: Nms = Combination.nms
+    per_class: PerClass = Combination.per_class
+    batch_size: o.BatchSize = None
+    precision: o.Precision = "auto"
+    device: o.Device = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """Finds objects in images: `source` proposes, `scorer` scores and selects, `refine` moves.
+
+    `load` makes one. `source.recipe` says how it proposes.
+    """
+
+    scorer: "RegionScorer"
+    source: Source
+    refine: Refine | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of what it finds."""
+        return self.scorer.classes
+
+    # A path is an iterable of text as well: it is one image.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, images: ImageLike, proposals: Proposals | None = None
+    ) -> Detections: ...
+    @overload
+    def __call__(
+        self, images: Iterable[ImageLike], proposals: Iterable[Proposals] | None = None
+    ) -> list[Detections]: ...
+    def __call__(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        proposals: Proposals | Iterable[Proposals] | None = None,
+    ) -> Detections | list[Detections]:
+        """Detect in an image, RGB uint8 (H, W, 3) or a path, or in each of several.
+
+        Regions are proposed, unless `proposals` has those of the image, or of each. Detections
+        are best first, with the id of their proposals: a path's name without ending, None for
+        pixels. UsageError for what is no image, DataError for one that cannot be read, and for
+        proposals of another image.
+        """
+        if isinstance(images, str | Path | np.ndarray) or not isinstance(images, Iterable):
+            (found,) = self._found([images], None if proposals is None else [proposals])
+            return found
+        return list(self._found(images, proposals))
+
+    def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
+        """Yield the detections of each image, a few images in memory."""
+        pairs = (self._pair(*one) for one in _together(images, proposals))
+        with closing(self.scorer.stream(pairs)) as stream:
+            for image, found in stream:
+                moved = found if self.refine is None else self.refine(image, found)
+                yield replace(moved, image_id=moved.image_id or None)
+
+    def _pair(self, given: Any, proposals: Any) -> tuple[Image, Proposals]:
+        """Return the pixels of an image and its regions; those of pixels have the id ""."""
+        from detect.images import as_image
+
+        image = as_image(given, "images")
+        if proposals is None:
+            name = Path(given).stem if isinstance(given, str | Path) else ""
+            return image, self.source.propose(image, name)
+        if not isinstance(proposals, Proposals):
+            kind = type(proposals).__name__
+            raise UsageError(f"{option('proposals')}: expected Proposals of the image, got {kind}.")
+        return image, proposals
+
+
+def _together(images: Iterable[Any], proposals: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each image with its proposals, None without any; UsageError if some lack them."""
+    if proposals is None:
+        yield from zip(images, repeat(None))
+        return
+    each = () if isinstance(proposals, Proposals) else proposals
+    for image, own in zip_longest(images, each):
+        if image is None or own is None:
+            raise UsageError(
+                f"{option('proposals')}: expected one Proposals for each of the images."
+            )
+        yield image, own
+
+
+@by_keywords
+def load(options: LoadOptions, reporter: Reporter = SILENT) -> Detector:
+    """Open a trained network, an ensemble, or several networks, to detect with.
+
+    It proposes as its training's proposals were made, if they were by detect propose; otherwise
+    by Selective Search, preset rcnn, and `reporter` is told why. Raises UsageError for options
+    that do not go together, DataError for models that are wrong or do not belong together,
+    EnvironmentProblem for a machine that cannot.
+    """
+    networks = network_paths(options.model)
+    if options.svm is not None:
+        check_alone(networks, "svm", "SVMs score the features of the one they were")
+    if options.regression is not None:
+        check_alone(networks, "regression", "it takes the features of the one it was")
+    threshold = lowest("threshold", options.threshold, options.svm)
+    from detect.models.checkpoint import load_model
+    from detect.models.device import choose_device
+
+    device = choose_device(options.device)
+    models = [load_model(path) for path in networks]
+    scorer = _scorer(options, networks, models, threshold, device)
+    refine = _refine(options, networks[0], models[0], scorer.classes, device)
+    source = recorded_source(networks, options.multibox, options.device, reporter)
+    return Detector(scorer, source, refine)
+
+
+def _scorer(
+    options: LoadOptions,
+    networks: Sequence[Path],
+    models: Sequence["Model"],
+    threshold: float,
+    device: "torch.device",
+) -> "RegionScorer":
+    from detect.detector import RegionScorer
+
+    return RegionScorer(
+        models,
+        device,
+        score=scoring(options.svm, networks[0], models[0][1].classes),
+        batch_size=options.batch_size,
+        precision=options.precision,
+        threshold=threshold,
+        nms=options.nms,
+        per_class=options.per_class,
+    )
+
+
+def _refine(
+    options: LoadOptions,
+    network: Path,
+    model: "Model",
+    classes: Sequence[str],
+    device: "torch.device",
+) -> Refine | None:
+    """Return what moves boxes as `detect refine` does, with the options' `nms`; None if not told.
+
+    DataError for a regression of another network.
+    """
+    if options.regression is None:
+        return None
+    from detect.detector.refine import RegionEncoder, refine
+    from detect.models.model_files import model_hash
+    from detect.models.regression_file import load_regression
+
+    stored = load_regression(options.regression, model_hash(network))
+    encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
+    rows, nms = stored.rows(classes), options.nms
+    return lambda image, found: refine(image, found, encoder, stored.regression, rows, nms)

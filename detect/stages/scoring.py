@@ -1,0 +1,89 @@
+"""What scores regions, as the options of a stage choose it: networks, or SVMs on one's features."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from detect.ensemble.combination import Combination
+from detect.errors import DataError, UsageError, option
+from detect.stages import options as o
+from detect.stages.members import member_folders
+
+if TYPE_CHECKING:
+    from detect.detector.scoring import Score
+
+Models = Annotated[
+    o.Paths,
+    Field(
+        min_length=1,
+        description=f"A run folder, of one network or of {option('ensemble')}, or a .safetensors "
+        "file; several are averaged.",
+    ),
+]
+Svm = Annotated[
+    Path | None,
+    Field(
+        description=f"From detect train-svm: score by these SVMs of the one {option('model')}, "
+        "not by its softmax.",
+    ),
+]
+Nms = Annotated[
+    float,
+    Field(ge=0, le=1, description="IoU above which the worse of two boxes of a class goes."),
+]
+PerClass = Annotated[int, Field(ge=1, description="Most detections of a class in an image.")]
+
+# Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
+# background's side, and draws from 0 (examples/rcnn_demo.m). Its evaluation goes down to -1.5 and
+# then keeps the best 30,000 of a class in the whole set (rcnn_test.m of the branch ilsvrc).
+_PROBABILITIES = {"threshold": Combination.threshold, "picture_threshold": 0.5}
+_SVM_SCORES = {"threshold": -1.0, "picture_threshold": 0.0}
+
+
+def network_paths(models: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the run folder or file of every network; DataError for an unfinished ensemble."""
+    return tuple(network for path in models for network in member_folders(path))
+
+
+def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
+    """Raise UsageError for more than one network with the option `what`, which `needs` one's."""
+    if len(networks) > 1:
+        raise UsageError(
+            f"{option(what)} and {len(networks)} networks: {needs} trained on. Give that "
+            f"{option('model')} alone."
+        )
+
+
+def lowest(name: str, given: float | None, svm: Path | None) -> float:
+    """Return the threshold `name`: the one given, else the one that goes with the scores.
+
+    UsageError for a probability that is none.
+    """
+    if svm is not None:
+        return _SVM_SCORES[name] if given is None else given
+    value = _PROBABILITIES[name] if given is None else given
+    if not 0 <= value <= 1:
+        raise UsageError(f"{option(name, f'{value:g}')}: expected a probability, from 0 to 1.")
+    return value
+
+
+def scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
+    """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
+
+    DataError unless they are that network's, with its `classes`.
+    """
+    from detect.detector.scoring import softmax, svm_scores
+    from detect.models.model_files import model_hash
+    from detect.models.svm_file import load_svms
+
+    if svm is None:
+        return softmax
+    stored = load_svms(svm, model_hash(model))
+    if stored.classes != classes:
+        raise DataError(
+            f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
+            f"{option('model')} has {', '.join(classes)}. Give the card that it was trained with."
+        )
+    return svm_scores(stored.svms)

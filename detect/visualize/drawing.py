@@ -1,0 +1,34 @@
+"""One picture in one call, of whatever was found in an image."""
+
+from pathlib import Path
+
+from detect.images import as_image
+from detect.regions import Annotations, Detections, Image, Proposals
+from detect.visualize.coverage import draw_coverage
+from detect.visualize.pictures import draw_detections, draw_proposals
+
+
+def draw(
+    image: Image | Path | str,
+    found: Detections | Proposals,
+    truth: Annotations | None = None,
+    threshold: float = 0.5,
+) -> Image:
+    """Draw `found` on a copy of `image`, pixels (H, W, 3) or a path -> picture (H', W', 3) uint8.
+
+    Of detections those that score `threshold` or more. With `truth`, whose labels are those of
+    the detections: which are right, wrong, duplicate, missed, or what the proposals cover.
+    UsageError for an `image` that is none, DataError for one that cannot be read.
+    """
+    pixels = as_image(image, "image")
+    if isinstance(found, Detections):
+        return draw_detections(pixels, found, _classes(found, truth), truth, threshold)
+    if truth is None:
+        return draw_proposals(pixels, found)
+    return draw_coverage(pixels, found, truth)
+
+
+def _classes(found: Detections, truth: Annotations | None) -> tuple[str, ...]:
+    """Return the names of all labels; "class N" where they are not known."""
+    highest = max(int(one.labels.max(initial=-1)) for one in (found, truth) if one is not None)
+    return found.classes or tuple(f"class {number}" for number in range(highest + 1))
