@@ -96,7 +96,7 @@ def test_limits_not_given_are_those_of_selection(count):
     _, proposals = _image_with_proposals(count=count)
     scores = np.random.default_rng(0).dirichlet(np.ones(4), (1, count)).astype(np.float32)
     proposals = dataclasses.replace(proposals, boxes=proposals.boxes * 0.1)
-    found = Detector([network(0)]).selected(proposals, scores)
+    found = RegionScorer([network(0)]).selected(proposals, scores)
     boxes, labels, kept = select(proposals.boxes, scores[0])
     assert (np.bincount(labels).max() == 100) == (count == 800)
     assert (kept.min() < 0.05) == (count == 30)
