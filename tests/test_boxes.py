@@ -56,12 +56,29 @@ def test_coverage_is_pycocotools_overlap_with_a_crowd(first, second) -> None:
 
 
 def test_values_by_hand() -> None:
-    """Two 2 x 2 boxes that share a quarter: 1 / (4 + 4 - 1) and 1 / 4."""
+    """The first two share a quarter: 1 / (4 + 4 - 1) and 1 / 4; others touch, lie apart, cover."""
     first = np.array([[0, 0, 2, 2]], np.float32)
-    second = np.array([[1, 1, 3, 3], [2, 0, 4, 2], [0, 0, 2, 2]], np.float32)
-    assert geometry.iou_matrix(first, second).tolist() == [[1 / 7, 0, 1]]
-    assert geometry.coverage_matrix(first, second).tolist() == [[1 / 4, 0, 1]]
-    assert geometry.areas(second).tolist() == [4, 4, 4]
+    second = np.array(
+        [[1, 1, 3, 3], [2, 0, 4, 2], [5, 5, 6, 6], [0, 0, 2, 2], [0, 0, 4, 4]], np.float32
+    )
+    assert geometry.iou_matrix(first, second).tolist() == [[1 / 7, 0, 0, 1, 1 / 4]]
+    assert geometry.coverage_matrix(first, second).tolist() == [[1 / 4, 0, 0, 1, 1]]
+    assert geometry.areas(second).tolist() == [4, 4, 1, 4, 16]
+
+
+def test_changes_of_boxes_by_hand() -> None:
+    found = np.array([[-3, 2, 50, 60], [1, 2, 4, 7], [1, -9, 4, 7]], np.float32)
+    expected = [[0, 2, 30, 20], [1, 2, 4, 7], [1, 0, 4, 7]]
+    assert geometry.clip(found, (20, 30)).tolist() == expected
+    assert geometry.mirror(found, 30).tolist() == [
+        [-20, 2, 33, 60],
+        [26, 2, 29, 7],
+        [26, -9, 29, 7],
+    ]
+    sized = geometry.xyxy_to_xywh(found)
+    assert sized.tolist() == [[-3, 2, 53, 58], [1, 2, 3, 5], [1, -9, 3, 16]]
+    assert geometry.xywh_to_xyxy(sized).tolist() == found.tolist()
+    assert geometry.canonical_order(found).tolist() == [0, 2, 1]
 
 
 def test_inclusive_corners_plus_one_are_plain_half_open_boxes() -> None:

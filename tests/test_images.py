@@ -264,10 +264,10 @@ def test_shrink_keeps_the_longer_side_exact_and_never_enlarges(
 
 
 def test_shrink_averages_all_pixels() -> None:
-    image = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3) * 5
+    image = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     shrunk, factor = shrink(image, 2)
-    means = image.reshape(2, 2, 2, 2, 3).mean(axis=(1, 3))
-    assert factor == 0.5
+    means = image.reshape(2, 3, 2, 3, 3).mean(axis=(1, 3))  # of nine pixels, not of four
+    assert factor == 1 / 3
     assert np.abs(shrunk - means).max() <= 0.5
 
 

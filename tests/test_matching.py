@@ -30,9 +30,9 @@ def test_foreground_and_background_worked_by_hand() -> None:
 
 def test_between_the_bounds_is_ignored() -> None:
     annotations = Annotations([TRUTH], [0])
-    boxes = [[0, 0, 10, share] for share in (7, 6, 4, 1, 0.5)]  # IoU a tenth of it
+    boxes = [[0, 0, 10, share] for share in (7, 6, 5, 4, 1, 0.5)]  # IoU a tenth of it
     got = labels(boxes, annotations, foreground=0.65, background=(0.1, 0.5))
-    assert got == [0, IGNORED, BACKGROUND, BACKGROUND, IGNORED]
+    assert got == [0, IGNORED, IGNORED, BACKGROUND, BACKGROUND, IGNORED]
 
 
 def test_the_larger_overlap_wins_and_the_first_of_equals() -> None:
@@ -53,6 +53,16 @@ def test_difficult_objects_are_neither_positive_nor_negative() -> None:
 def test_the_better_of_a_difficult_and_an_ordinary_object_decides() -> None:
     both = Annotations([TRUTH, [0, 0, 10, 8]], [0, 1], difficult=[False, True])
     assert labels([TRUTH, [0, 0, 10, 8]], both) == [0, IGNORED]
+
+
+def test_of_equal_overlaps_the_ordinary_object_decides() -> None:
+    both = Annotations([TRUTH, TRUTH], [0, 1], difficult=[True, False])
+    assert labels([TRUTH], both) == [1]
+
+
+def test_a_difficult_crowd_region_is_a_crowd_region() -> None:
+    both = Annotations([[0, 0, 10, 8], TRUTH], [3, 0], difficult=[False, True], crowd=[False, True])
+    assert labels([TRUTH, [0, 0, 10, 5], [0, 0, 10, 3]], both) == [3, 3, IGNORED]
 
 
 def test_boxes_half_in_a_crowd_are_not_background() -> None:
@@ -121,12 +131,12 @@ def make_pool(counts: dict[int, int]) -> Pool:
 
 
 def test_pools_name_image_and_box() -> None:
-    first = assign(np.array([TRUTH, [50, 50, 60, 60]], np.float32), Annotations([TRUTH], [2]))
+    first = assign(np.array([TRUTH, [50, 50, 60, 60]], np.float32), Annotations([TRUTH], [0]))
     hard = Annotations([TRUTH], [2], difficult=[True])
     second = assign(np.array([TRUTH, [50, 50, 60, 60]], np.float32), hard)
     foreground, background = pools([first, second])
     rows = (foreground.image.tolist(), foreground.box.tolist(), foreground.label.tolist())
-    assert rows == ([0], [0], [2])
+    assert rows == ([0], [0], [0])
     assert (background.image.tolist(), background.box.tolist()) == ([0, 1], [1, 1])
     assert background.label.tolist() == [BACKGROUND] * 2
 
@@ -142,6 +152,14 @@ def test_a_batch_is_a_quarter_foreground_as_in_rcnn() -> None:
     assert len(batch) == 128
     assert (batch.label[:32] >= 0).all()
     assert (batch.label[32:] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize(("size", "foreground"), [(1, 0), (2, 0), (3, 1), (5, 1), (7, 2), (64, 16)])
+def test_the_share_of_foreground_is_rounded(size: int, foreground: int) -> None:
+    """A quarter of each size; Python rounds one half down to 0."""
+    pools_of_one = make_pool({0: 1}), make_pool({BACKGROUND: 1})
+    batch = sample_batch(np.random.default_rng(0), *pools_of_one, size)
+    assert (batch.label >= 0).sum() == foreground
 
 
 def test_rows_drawn_are_rows_of_the_pool() -> None:

@@ -23,17 +23,17 @@ def whole_boxes(rng: np.random.Generator, count: int, size: Size) -> FloatArray:
     return boxes[kept].astype(np.float32)
 
 
-@pytest.mark.parametrize("mode", ["warp", "square"])
+@pytest.mark.parametrize(("mode", "context"), [("warp", 16), ("square", 16), ("square", 0)])
 @pytest.mark.parametrize("crop_size", CROP_SIZES)
 @pytest.mark.parametrize("size", [(60, 80), (375, 500), (7, 900), (1, 1)])
 def test_windows_are_those_of_caffe(
-    caffe: ModuleType, mode: str, crop_size: int, size: Size
+    caffe: ModuleType, mode: str, context: int, crop_size: int, size: Size
 ) -> None:
     boxes = whole_boxes(np.random.default_rng(crop_size), 300, size)
-    ours = windows(boxes, size, crop_size, 16, mode)
+    ours = windows(boxes, size, crop_size, context, mode)
     for box, source, target in zip(boxes, ours.sources, ours.targets, strict=True):
         inclusive = tuple(int(v) for v in box - (0, 0, 1, 1))
-        pad = 16 * crop_size / 224
+        pad = context * crop_size / 224
         region, place = caffe.caffe_window(inclusive, size, crop_size, pad, mode == "square")
         if min(place[2:]) < 1:  # Caffe stops here; ours shows nothing
             assert source.tolist() == target.tolist() == [0, 0, 0, 0]
@@ -68,6 +68,13 @@ def test_without_context_the_box_alone_is_shown() -> None:
     tight = windows(box, (200, 300), 64, context=0)
     assert tight.sources.tolist() == [[10, 20, 74, 84], [10, 20, 11, 21]]
     assert tight.targets.tolist() == [[0, 0, 64, 64]] * 2
+
+
+def test_the_largest_number_below_a_half_rounds_down() -> None:
+    # 0.49999997 + 0.5 is 1 in float32.
+    below = np.nextafter(np.float32(0.5), np.float32(0))
+    shown = windows(np.array([[below, 0.5, 8, 8]], np.float32), (20, 20), 64, context=0)
+    assert shown.sources.tolist() == [[0, 1, 8, 8]]
 
 
 @st.composite

@@ -61,6 +61,9 @@ def test_the_few_crops_are_among_the_many() -> None:
     assert set(members(1)) < set(members(10)) < set(members(144))
     # scale 0, the central square, its centre, not mirrored
     assert np.unravel_index(members(1)[0], SHAPE) == (0, 1, 4, 0)
+    # its corners and its centre, each as it is and mirrored
+    ten = np.transpose(np.unravel_index(members(10), SHAPE)).tolist()
+    assert ten == [[0, 1, place, mirrored] for place in range(5) for mirrored in (0, 1)]
     image = texture(np.random.default_rng(0), (50, 70))
     every = cut(image, 32, 144)
     assert every.shape == (144, 32, 32, 3)
@@ -83,6 +86,28 @@ def test_a_square_shows_all_of_itself() -> None:
     whole = cut(image, 32, 144).reshape(*SHAPE, 32, 32, 3)[0, 1, 5, 0]
     assert (whole[:, :15] == 0).all()
     assert (whole[:, 17:] == 200).all()
+
+
+def test_a_large_image_is_averaged() -> None:
+    # 96 px to 32: every pixel the mean of nine. The centre begins at (32 - 28) // 2 = 2.
+    image = np.random.default_rng(2).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    means = image.reshape(32, 3, 32, 3, 3).mean(axis=(1, 3))
+    assert np.abs(cut(image, 28, 1)[0] - means[2:30, 2:30]).max() <= 0.51
+
+
+def test_a_small_image_is_interpolated() -> None:
+    # 16 px to 32: a new pixel is a quarter from one old centre, three from the next.
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, 8:] = 200
+    row = cut(image, 28, 1)[0, 0, :, 0].tolist()
+    assert row == [0] * 13 + [50, 150] + [200] * 13
+
+
+def test_a_whole_square_keeps_its_mean() -> None:
+    # 44 px, 11/7 of 28, needs no resizing at the last scale; its square goes from 44 px to 28.
+    image = np.random.default_rng(3).integers(0, 256, (44, 44, 3), dtype=np.uint8)
+    whole = cut(image, 28, 144).reshape(*SHAPE, 28, 28, 3)[3, 1, 5, 0]
+    assert np.abs(whole.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 0.1
 
 
 def test_another_number_of_crops_is_a_bug() -> None:

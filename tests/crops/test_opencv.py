@@ -40,11 +40,13 @@ def test_crops_are_those_of_caffe(
 
 def test_outside_is_the_mean_and_inside_a_flat_image_is_flat() -> None:
     flat = np.full((50, 50, 3), 200, np.uint8)
-    corner = windows(np.array([[0, 0, 60, 60], [200, 200, 210, 210]], np.float32), (50, 50), 71)
-    crops = crop(flat, corner, 71, (10.4, 20.6, 30.0))
-    x, y, width, height = corner.targets[0]
-    assert (crops[0, y : y + height, x : x + width] == 200).all()
-    crops[0, y : y + height, x : x + width] = (10, 21, 30)
+    # At a corner, over one side alone, and wholly outside.
+    boxes = [[0, 0, 60, 60], [20, 10, 50, 40], [200, 200, 210, 210]]
+    shown = windows(np.array(boxes, np.float32), (50, 50), 71)
+    crops = crop(flat, shown, 71, (10.4, 20.6, 30.0))
+    for made, (x, y, width, height) in zip(crops, shown.targets, strict=True):
+        assert (made[y : y + height, x : x + width] == 200).all()
+        made[y : y + height, x : x + width] = (10, 21, 30)
     assert (crops == (10, 21, 30)).all()
 
 
@@ -58,11 +60,23 @@ def test_each_crop_has_its_own_interpolation(image: Image, boxes: np.ndarray) ->
     assert len({crop(image, shown, 40, MEAN, name).tobytes() for name in names}) == 4
 
 
-def test_nearest_is_centred() -> None:
-    # Three pixels to one: the middle one. OpenCV's plain INTER_NEAREST takes the first.
-    row = np.arange(9, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
-    shown = windows(np.array([[0, 0, 9, 1]], np.float32), (1, 9), 3, context=0)
-    assert crop(row, shown, 3, MEAN, "nearest")[0, 0, :, 0].tolist() == [1, 4, 7]
+@pytest.mark.parametrize(
+    ("name", "levels", "expected"),
+    [
+        # Three pixels to one: the middle one. OpenCV's plain INTER_NEAREST takes the first.
+        ("nearest", [0, 9, 0, 0, 0, 9, 3, 6, 0], [9, 0, 6]),
+        ("area", [0, 9, 0, 0, 0, 9, 3, 6, 0], [3, 3, 3]),
+        # Halfway between two pixels Keys' cubic with a = -0.75 (OpenCV's) weighs them and the
+        # next two by -3/32, 19/32, 19/32, -3/32: 64 levels above 100 are 38 in one crop pixel
+        # and -6 in the next.
+        ("cubic", [100, 100, 100, 164, 100, 100, 100, 100], [100, 138, 94, 100]),
+    ],
+)
+def test_interpolations_worked_by_hand(name: str, levels: list[int], expected: list[int]) -> None:
+    count, side = len(levels), len(expected)
+    image = np.tile(np.array(levels, np.uint8)[None, :, None], (count, 1, 3))
+    shown = windows(np.array([[0, 0, count, count]], np.float32), (count, count), side, context=0)
+    assert crop(image, shown, side, MEAN, name)[0, :, :, 0].tolist() == [expected] * side
 
 
 def test_read_only_images_and_views_are_taken(image: Image, boxes: np.ndarray) -> None:

@@ -44,6 +44,28 @@ def test_the_whole_image_can_be_asked_for() -> None:
     assert random_patch(np.random.default_rng(0), (50, 80), (1, 1), (1.6, 1.6)) == (0, 0, 80, 50)
 
 
+def test_a_patch_lies_anywhere_with_the_ratio_of_width_to_height() -> None:
+    # A quarter of 100 x 160 (H x W) with ratio 1.6: 50 x 80, with 50 and 80 px to spare.
+    rng = np.random.default_rng(1)
+    patches = np.array(
+        [random_patch(rng, (100, 160), (0.25, 0.25), (1.6, 1.6)) for _ in range(4000)]
+    )
+    assert (patches[:, 2:] - patches[:, :2] == (80, 50)).all()
+    assert patches[:, :2].min(axis=0).tolist() == [0, 0]
+    assert patches[:, :2].max(axis=0).tolist() == [80, 50]
+    assert np.allclose(patches[:, :2].mean(axis=0), [40, 25], atol=1.5)
+
+
+def test_the_centre_is_taken_after_ten_draws_that_do_not_fit() -> None:
+    # A patch of 0.9 of a square fits where |log ratio| <= log(1 / 0.9) = 0.105: with ratios of
+    # up to exp(0.527) in one draw of five. The largest central patch is the image itself.
+    rng, aspect = np.random.default_rng(2), (np.exp(-0.527), np.exp(0.527))
+    drawn = [random_patch(rng, (1000, 1000), (0.9, 0.9), aspect) for _ in range(4000)]
+    central = sum(patch == (0, 0, 1000, 1000) for patch in drawn)
+    # 0.8^10 = 0.107, and 0.134 after nine draws, 0.086 after eleven; one deviation is 20 of 4000.
+    assert abs(central - 429) < 42
+
+
 def test_an_image_without_pixels_is_a_bug() -> None:
     with pytest.raises(ValueError, match="at least 1x1 px"):
         random_patch(np.random.default_rng(0), (0, 5))

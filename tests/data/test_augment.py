@@ -1,5 +1,6 @@
 """Augmentation: a function of the generator, PIL's enhancement as judge, options, errors."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -83,7 +84,19 @@ def test_each_distortion_is_pils(number: int, enhancement: type, factor: float) 
         assert np.abs(made.astype(int) - theirs).max() <= 2
 
 
-def test_the_order_is_drawn() -> None:
+def test_what_is_drawn_is_howards_and_r_cnns() -> None:
+    drawn = CropAugmenter().draw(np.random.default_rng(0), 6000)
+    orders, counts = np.unique(drawn.orders, axis=0, return_counts=True)
+    assert orders.tolist() == [list(order) for order in itertools.permutations(range(3))]
+    assert np.allclose(counts, 1000, atol=100)
+    assert 0.5 <= drawn.factors.min() < 0.501
+    assert 1.499 < drawn.factors.max() <= 1.5
+    assert np.allclose(drawn.factors.mean(axis=0), 1, atol=0.02)
+    # Left to right alone.
+    assert np.allclose(drawn.flips.mean(axis=0), [0.5, 0, 0], atol=0.02)
+
+
+def test_the_order_matters() -> None:
     batch = crops(1).repeat(2, axis=0)
     orders = np.array([[0, 1, 2], [1, 2, 0]])
     factors = np.array([[1.5, 0.5, 1.2], [0.5, 1.2, 1.5]])  # the same three amounts

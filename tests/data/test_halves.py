@@ -76,10 +76,37 @@ def test_images_without_objects_are_halved_too() -> None:
     assert (halves.largest, halves.mean, len(halves.first)) == (0.0, 0.0, 5)
 
 
-def test_more_candidates_are_never_worse() -> None:
-    counts = np.random.default_rng(1).poisson(0.3, (40, 12)) * 3
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_more_candidates_are_never_worse(seed: int) -> None:
+    counts = np.random.default_rng(seed).poisson(0.5, (24, 16))
     found = [split_in_halves(counts, np.random.default_rng(2), n).largest for n in (1, 5, 25)]
     assert found[0] >= found[1] >= found[2]
+
+
+def test_the_largest_imbalance_decides_and_not_the_mean() -> None:
+    """3/7 is the least; the split with the smallest sum of squares has 1/2 of a class."""
+    counts = np.array(
+        [[0, 3, 0, 1, 0], [1, 0, 0, 1, 1], [1, 2, 1, 0, 1], [0, 1, 2, 0, 0], [1, 0, 1, 1, 1],
+         [0, 0, 0, 4, 0]]
+    )  # fmt: skip
+    for seed in range(5):
+        halves = split_in_halves(counts, np.random.default_rng(seed))
+        assert halves.largest == pytest.approx(smallest(counts)) == pytest.approx(3 / 7)
+
+
+def test_images_that_are_alike_are_drawn() -> None:
+    counts = np.ones((10, 1), np.int64)
+    taken = np.zeros(10)
+    for seed in range(200):
+        taken[split_in_halves(counts, np.random.default_rng(seed), candidates=1).first] += 1
+    assert taken.sum() == 1000
+    assert taken.min() > 70  # 100 expected, standard deviation 7
+    assert taken.max() < 130
+
+
+def test_a_class_without_objects_is_no_part_of_the_mean() -> None:
+    halves = split_in_halves(np.array([[1, 0], [0, 0]]), np.random.default_rng(0))
+    assert (halves.mean, halves.largest) == (1.0, 1.0)
 
 
 def test_objects_are_counted_by_image_and_class_without_crowds() -> None:

@@ -90,16 +90,32 @@ def test_detections_are_the_average_thresholded_and_suppressed():
     np.testing.assert_array_equal(found.scores, scores)
 
 
+# Of many boxes the cap of a class is reached, of few the threshold.
+@pytest.mark.parametrize("count", [800, 30])
+def test_limits_not_given_are_those_of_selection(count):
+    _, proposals = _image_with_proposals(count=count)
+    scores = np.random.default_rng(0).dirichlet(np.ones(4), (1, count)).astype(np.float32)
+    proposals = dataclasses.replace(proposals, boxes=proposals.boxes * 0.1)
+    found = RegionScorer([network(0)]).selected(proposals, scores)
+    boxes, labels, kept = select(proposals.boxes, scores[0])
+    assert (np.bincount(labels).max() == 100) == (count == 800)
+    assert (kept.min() < 0.05) == (count == 30)
+    np.testing.assert_array_equal(found.boxes, boxes)
+    np.testing.assert_array_equal(found.labels, labels)
+    np.testing.assert_array_equal(found.scores, kept)
+
+
 def test_models_are_matched_by_name_and_not_by_position():
     model, card = network(0)
-    turned = dataclasses.replace(card, classes=card.classes[::-1])
+    turned = dataclasses.replace(card, classes=card.classes[1:] + card.classes[:1])
     image, proposals = _image_with_proposals()
     plain = RegionScorer([(model, card)], precision="float32")
     both = RegionScorer([(model, card), (model, turned)], precision="float32")
     assert both.model_classes == card.classes
     first, second = both.scores(image, proposals.boxes)
     np.testing.assert_array_equal(first, plain.scores(image, proposals.boxes)[0])
-    np.testing.assert_array_equal(second, first[:, [2, 1, 0, 3]])
+    # The first class is its third column, the second its first, the third its second.
+    np.testing.assert_array_equal(second, first[:, [2, 0, 1, 3]])
 
 
 def test_labels_follow_the_classes_asked_for():

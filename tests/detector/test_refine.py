@@ -81,6 +81,16 @@ def test_of_boxes_moved_onto_each_other_the_better_one_stays(encoder: RegionEnco
     assert loose.scores.tolist() == [0.9, 0.4, 0.3]
 
 
+def test_boxes_left_where_they_are_are_cut_down_above_an_iou_of_three_tenths(
+    encoder: RegionEncoder,
+) -> None:
+    # IoU with the first: 20/60 and 16/64.
+    boxes = np.array([[10, 10, 50, 50], [30, 10, 70, 50], [34, 10, 74, 50]], np.float32)
+    before = found(boxes, [0, 0, 0], [0.9, 0.8, 0.7])
+    after = refine(IMAGE, before, encoder, shift(encoder, 0.0), np.array([0]))
+    assert after.scores.tolist() == [0.9, 0.7]
+
+
 def test_no_detection_stays_none(encoder: RegionEncoder) -> None:
     nothing = found(BOXES[:0], [], [])
     assert len(refine(IMAGE, nothing, encoder, shift(encoder, 1.0), np.array([0]))) == 0

@@ -52,6 +52,23 @@ def test_a_network_of_weight_zero_is_not_counted():
     found = select_fused(BOXES, _one_class(SCORES), [0, 5])
     np.testing.assert_allclose(found[0], BOXES[1:2], rtol=1e-6)
     np.testing.assert_allclose(found[2], [0.6], rtol=1e-6)
+    # Nor where another has more boxes in a cluster than there are networks.
+    boxes, probabilities = _random(3, 2)
+    limits = {"nms": 0.9, "threshold": 0.1}
+    alone = select_fused(boxes, probabilities[1:], **limits)
+    assert len(alone[0]) < len(select(boxes, probabilities[1], **limits)[0])
+    _assert_close(select_fused(boxes, probabilities, [0, 5], **limits), alone, 1e-6)
+
+
+def test_the_threshold_is_for_each_network_and_for_what_is_fused():
+    # Network 2 has the first box below 0.3: the cluster has one member, 0.9 * 1 / 2. The third
+    # ends at 0.6 / 2, exactly the threshold, and goes at 0.5 / 2.
+    scores = np.array([[0.9, 0.0, 0.6], [0.2, 0.0, 0.0]], np.float32)
+    boxes, _, values = select_fused(BOXES, _one_class(scores), threshold=0.3)
+    np.testing.assert_array_equal(boxes, BOXES[[0, 2]])
+    np.testing.assert_allclose(values, [0.45, 0.3], rtol=1e-6)
+    scores[0, 2] = 0.5
+    assert len(select_fused(BOXES, _one_class(scores), threshold=0.3)[0]) == 1
 
 
 def test_a_box_joins_the_fused_one_and_not_its_first_member():

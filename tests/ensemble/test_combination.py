@@ -41,6 +41,28 @@ def test_a_kind_is_its_function(combination, expected):
         np.testing.assert_array_equal(one, other)
 
 
+# Of many boxes the cap of a class is reached, of few the threshold.
+@pytest.mark.parametrize("count", [800, 60])
+def test_what_is_not_given_is_the_papers_everywhere(count):
+    assert Combination() == Combination("nms", 0.01, 0.3, 100, "gaussian", 0.5, 0.55)
+    rng = np.random.default_rng(1)
+    corners, sides = rng.uniform(0, 300, (count, 2)), rng.uniform(5, 40, (count, 2))
+    boxes = np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
+    probabilities = rng.dirichlet((1, 1, 5), (2, count)).astype(np.float32)
+    mean = average(probabilities)
+    functions = {
+        "nms": select(boxes, mean),
+        "soft-nms": select_softly(boxes, mean, gaussian(0.5)),
+        "wbf": select_fused(boxes, probabilities),
+    }
+    for kind, expected in functions.items():
+        found = Combination(kind).select(boxes, probabilities)
+        assert (np.bincount(found[1]).max() == 100) == (count == 800)
+        assert (found[2].min() < 0.05) == (count == 60)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_the_kinds_differ():
     found = [
         Combination(kind, decay=decay).select(BOXES, PROBABILITIES)[2].sum()

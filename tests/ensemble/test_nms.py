@@ -98,12 +98,26 @@ def test_select_never_returns_background_and_takes_the_threshold_itself():
     np.testing.assert_allclose(scores, [0.01])
 
 
-def test_select_keeps_boxes_of_exactly_the_iou():
+# Boxes are compared 64 at a time: those between part the two.
+@pytest.mark.parametrize("between", [0, 70])
+def test_select_keeps_boxes_of_exactly_the_iou(between):
     # Intersection 5, union 10 + 5 - 5: IoU 0.5.
-    boxes = np.array([[0, 0, 10, 1], [0, 0, 5, 1]], np.float32)
-    probabilities = np.array([[0.9, 0.1], [0.8, 0.2]], np.float32)
-    assert len(select(boxes, probabilities, nms=0.5)[0]) == 2
-    assert len(select(boxes, probabilities, nms=0.49)[0]) == 1
+    far = [[0, 10 * place, 10, 10 * place + 1] for place in range(1, between + 1)]
+    boxes = np.array([[0, 0, 10, 1], *far, [0, 0, 5, 1]], np.float32)
+    scores = np.array([0.9, *[0.85] * between, 0.8], np.float32)
+    probabilities = np.stack([scores, 1 - scores], axis=1)
+    assert len(select(boxes, probabilities, nms=0.5)[0]) == between + 2
+    assert len(select(boxes, probabilities, nms=0.49)[0]) == between + 1
+
+
+def test_select_without_limits_takes_r_cnns():
+    sure, rare = np.array([[0.9, 0.1]] * 101), np.array([[0.01, 0.99], [0.0099, 0.9901]])
+    for width, left in ((30, 2), (31, 1)):  # IoU 0.3 and 0.31
+        boxes = np.array([[0, 0, 100, 1], [0, 0, width, 1]], np.float32)
+        assert len(select(boxes, sure[:2])[0]) == left
+    apart = np.array([[0, 2 * place, 1, 2 * place + 1] for place in range(101)], np.float32)
+    assert len(select(apart, sure)[0]) == 100
+    assert len(select(apart[:2], rare.astype(np.float32))[0]) == 1
 
 
 def test_select_lets_one_box_be_two_classes():

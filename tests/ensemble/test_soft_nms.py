@@ -66,10 +66,17 @@ def test_linear_begins_at_the_iou_itself():
     )
 
 
-def test_gaussian_by_hand():
-    # exp(-0.5² / 0.5) = exp(-0.5) = 0.6065307.
-    scores = select_softly(HALVES, _one_class(0.9, 0.8, 0.7), gaussian(0.5))[2]
-    np.testing.assert_allclose(scores, [0.9, 0.8 * 0.6065307, 0.7 * 0.6065307], rtol=1e-6)
+# exp(-0.5² / 0.5) = exp(-0.5) and exp(-0.5² / 0.25) = exp(-1).
+@pytest.mark.parametrize(("sigma", "factor"), [(0.5, 0.6065307), (0.25, 0.3678794)])
+def test_gaussian_by_hand(sigma, factor):
+    scores = select_softly(HALVES, _one_class(0.9, 0.8, 0.7), gaussian(sigma))[2]
+    np.testing.assert_allclose(scores, [0.9, 0.8 * factor, 0.7 * factor], rtol=1e-6)
+
+
+def test_a_decayed_score_of_exactly_the_threshold_stays():
+    # Half of 0.8 is 0.4, in float32 too; half of 0.7 is below.
+    scores = select_softly(HALVES, _one_class(0.9, 0.8, 0.7), linear(0.3), threshold=0.4)[2]
+    np.testing.assert_allclose(scores, [0.9, 0.4], rtol=1e-6)
 
 
 def test_a_box_overtaken_after_its_decay_is_taken_later_and_decays_again():

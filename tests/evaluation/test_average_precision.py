@@ -117,14 +117,43 @@ def test_crowd_regions_are_neither_positives_nor_negatives(protocol: str) -> Non
     assert ap(data, [other_class, ("1", 0, TALL, 0.5)], protocol) == 1.0
 
 
-def test_equal_scores_go_by_file_order_in_voc_and_by_image_in_ilsvrc() -> None:
+@pytest.mark.parametrize("protocol", OURS[1:])
+def test_a_right_detection_inside_a_crowd_region_counts(protocol: str) -> None:
+    data = dataset({"1": [(0, TALL), (0, (0, 0, 300, 200), "crowd")], "2": [(0, TALL)]})
+    found = [("1", 0, TALL, 0.9), ("2", 0, (200, 0, 300, 100), 0.8), ("2", 0, TALL, 0.7)]
+    # Right, wrong, right of 2: 1/2 * 1 + 1/2 * 2/3.
+    assert ap(data, found, protocol) == pytest.approx(5 / 6)
+
+
+def test_ilsvrc_takes_the_object_of_the_largest_iou() -> None:
+    data = dataset({"1": [(0, TALL), (0, LOWER)]})
+    # BETWEEN reaches both, 95/105 and 85/115; the next LOWER alone, 80/120 (TALL: 60/140).
+    found = [("1", 0, BETWEEN, 0.9), ("1", 0, (0, 40, 100, 140), 0.8)]
+    assert ap(data, found, "ilsvrc") == 1.0
+
+
+def test_voc_2007_asks_for_a_little_more_than_a_recall_of_three_fifths() -> None:
+    """3 of 5 is below 6 * 0.1 in binary, so that the points 0 to 0.5 are 1: 6 of 11."""
+    data = dataset({str(number): [(0, TALL)] for number in range(5)})
+    found = [(str(number), 0, TALL, 0.9) for number in range(3)]
+    assert ap(data, found, "voc2007") == pytest.approx(6 / 11)
+    # With a wrong one at the head precision is 0, 1/2, 2/3, 3/4: at all six points the last.
+    behind = [("3", 0, (200, 0, 300, 100), 0.95), *found]
+    assert ap(data, behind, "voc2007") == pytest.approx(6 * 3 / 4 / 11)
+    assert ap(data, behind, "voc2012") == pytest.approx(3 / 5 * 3 / 4)
+
+
+def test_equal_scores_go_by_file_order_in_voc_and_by_image_in_ilsvrc_and_coco() -> None:
     data = dataset({"10": [], "9": [(0, TALL)]})
     found = [("9", 0, TALL, 0.5), ("10", 0, TALL, 0.5)]
     assert ap(data, found, "voc2012") == 1.0
     assert ap(data, found[::-1], "voc2012") == 0.5
     # "10" comes first in the split's list; where ids are numbers, 9 does.
-    assert ap(data, found, "ilsvrc") == ap(data, found[::-1], "ilsvrc") == 0.5
-    assert ap(with_integer_ids(data), found[::-1], "ilsvrc") == 1.0
+    for protocol in ("ilsvrc", "coco"):
+        by_list = [ap(data, order, protocol) for order in (found, found[::-1])]
+        assert by_list == pytest.approx([0.5, 0.5])
+        by_number = [ap(with_integer_ids(data), order, protocol) for order in (found, found[::-1])]
+        assert by_number == pytest.approx([1.0, 1.0])
 
 
 def test_boxes_that_leave_the_image_or_have_no_area_count_as_they_are() -> None:

@@ -23,8 +23,11 @@ def read(folder: Path, text: str) -> frozenset[tuple[str, int]]:
 def test_ids_come_before_numbers_and_names_may_hold_spaces(tmp_path: Path) -> None:
     assert read(tmp_path, "val/7 n001\n") == {("val/7", 0)}
     assert read(tmp_path, "1 hair spray\n3 n002") == {("val/7", 0), ("x", 1)}
-    # An image has the id 2; it is also the second of the list, as number 3 is "x".
     assert read(tmp_path, "2 dog\r\n\r\n2 dog\r\n") == {("2", 1)}
+    # Image "3" is the first of this list, and "x" the third.
+    path = tmp_path / "blacklist.txt"
+    path.write_text("3 dog\n2 dog\n")
+    assert read_blacklist(path, dataset({"3": [], "y": [], "x": []})) == {("3", 1), ("y", 1)}
 
 
 def test_a_synset_comes_before_a_class_of_that_name(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def test_ranks_count_from_one_within_the_source() -> None:
     assert ranks.first.tolist() == [[2, 2], [NEVER, 1]]
     assert ranks.counts.tolist() == [[2, 3], [0, 1]]
     assert first_ranks(data, made, 0.4).first[0, 0] == 1
+    assert first_ranks(data, made, 0.6).first[0, 0] == 2  # the second box's IoU exactly
     assert first_ranks(data, made, 0.61).first[0, 0] == NEVER
 
 

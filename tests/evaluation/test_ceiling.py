@@ -63,6 +63,29 @@ def test_perfect_boxes_move_what_touches_an_object_and_nothing_else():
     assert stages(objects, both)["perfect_boxes"] == 1
 
 
+def test_perfect_nms_removes_what_has_the_iou_of_a_match_exactly():
+    found = [
+        ("1", CAT, (0, 0, 100, 100), 0.9),
+        ("1", CAT, (0, 0, 100, 50), 0.8),  # duplicate, IoU 0.5
+        ("1", CAT, (0, 0, 100, 49), 0.7),  # none: IoU 0.49
+        ("2", CAT, (0, 0, 100, 100), 0.6),
+    ]
+    figures = stages({"1": [(CAT, (0, 0, 100, 100))], "2": [(CAT, (0, 0, 100, 100))]}, found)
+    assert figures["as_found"] == pytest.approx(1 / 2 + 1 / 2 * 2 / 4)
+    assert figures["perfect_nms"] == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
+
+
+def test_perfect_labels_leave_a_duplicate_that_reaches_another_class_a_duplicate():
+    objects = {"1": [(CAT, (0, 0, 100, 100)), (DOG, (0, 0, 100, 100))], "2": [(CAT, (0, 0, 9, 9))]}
+    found = [
+        ("1", CAT, (0, 0, 100, 100), 0.9),
+        ("1", CAT, (0, 0, 100, 90), 0.8),
+        ("2", CAT, (0, 0, 9, 9), 0.7),
+    ]
+    # Cats: + - + of 2. The dog stays unfound.
+    assert stages(objects, found)["perfect_labels"] == pytest.approx((1 / 2 + 1 / 2 * 2 / 3) / 2)
+
+
 def test_perfect_labels_remove_background_and_let_the_best_score_of_an_object_count():
     objects = {"1": [(CAT, (0, 0, 100, 100))], "2": [(CAT, (0, 0, 100, 100))]}
     found = [
@@ -100,6 +123,14 @@ def test_proposals_reach_the_mean_recall_of_a_class():
     boxes = {"1": [(200, 0, 300, 100), (0, 0, 100, 49)], "2": [(0, 0, 50, 50)]}
     assert proposed(OBJECTS, boxes) == pytest.approx((1 / 3 + 1) / 2)
     assert proposed(OBJECTS, {}) == 0
+    half = {"1": [(0, 0, 100, 50)]}  # IoU 0.5 with the first cat of three
+    assert proposed(OBJECTS, half) == pytest.approx(1 / 3 / 2)
+
+
+def test_a_difficult_object_that_is_reached_is_none_that_counts():
+    cats = {"1": [(CAT, (0, 0, 50, 50)), (CAT, (100, 0, 200, 100), "difficult")]}
+    assert proposed(cats, {"1": [(100, 0, 200, 100)]}) == 0
+    assert proposed(cats, {"1": [(0, 0, 50, 50)]}) == 1
 
 
 def test_a_box_stands_for_one_object_of_a_class_and_the_largest_matching_counts():

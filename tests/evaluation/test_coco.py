@@ -75,6 +75,24 @@ def _with_crowds(sample: Any) -> Any:
     return replace(sample, annotations=Annotations(notes.boxes, notes.labels, crowd=crowd))
 
 
+@pytest.mark.parametrize(("wrong", "ap"), [(99, 1 / 100), (100, 0)])
+def test_the_hundred_best_detections_of_an_image_count(wrong: int, ap: float) -> None:
+    data = dataset({"1": [(0, (0, 0, 50, 50))]})
+    found: list[Found] = [("1", 0, (200, 100, 250, 150), 0.9)] * wrong
+    found.append(("1", 0, (0, 0, 50, 50), 0.8))
+    assert evaluate(data, detections(found), "coco")["coco"]["map"] == pytest.approx(ap)
+
+
+def test_objects_of_any_area_count() -> None:
+    sides = (1, 40, 5000)
+    data = dataset({str(side): [(0, (0, 0, side, side))] for side in sides})
+    found: list[Found] = [(str(side), 0, (0, 0, side, side), 0.9) for side in sides]
+    assert evaluate(data, detections(found), "coco")["coco"]["map"] == pytest.approx(1)
+    # Two of three: recall points 0 to 0.66 of 101.
+    two = evaluate(data, detections(found[:2]), "coco")["coco"]["map"]
+    assert two == pytest.approx(67 / 101)
+
+
 def test_iou_off_the_grid_leaves_the_average_alone() -> None:
     data, found = random_case(1)
     on, off = (evaluate(data, detections(found), "coco", iou)["coco"] for iou in (0.5, 0.52))

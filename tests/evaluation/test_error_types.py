@@ -126,6 +126,20 @@ def test_difficult_objects_and_crowds_are_no_mistakes_and_never_missed():
     assert {name: e["count"] for name, e in figures["types"].items() if e["count"]} == {"missed": 1}
 
 
+def test_a_box_that_a_crowd_region_covers_too_little_is_background():
+    """IoU and coverage 0.4: too little to be ignored, and no object to be placed better on."""
+    objects = {"1": [(CAT, (0, 0, 100, 40), "crowd"), (CAT, (200, 0, 250, 50))]}
+    figures = report(objects, [("1", CAT, (0, 0, 100, 100), 0.9)])
+    counts = {name: e["count"] for name, e in figures["types"].items() if e["count"]}
+    assert counts == {"background": 1, "missed": 1}
+
+
+def test_an_object_that_a_mistake_of_class_points_at_is_not_missed():
+    figures = report({"1": [(DOG, (0, 0, 100, 100))]}, [("1", CAT, (0, 0, 100, 60), 0.9)])
+    counts = {name: e["count"] for name, e in figures["types"].items() if e["count"]}
+    assert counts == {"classification": 1}
+
+
 def test_without_detections_everything_is_missed_and_costs_everything():
     figures = report(OBJECTS, [])
     assert figures["map"] == 0
@@ -141,6 +155,9 @@ def test_a_class_that_is_missed_altogether_stays_in_the_mean():
     figures = report(objects, found)
     assert figures["map"] == pytest.approx(1 / 4)
     assert figures["types"]["missed"]["map"] == pytest.approx(1)
+    # Behind a wrong one the cat's is 1/2; the dog's 1 is still half of the mean.
+    late = report(objects, [("1", CAT, (0, 150, 50, 200), 0.95), *found])
+    assert late["types"]["missed"]["map"] == pytest.approx((1 / 2 + 1) / 2)
 
 
 def test_objects_that_do_not_count_cannot_be_scored():

@@ -54,6 +54,14 @@ def test_the_table_by_hand() -> None:
     ]
 
 
+@pytest.mark.parametrize(("place", "error"), [(1, 0), (5, 0), (6, 1)])
+def test_the_last_columns_are_top_5(place: int, error: float) -> None:
+    tally = MulticropTally(1, 1)
+    answers = np.linspace(0.8, 0.1, 8, dtype=np.float32)  # class c is in place c + 1
+    tally.add(answers[None, None], place - 1)
+    assert [(row.top5_error, row.top1_error) for row in tally.rows()] == [(error, place > 1)]
+
+
 def test_the_table_as_text_and_relative_to_its_first_line() -> None:
     tally = MulticropTally(1, 10)
     answers = np.zeros((1, 10, 8), np.float32)

@@ -44,6 +44,8 @@ def test_hand_worked_case() -> None:
     assert at(report, "recall", "0.70", "10") == third
     assert at(report, "recall", "0.75", "10") == 0.0
     assert at(report, "recall", "0.70", "50") == pytest.approx(2 / 3)
+    assert at(report, "coverage", "0.70", "10") == third
+    assert at(report, "coverage", "0.70", "50") == pytest.approx(2 / 3)
     assert at(report, "recall", "0.80") == third
     assert at(report, "recall", "0.85") == 0.0
     # IoUs 0.8, 0.7 and none: 2 (0.3 + 0.2) / 3; COCO's grid has 7 and 5 of 10 below them.
@@ -55,11 +57,20 @@ def test_hand_worked_case() -> None:
     assert report["per_class"]["dog"]["objects"] == 2
 
 
+@pytest.mark.parametrize("hundredths", range(50, 100, 5))
+def test_an_iou_of_a_threshold_exactly_reaches_it(hundredths: int) -> None:
+    made = [proposals("1", [strip(hundredths / 100)])]
+    report = recall_report(dataset({"1": [(0, SQUARE)]}), made)
+    reached = [f"{step / 100:.2f}" for step in range(50, 100, 5) if step <= hundredths]
+    assert [iou for iou, share in report["recall"]["all"].items() if share == 1] == reached
+
+
 def test_one_box_serves_one_object_but_covers_two() -> None:
     twins = dataset({"1": [(0, SQUARE), (1, SQUARE)]})
     report = recall_report(twins, [proposals("1", [SQUARE])])
     assert at(report, "recall") == 0.5
     assert at(report, "coverage") == 1.0
+    assert report["average_recall"]["all"] == {"hosang": 0.5, "coco": 0.5}
 
 
 def test_the_largest_iou_is_matched_first_even_at_a_loss() -> None:
@@ -115,6 +126,19 @@ def test_sources_alone_and_by_no_other() -> None:
     assert report["multibox"]["alone"]["0.50"] == pytest.approx(1 / 3)
     assert report["multibox"]["only"]["0.50"] == 0.0
     assert report["multibox"]["boxes_per_image"] == pytest.approx(2 / 3)
+
+
+def test_only_leaves_out_what_any_of_several_others_covers() -> None:
+    data = dataset({"1": [(0, SQUARE)], "2": [(0, SQUARE)]})
+    made = [
+        proposals("1", [strip(0.5), strip(0.5)], ["a", "b"]),  # an IoU of 0.5 covers
+        proposals("2", [strip(0.9), strip(0.2)], ["a", "c"]),
+    ]
+    report = recall_report(data, made)["per_source"]
+    alone = {name: entry["alone"]["0.50"] for name, entry in report.items()}
+    only = {name: entry["only"]["0.50"] for name, entry in report.items()}
+    assert alone == {"a": 1.0, "b": 0.5, "c": 0.0}
+    assert only == {"a": 0.5, "b": 0.0, "c": 0.0}
 
 
 def test_average_recall_of_perfect_boxes_is_one() -> None:

@@ -10,7 +10,6 @@ from scipy.optimize import minimize
 
 from detect.boxes import iou_matrix
 from detect.models.box_regression import (
-    FEATURE_NORM,
     BoxRegression,
     decode,
     encode,
@@ -70,6 +69,7 @@ def test_pairs_take_the_object_of_the_largest_iou_from_a_bound_on() -> None:
     assert rows.tolist() == [0, 1, 2]
     assert objects.tolist() == [1, 1, 0]
     assert pairs(boxes, truth, iou=0.9)[0].tolist() == [2]
+    assert pairs(boxes, truth, iou=0.875)[0].tolist() == [1, 2]
     assert pairs(boxes[:0], truth)[0].shape == (0,)
     assert pairs(boxes, Annotations(boxes[:0], np.zeros(0)))[1].shape == (0,)
 
@@ -77,7 +77,7 @@ def test_pairs_take_the_object_of_the_largest_iou_from_a_bound_on() -> None:
 def test_features_are_scaled_to_a_mean_norm_of_twenty() -> None:
     features = np.random.default_rng(0).random((7, 5)).astype(np.float32)
     norms = np.linalg.norm(features * feature_scale([features[:3], features[3:]]), axis=1)
-    assert norms.mean() == pytest.approx(FEATURE_NORM)
+    assert norms.mean() == pytest.approx(20)
     assert feature_scale([np.zeros((3, 2))]) == feature_scale([]) == 1.0
 
 
@@ -101,6 +101,18 @@ def test_the_fit_is_the_minimum_of_equation_5_over_decorrelated_targets() -> Non
         lowest = minimize(objective, np.zeros(4), tol=1e-12).x
         mine = ((found.weights[0] - np.outer([0, 0, 0, 1], mean)) @ np.linalg.inv(root))[:, column]
         np.testing.assert_allclose(mine, lowest, atol=1e-6)
+
+
+def test_r_cnns_ridge_on_two_pairs_worked_by_hand() -> None:
+    """Features 1 and -1 become 20 and -20, the shifts are 0.9 and -0.9 of the width.
+
+    w = (20 * 0.9 + 20 * 0.9) / (20^2 + 20^2 + 1000) = 0.02: shifts of 20 * 0.02 = 0.4.
+    """
+    features, boxes = np.array([[1.0], [-1]]), np.array([[0, 0, 10, 10]] * 2, np.float32)
+    truths = np.array([[9, 0, 19, 10], [-9, 0, 1, 10]], np.float32)
+    labels = np.zeros(2, np.int64)
+    moved = fit(features, boxes, truths, labels, 1).predict(features, boxes, labels)
+    np.testing.assert_allclose(moved, [[4, 0, 14, 10], [-4, 0, 6, 10]], atol=1e-5)
 
 
 def test_boxes_come_nearer_to_their_objects_and_each_class_learns_its_own() -> None:

@@ -59,6 +59,35 @@ def test_naive_module_costs_more_than_the_reduced_one_and_keeps_the_pooled_chann
     assert reduced.multiply_adds * 2 < naive.multiply_adds
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_trunk_runs_in_the_order_of_the_caffe_model(variant: str) -> None:
+    network = GoogLeNet(2, variant, 0.25, auxiliary=False).eval()
+    ran: list[str] = []
+    for name, module in network.named_children():
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    network(torch.zeros(1, 3, 32, 32))
+    # bvlc_googlenet: pool1/norm1 and conv2/norm2; batch normalisation takes their place.
+    stem = ["conv1", "maxpool1", "norm1", "conv2", "conv3", "norm2", "maxpool2"]
+    if variant != "paper":
+        stem = [name for name in stem if not name.startswith("norm")]
+    assert ran == [*stem, *list(TABLE_1)[4:-1], "dropout", "fc"]
+
+
+@pytest.mark.parametrize("variant", ["paper", "bn"])
+def test_kernels_and_dropout_are_those_of_table_1(variant: str) -> None:
+    network = GoogLeNet(2, variant, 0.25)
+    pixel = torch.zeros(1, 1, 14, 14)
+    pixel[0, 0, 2, 2] = 1
+    for pool in (network.maxpool1, network.maxpool2, network.maxpool3, network.maxpool4):
+        assert pool(pixel).sum() == 4  # windows of 3x3 every 2 px: two see it each way
+    for name in INCEPTIONS:
+        module = getattr(network, f"inception{name}")
+        sides = [branch[1].conv.kernel_size for branch in (module.branch2, module.branch3)]
+        assert sides == [(3, 3), (5, 5)]
+    assert network.dropout.p == 0.4
+    assert GoogLeNet(2, variant, 0.25, dropout=0.1).dropout.p == 0.1
+
+
 def test_auxiliary_pooling_is_5x5_by_3_at_14x14_and_adaptive_elsewhere() -> None:
     network = GoogLeNet(2, "paper", 0.25)
     maps = torch.randn(1, 8, 14, 14)
@@ -126,6 +155,9 @@ def test_fresh_weights_follow_the_caffe_model_or_he() -> None:
     he = bn.inception4e.branch2[1].conv.weight
     assert he.std().item() == pytest.approx((2 / he[0].numel()) ** 0.5, rel=0.01)
     assert bn.fc.weight.std().item() == pytest.approx(0.01, rel=0.1)
+    assert bn.aux1.fc2.weight.std().item() == pytest.approx(0.01, rel=0.1)
+    assert (bn.aux1.fc1.bias == 0).all()
+    assert (bn.fc.bias == 0).all()
 
 
 @pytest.mark.parametrize("size", [224, 64])

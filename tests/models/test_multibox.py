@@ -8,7 +8,13 @@ import torch
 from detect.errors import DataError
 from detect.models.box_coder import BoxCoder
 from detect.models.inference import prepare_for_inference
-from detect.models.multibox import MultiBox, MultiBoxDesign, grid_sides, map_side
+from detect.models.multibox import (
+    FullyConnectedHead,
+    MultiBox,
+    MultiBoxDesign,
+    grid_sides,
+    map_side,
+)
 from detect.models.multibox_card import MultiBoxCard
 from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
@@ -85,6 +91,64 @@ def test_before_training_confidences_expect_few_boxes():
             _, logits = model(torch.rand(1, 3, 64, 64) * 255)
         expected = min(3, logits.shape[1] * 0.5)
         assert float(logits.sigmoid().sum()) == pytest.approx(expected, rel=0.3)
+
+
+@pytest.mark.parametrize(("slots", "expected"), [(100, 3), (6, 3), (4, 2)])
+def test_three_boxes_are_expected_or_half_of_the_slots(slots: int, expected: float):
+    head = FullyConnectedHead(8, 1, slots, batch_norm=True, drop=0.0)
+    found = head.confidences.bias.detach().sigmoid().sum()
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_images_are_normalised_by_mean_and_deviation():
+    model, plain = network("fc").eval(), network("fc").eval()
+    plain.mean.zero_()
+    plain.std.fill_(1)
+    images = torch.rand(1, 3, 64, 64) * 255
+    channels = zip(images[0], IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    by_hand = torch.stack([(channel - mean) / std for channel, mean, std in channels])[None]
+    for ours, theirs in zip(model(images), plain(by_hand), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_the_head_has_the_sizes_of_the_published_one():
+    """Footnote 6 of arXiv 1506.01497: 1x1 convolution to 288 channels, 1,536 units."""
+    head = network("fc").head
+    assert head.reduce.conv.weight.shape == (288, 208, 1, 1)
+    assert head.hidden.weight.shape == (1536, 288 * 4 * 4)
+
+
+def test_a_slot_has_four_neighbouring_outputs_and_dead_units_say_nothing():
+    head = network("fc").head.eval()
+    with torch.no_grad():
+        head.hidden.bias.fill_(-1e6)
+        head.boxes.bias.copy_(torch.arange(28))
+        head.confidences.bias.copy_(torch.arange(7) + 100)
+        outputs = head(torch.rand(1, 208, 4, 4))[0]
+    torch.testing.assert_close(outputs[:, :4], torch.arange(28.0).view(7, 4))
+    torch.testing.assert_close(outputs[:, 4], torch.arange(7.0) + 100)
+
+
+def test_dropout_is_before_the_outputs_and_in_training_alone():
+    torch.manual_seed(0)
+    head = FullyConnectedHead(8, 1, 384, batch_norm=True, drop=0.25)
+    with torch.no_grad():  # Every unit is 1, and output i says what unit i is.
+        head.hidden.weight.zero_()
+        head.hidden.bias.fill_(1)
+        head.boxes.weight.copy_(torch.eye(1536))
+    maps = torch.rand(2, 8, 1, 1)
+    assert (head.eval()(maps)[..., :4] == 1).all()
+    units = head.train()(maps)[..., :4]
+    torch.testing.assert_close(units.unique(), torch.tensor([0, 1 / 0.75]))
+    assert float((units == 0).float().mean()) == pytest.approx(0.25, abs=0.03)
+
+
+def test_decoded_boxes_are_priors_moved_and_may_leave_the_window():
+    model = network("fc")
+    offsets = torch.zeros(1, 7, 4)
+    offsets[0, 2] = torch.tensor([-100.0, 0.0, 50.0, 200.0])  # hundredths of the window
+    moved = (model.decode(offsets)[0] - model.priors)[2]
+    torch.testing.assert_close(moved, torch.tensor([-1.0, 0.0, 0.5, 2.0]))
 
 
 def test_convolutional_slots_lie_where_their_priors_lie():

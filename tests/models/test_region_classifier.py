@@ -47,6 +47,16 @@ def test_crops_are_normalised_inside_and_may_be_bytes() -> None:
     assert model.normalisation == ((10, 20, 30), (2, 4, 5))
 
 
+def test_the_features_are_what_the_last_layer_sees() -> None:
+    torch.manual_seed(0)
+    model, crops = RegionClassifier(2, "bn", 0.25), torch.rand(4, 3, 64, 64) * 255
+    _calibrated(model, crops)
+    with torch.no_grad():
+        pooled = model.pooled(crops)  # of maps of 2x2
+        torch.testing.assert_close(model.network.fc(pooled), model(crops), rtol=1e-4, atol=1e-5)
+    assert pooled.std(dim=0).max() > 0.01
+
+
 def test_mean_and_std_as_torchvisions_transform_input() -> None:
     torch.manual_seed(0)
     crops = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)

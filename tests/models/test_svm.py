@@ -16,6 +16,7 @@ from detect.models.svm import (
     POSITIVE_WEIGHT,
     Fit,
     LinearSvms,
+    Positives,
     RegionFeatures,
     class_overlaps,
     find_positives,
@@ -139,6 +140,36 @@ def test_a_class_is_fitted_again_after_enough_new_negatives() -> None:
     assert once.calls[-1] == (1, 7)
 
 
+def mined(images: Sequence[RegionFeatures]) -> list[int]:
+    """Mine `images` of one feature x with the model x - 1 -> the negatives of every fit."""
+    negatives: list[int] = []
+
+    def fit(_: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, float]:
+        negatives.append(int((~positive).sum()))
+        return np.ones(1), -1.0
+
+    positives = Positives(1.0, np.array([[5.0]], np.float32), np.zeros(1, np.int64))
+    train_svms(images, positives, 1, fit)
+    return negatives
+
+
+def scoring(*scores: float) -> RegionFeatures:
+    """Return proposals on no object that `mined`'s model gives these scores."""
+    return image([[score + 1] for score in scores], [-1] * len(scores), classes=1)
+
+
+def test_regions_are_hard_above_and_forgotten_below_the_scores_of_rcnn_train() -> None:
+    """-1.0001 and -1.2: of the first image three are kept, of the second two are added."""
+    first = scoring(-1.0, -1.1, -1.19, -1.21, -1.3)
+    second = scoring(-1.0, -1.00005, -1.001, -1.19)
+    assert mined([first, second]) == [5, 3 + 2]
+
+
+def test_the_svm_is_fitted_again_after_more_than_two_thousand_new_negatives() -> None:
+    images = [scoring(0), scoring(*[0] * 2000), scoring(0), scoring(0)]
+    assert mined(images) == [1, 2002, 2003]
+
+
 def test_a_class_without_positives_scores_minus_one() -> None:
     fit = Recorder()
     one = image([[1, 0], [0, 1]], [0, -1], classes=3)
@@ -214,6 +245,16 @@ def test_liblinear_reaches_the_minimum_of_r_cnns_objective() -> None:
     )
     mine, reference = liblinear()(x, positive), _primal(x, positive)
     assert objective(*mine, x, positive) <= 1.001 * objective(*reference, x, positive)
+
+
+@needs_sklearn
+def test_liblinear_on_two_regions_worked_by_hand() -> None:
+    """Both lie inside the margin, so each weighs its whole cost: 2 * 0.001 and 0.001.
+
+    w = 0.002 * 3 - 0.001 * -4, and on the constant feature of 10 0.002 * 10 - 0.001 * 10 = 0.01.
+    """
+    weights, bias = liblinear()(np.array([[3], [-4]], np.float32), np.array([True, False]))
+    np.testing.assert_allclose([*weights, bias], [0.01, 0.01 * 10], rtol=1e-6)
 
 
 def test_without_scikit_learn_the_way_to_get_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

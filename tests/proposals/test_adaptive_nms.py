@@ -27,6 +27,39 @@ def test_the_threshold_falls_with_every_box_kept(monkeypatch: pytest.MonkeyPatch
     assert adaptive_nms(boxes, 1).tolist() == [0]
 
 
+# The first box (100 x 1 px) and others that overlap it by so many hundredths.
+FIRST = [0, 0, 100, 1]
+
+
+def overlapping(*hundredths: int) -> list[list[float]]:
+    return [[0, 0, share, 1] for share in hundredths]
+
+
+def apart(count: int) -> list[list[float]]:
+    """Return `count` boxes that overlap nothing."""
+    return [[0, 10 * place, 1, 10 * place + 1] for place in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("between", "dropped", "kept"),
+    [
+        (0, 90, 89),  # 0.9 * 0.9996 = 0.89964 after the first box
+        (999, 61, 60),  # 0.9 * 0.9996^1000 = 0.60325
+        (1468, 51, 50),  # 0.9 * 0.9996^1469 = 0.50004, not yet the last: 0.49984 after this one
+        (1600, 50, 49),  # and it stays; 0.9 * 0.9996^1601 is 0.474
+    ],
+)
+def test_edge_boxes_thresholds_by_hand(between: int, dropped: int, kept: int) -> None:
+    """Beta 0.9, eta 0.9996 and the last threshold 0.5 of Edge Boxes: edgeBoxes.m and its Mex."""
+    boxes = np.array([FIRST, *apart(between), *overlapping(dropped, kept)], np.float32)
+    assert adaptive_nms(boxes, 10_000).tolist() == [*range(between + 1), between + 2]
+
+
+def test_an_overlap_at_the_threshold_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DECAY", 1.0)
+    assert adaptive_nms(np.array([FIRST, *overlapping(91, 90)], np.float32), 5).tolist() == [0, 2]
+
+
 def test_a_threshold_that_stays_is_ordinary_suppression(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DECAY", 1.0)
     monkeypatch.setattr(module, "FIRST_IOU", 0.3)

@@ -79,8 +79,9 @@ def test_suppression_at_an_iou_or_adaptive(nms: float, kept: int):
 
 def test_adaptive_suppression_drops_what_is_nearly_the_same():
     near = [[0, 0, 1, 1], [0, 0, 0.95, 1], [0, 0, 0.8, 1]]
-    boxes = found(near, [3, 2, 1], views="whole", nms=ADAPTIVE).boxes
-    np.testing.assert_allclose(boxes, [[0, 0, 40, 30], [0, 0, 32, 30]], atol=1e-4)
+    proposals = found(near, [3, 2, 1], views="whole", nms=ADAPTIVE)
+    np.testing.assert_allclose(proposals.boxes, [[0, 0, 40, 30], [0, 0, 32, 30]], atol=1e-4)
+    np.testing.assert_allclose(proposals.scores, [0.952574, 0.731059], atol=1e-5)
 
 
 def test_the_best_of_a_view_and_the_best_of_all_stay():

@@ -13,13 +13,14 @@ from detect.boxes import areas, canonical_order, iou_matrix
 from detect.errors import EnvironmentProblem
 from detect.proposals.selective_search import (
     _CONVERSIONS,
+    _MEASURES,
     find_boxes,
     propose,
     scores_by_rank,
     segmentation_module,
 )
 from detect.proposals.settings import COLOUR_SPACES, PRESETS, Settings
-from detect.regions import Image
+from detect.regions import Image, Size
 
 SMALL = Settings(width=160)
 
@@ -48,6 +49,41 @@ def test_doubled_superpixels_give_about_half_the_boxes() -> None:
     settings = (replace(PRESETS[name], width=300) for name in ("googlenet", "rcnn"))
     few, many = (len(find_boxes(image, one)) for one in settings)
     assert 0.35 < few / many < 0.6
+
+
+def test_presets_are_rcnns_and_the_same_at_doubled_ks() -> None:
+    """Spaces, measures, ks and sigma: R-CNN's selective_search_boxes.m; the smallest side is ours.
+
+    Ks twice as large: GoogLeNet's paper, section 8.
+    """
+    two = ("colour+texture+size+fill", "texture+size+fill")
+    fast = Settings(("hsv", "lab"), (50, 100), two, sigma=0.8, width=500, min_side=10.0)
+    spaces = ("hsv", "lab", "rgi", "hue", "intensity")
+    every = replace(fast, colour_spaces=spaces, strategies=(*two, "fill", "size"))
+    expected = {
+        "rcnn": fast,
+        "googlenet": replace(fast, ks=(100, 200)),
+        "rcnn-quality": replace(every, ks=(50, 100, 150, 300)),
+        "googlenet-quality": replace(every, ks=(100, 200, 300, 600)),
+    }
+    assert expected == PRESETS
+
+
+def test_a_strategy_is_of_the_measures_in_its_name() -> None:
+    names = {"colour": "Color", "texture": "Texture", "size": "Size", "fill": "Fill"}
+    for strategy, measures in _MEASURES.items():
+        assert measures == tuple(names[part] for part in strategy.split("+"))
+
+
+def test_the_smallest_superpixel_is_k() -> None:
+    """A square of 9 px has 81 px: more than 50, less than 100."""
+    image = np.full((60, 60, 3), 40, np.uint8)
+    image[20:29, 20:29] = (230, 60, 60)
+    truth = np.array([[20, 20, 29, 29]], np.float32)
+    found = [find_boxes(image, Settings(ks=(k,), width=60, min_side=5)) for k in (50, 100)]
+    best = [iou_matrix(truth, boxes).max() for boxes in found]
+    assert best[0] > 0.6
+    assert best[1] < 0.3
 
 
 def test_quality_finds_every_box_of_its_fast_preset() -> None:
@@ -135,9 +171,27 @@ def test_large_boxes_come_early_as_in_the_original() -> None:
     assert sizes[:half].mean() > 2 * sizes[half:].mean()
 
 
-def test_a_flat_image_has_one_box_the_whole() -> None:
-    proposals = propose(np.full((90, 70, 3), 128, np.uint8), "flat", Settings())
-    np.testing.assert_array_equal(proposals.boxes, [[0, 0, 70, 90]])
+def test_a_box_comes_first_as_often_as_its_place_by_area_and_chance_say() -> None:
+    """Places 1, 2, 3 times uniform numbers u, v, w: the least is u in a share of 23/36.
+
+    P(u < 2v and u < 3w) is the integral of (1 - u/2)(1 - u/3), 23/36; P(2v < u and 2v < 3w)
+    that of (1 - 2v)(1 - 2v/3) to 1/2, 8/36; 5/36 are left.
+    """
+    image = np.full((40, 40, 3), 30, np.uint8)
+    image[:, 24:] = 220  # the whole, a part of 24 px and one of 16 px
+    settings = Settings(ks=(50,), width=40, min_side=12)
+    sizes = sorted(areas(find_boxes(image, settings)), reverse=True)
+    assert len(sizes) == 3
+    tops = [areas(propose(image, "a", settings, seed).boxes[:1])[0] for seed in range(400)]
+    shares = [tops.count(size) / len(tops) for size in sizes]
+    np.testing.assert_allclose(shares, [23 / 36, 8 / 36, 5 / 36], atol=0.06)
+
+
+@pytest.mark.parametrize("size", [(90, 70), (10, 300), (12, 4600)])
+def test_a_flat_image_has_one_box_the_whole(size: Size) -> None:
+    """Of 10 px, the smallest side allowed, too; 4,600 x 12 px become 1,500 x 4."""
+    proposals = propose(np.full((*size, 3), 128, np.uint8), "flat", Settings())
+    np.testing.assert_array_equal(proposals.boxes, [[0, 0, size[1], size[0]]])
     np.testing.assert_array_equal(proposals.scores, [1])
 
 
@@ -167,6 +221,22 @@ def test_normalised_red_and_green_by_hand() -> None:
     # 255 * 100/200 = 127.5 (to even), 255 * 50/200 = 63.75; grey .299 R + .587 G + .114 B
     expected = [[[128, 64, 65], [0, 0, 0], [26, 76, 27]]]
     np.testing.assert_array_equal(_CONVERSIONS["rgi"](image), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "red", "blue"),
+    [
+        ("hsv", [0, 255, 255], [120, 255, 255]),  # half degrees
+        ("hue", 0, 120),
+        # CIE (53.24, 80.09, 67.20) and (32.30, 79.19, -107.86): L * 2.55, a and b + 128
+        ("lab", [136, 208, 195], [82, 207, 20]),
+        ("intensity", 76, 29),  # 0.299 and 0.114 of 255
+        ("rgi", [255, 0, 76], [0, 0, 29]),
+    ],
+)
+def test_colours_of_red_and_blue_by_hand(name: str, red: object, blue: object) -> None:
+    image = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
+    np.testing.assert_array_equal(_CONVERSIONS[name](image), [[red, blue]])
 
 
 @pytest.mark.parametrize("name", COLOUR_SPACES)

@@ -1,6 +1,7 @@
 """The training loop on a small problem: schedules, averaging, exact resume, failures."""
 
 import signal
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 from threading import Event
@@ -13,6 +14,7 @@ from detect.config import PretrainRecipe
 from detect.errors import DetectError, EnvironmentProblem
 from detect.models.checkpoint import load_state, save_state
 from detect.runs import RunFolder
+from detect.training import loop
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Progress, Trainer
@@ -223,13 +225,26 @@ class Begun(Line):
         return super().batch(step, processes)
 
 
-def test_no_more_batches_wait_than_twice_the_threads(tmp_path: Path) -> None:
+class AtOnce(ThreadPoolExecutor):
+    """Make a batch when it is asked for, so that what was asked for can be told."""
+
+    def submit(self, function, /, *arguments, **named):  # type: ignore[no-untyped-def]
+        done: Future[object] = Future()
+        done.set_result(function(*arguments, **named))
+        return done
+
+
+def test_no_more_batches_wait_than_twice_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "ThreadPoolExecutor", AtOnce)
     task = Begun()
-    batches = make(tmp_path, task, threads=3).batches(3, 12)
-    assert next(batches)[0] == 3
-    batches.close()
-    assert sorted(task.begun) == list(range(3, 3 + len(task.begun)))
-    assert len(task.begun) <= 6
+    asked = []
+    for step, _ in make(tmp_path, task, threads=2).batches(3, 12):
+        asked.append((step, task.begun[-1]))
+    # Four at a time, that of the step among them; none of an earlier step, none beyond the last.
+    assert asked == [(step, min(step + 3, 11)) for step in range(3, 12)]
+    assert task.begun == list(range(3, 12))
 
 
 def test_threads_leave_the_weights_as_they_are(tmp_path: Path) -> None:

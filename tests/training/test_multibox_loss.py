@@ -51,6 +51,14 @@ def test_alpha_in_encoded_units_is_a_thousand_times_the_literal_one():
     assert float(encoded / literal) == pytest.approx(1e4, rel=1e-3)
 
 
+@pytest.mark.parametrize(("location", "expected"), [("l2", 2 + 0.125), ("smooth_l1", 1.5 + 0.125)])
+def test_location_losses_by_hand(location: str, expected: float):
+    """Offsets of 2 and 0.5 units: half their squares; smooth L1 takes 0.5 off beyond one unit."""
+    boxes = [0.5, 0.5, 1.0, 0.98], [0.005, 0.0, 0.5, 0.5]  # of slot 1, of slot 0
+    found = losses([truth(*boxes), truth()], location=location)
+    assert float(found["location_loss"]) == pytest.approx(expected / 2, rel=1e-4)
+
+
 def test_confidence_is_minus_log_of_the_matched_and_of_one_minus_the_others():
     logits = torch.tensor([[2.0, -1.0, 0.5]])
     found = losses([truth([0.5, 0.5, 1.0, 1.0])], logits=logits)
@@ -77,6 +85,18 @@ def test_matching_on_predictions_follows_the_confident_slot():
     assert logits.grad[0, 0] > 0
     encoded = losses([box], logits=logits.detach(), matching="prediction", scale=0.01)
     assert float(encoded["location_loss"]) == 0  # at scale 0.01 the near slot wins
+
+
+@pytest.mark.parametrize(("logit", "location"), [(0.65, 2.0), (0.55, 0.0)])
+def test_what_a_predicted_slot_costs_by_hand(logit: float, location: float):
+    """Equation 4: slot 0 is 2 units off, 0.3 / 2 * 2^2 = 0.6, which its logit outweighs or not."""
+    offsets = torch.full((1, 3, 4), 100.0)
+    offsets[0, 0] = torch.tensor([2.0, 0.0, 0.0, 0.0])
+    offsets[0, 1] = -0.5  # from prior 1 to the box
+    given = {"matching": "prediction", "scale": 1.0, "alpha": 0.3}
+    box, logits = truth([0.0, 0.0, 0.5, 0.5]), torch.tensor([[logit, 0.0, 0.0]])
+    found = losses([box], offsets=offsets, logits=logits, **given)
+    assert float(found["location_loss"]) == pytest.approx(location)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
@@ -110,6 +130,13 @@ def test_matching_on_priors_ignores_what_is_predicted(matching: str):
     assert float(found["location_loss"]) == 0
 
 
+@pytest.mark.parametrize(("matching", "squares"), [("prior_l2", 0.3), ("prior_iou", 0.5)])
+def test_the_nearest_corners_are_not_always_the_largest_overlap(matching: str, squares: float):
+    # Slot 0: IoU 0.02 / 0.3, squares 0.09 + 0.16 + 0.25; slot 1: IoU 0, squares 0.04 + 0.01 + 0.25.
+    found = losses([truth([0.3, 0.4, 1.0, 0.5])], matching=matching)
+    assert float(found["location_loss"]) == pytest.approx(squares / 2 * 100**2, rel=1e-4)
+
+
 def test_crowd_slots_have_no_say():
     crowd = [[0.0, 0.0, 0.5, 1.0]]
     found = losses([truth(crowd=crowd)], logits=torch.tensor([[50.0, 0.0, 50.0]]))
@@ -123,6 +150,19 @@ def test_focal_loss_by_hand():
     positive = 0.25 * (1 - c[1]) ** 2 * -c[1].log()
     negative = sum(0.75 * c[i] ** 2 * -(1 - c[i]).log() for i in (0, 2))
     assert float(found["confidence_loss"]) == pytest.approx(float(positive + negative), rel=1e-5)
+
+
+def test_what_the_losses_are_divided_by():
+    """A positive costs 1/16 log 2 at probability 1/2, a negative 3/16; without focal log 2 each."""
+    boxes = [0.02, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 0.98]  # half of 2 units squared each
+    focal = losses([truth(*boxes)], confidence="focal")  # by the two matched slots
+    assert float(focal["confidence_loss"]) == pytest.approx((2 / 16 + 3 / 16) * math.log(2) / 2)
+    assert float(focal["location_loss"]) == pytest.approx(2.0, rel=1e-4)
+    none = losses([truth(), truth()], confidence="focal")  # by the two windows
+    assert float(none["confidence_loss"]) == pytest.approx(6 * 3 / 16 * math.log(2) / 2)
+    log = losses([truth(*boxes)])  # by the one window
+    assert float(log["confidence_loss"]) == pytest.approx(3 * math.log(2))
+    assert float(log["location_loss"]) == pytest.approx(4.0, rel=1e-4)
 
 
 def test_more_objects_than_slots_train_as_many_as_fit():

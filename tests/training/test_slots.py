@@ -52,9 +52,31 @@ def test_without_costs_every_near_slot_and_the_best_one():
     assert found.truths.tolist() == [0, 0, 1, -1]
 
 
+def test_a_slot_stands_for_the_object_it_overlaps_most():
+    objects = np.array([[0, 0, 0.4, 0.4], [0.5, 0.5, 0.9, 0.9]], np.float32)
+    priors = np.concatenate([PRIORS, [[0.52, 0.5, 0.92, 0.9]]]).astype(np.float32)
+    assert assign_slots(objects, NONE, priors, None).truths.tolist() == [0, 0, 1, -1, 1]
+
+
+def test_slots_name_their_objects_where_others_go_without():
+    costs = np.array([[9.0, 9.0], [5.0, 1.0], [1.0, 5.0]])
+    found = assign_slots(np.tile(BOXES[:1], (3, 1)), NONE, PRIORS[:2], costs)
+    assert found.truths.tolist() == [2, 1]
+
+
+def test_a_slot_is_near_from_an_iou_of_one_half_on():
+    halves = np.array([[0, 0, 1, 1], [0, 0, 1, 0.5], [0, 0, 1, 0.4375]], np.float32)
+    found = assign_slots(halves[:1], NONE, halves, None)
+    assert found.truths.tolist() == [0, 0, -1]
+
+
 def test_unmatched_slots_close_to_an_object_are_ignored():
     found = assign_slots(BOXES, NONE, PRIORS, squared_distances(BOXES, PRIORS), ignore_iou=0.15)
     assert found.ignored.tolist() == [False, True, False, False]
+    halves = np.array([[0, 0, 1, 1], [0, 0, 1, 0.5]], np.float32)
+    for ignore_iou, ignored in ((0.5, False), (0.49, True)):  # above it, not at it
+        found = assign_slots(halves[:1], NONE, halves, np.array([[0.0, 1.0]]), 0.5, ignore_iou)
+        assert found.ignored.tolist() == [False, ignored]
 
 
 def test_slots_half_in_a_crowd_are_ignored():
@@ -62,6 +84,8 @@ def test_slots_half_in_a_crowd_are_ignored():
     found = assign_slots(NONE, crowd, PRIORS, None)
     assert found.truths.tolist() == [-1] * 4
     assert found.ignored.tolist() == [True, True, False, True]
+    crowd[0, 0] = 0.24  # leaves 40 % of the first, 52.5 % of the second
+    assert assign_slots(NONE, crowd, PRIORS, None).ignored.tolist() == [False, True, False, True]
 
 
 def test_a_window_without_objects_is_background():
