@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from detect.data import open_dataset
     from detect.regions import Dataset, Detections, Proposals
-    from detect.stages.called import evaluate, propose, train_classifier, train_multibox
+    from detect.stages.evaluate import evaluate
     from detect.stages.load import Detector, load
+    from detect.stages.propose import propose
+    from detect.stages.train_classifier import train_classifier
+    from detect.stages.train_multibox import train_multibox
     from detect.visualize import draw
 
 __version__ = version("detect")
@@ -43,12 +46,12 @@ _PLACES = {
     "Detector": "detect.stages.load",
     "Proposals": "detect.regions",
     "draw": "detect.visualize",
-    "evaluate": "detect.stages.called",
+    "evaluate": "detect.stages.evaluate",
     "load": "detect.stages.load",
     "open_dataset": "detect.data",
-    "propose": "detect.stages.called",
-    "train_classifier": "detect.stages.called",
-    "train_multibox": "detect.stages.called",
+    "propose": "detect.stages.propose",
+    "train_classifier": "detect.stages.train_classifier",
+    "train_multibox": "detect.stages.train_multibox",
 }
 
 

@@ -1,48 +1,37 @@
 """What each command does, as a function: options in, a typed result out; no printing, no click."""
 
 from detect.doctor import DoctorResult, doctor
-from detect.stages.called import (
-    classify,
-    ensemble,
-    evaluate,
-    export_boxes,
-    import_boxes,
-    plan,
-    pretrain,
-    propose,
-    recall,
-    refine,
-    report,
-    run,
-    split,
-    train_classifier,
-    train_multibox,
-    train_regression,
-    train_svm,
-    visualize,
-)
-from detect.stages.classify import ClassifyOptions, ClassifyResult
-from detect.stages.ensemble import EnsembleOptions, EnsembleResult
-from detect.stages.evaluate import EvaluateOptions, EvaluateResult
-from detect.stages.export_boxes import ExportOptions, ExportResult
-from detect.stages.import_boxes import ImportOptions, ImportResult
-from detect.stages.plan import PlanOptions, PlanResult
-from detect.stages.pretrain import PretrainOptions, PretrainResult
-from detect.stages.propose import ProposeOptions, ProposeResult
-from detect.stages.recall import RecallOptions, RecallResult
-from detect.stages.refine import RefineOptions, RefineResult
-from detect.stages.report import ReportOptions, ReportResult
-from detect.stages.run import RunOptions, RunResult
-from detect.stages.split import SplitOptions, SplitResult
+from detect.stages.classify import ClassifyOptions, ClassifyResult, classify
+from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
+from detect.stages.evaluate import EvaluateOptions, EvaluateResult, evaluate
+from detect.stages.export_boxes import ExportOptions, ExportResult, export_boxes
+from detect.stages.import_boxes import ImportOptions, ImportResult, import_boxes
+from detect.stages.plan import PlanOptions, PlanResult, plan
+from detect.stages.pretrain import PretrainOptions, PretrainResult, pretrain
+from detect.stages.propose import ProposeOptions, ProposeResult, propose
+from detect.stages.recall import RecallOptions, RecallResult, recall
+from detect.stages.refine import RefineOptions, RefineResult, refine
+from detect.stages.report import ReportOptions, ReportResult, report
+from detect.stages.run import RunOptions, RunResult, run
+from detect.stages.split import SplitOptions, SplitResult, split
 from detect.stages.train_classifier import (
     TrainClassifierOptions,
     TrainClassifierResult,
     TrainedNetwork,
+    train_classifier,
 )
-from detect.stages.train_multibox import TrainMultiboxOptions, TrainMultiboxResult
-from detect.stages.train_regression import TrainRegressionOptions, TrainRegressionResult
-from detect.stages.train_svm import TrainSvmOptions, TrainSvmResult
-from detect.stages.visualize import VisualizeOptions, VisualizeResult
+from detect.stages.train_multibox import (
+    TrainMultiboxOptions,
+    TrainMultiboxResult,
+    train_multibox,
+)
+from detect.stages.train_regression import (
+    TrainRegressionOptions,
+    TrainRegressionResult,
+    train_regression,
+)
+from detect.stages.train_svm import TrainSvmOptions, TrainSvmResult, train_svm
+from detect.stages.visualize import VisualizeOptions, VisualizeResult, visualize
 
 __all__ = [
     "ClassifyOptions",

@@ -13,6 +13,7 @@ from detect.errors import UsageError, option
 from detect.files import write_json
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import usable, warn_skipped
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ClassifyResult:
     table: tuple["Row", ...] = ()
 
 
+@by_keywords
 def classify(options: ClassifyOptions, reporter: Reporter = SILENT) -> ClassifyResult:
     """Classify images or folders of images; measure the error on a split.
 

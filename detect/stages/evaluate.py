@@ -11,6 +11,7 @@ from detect.errors import UsageError, option
 from detect.evaluation.figures import ProtocolScore
 from detect.evaluation.protocols import Protocol
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.truth import TruthOptions, check_truth, open_truth, write_figures
 
 
@@ -30,6 +31,7 @@ class EvaluateResult:
     protocols: Mapping[str, ProtocolScore]
 
 
+@by_keywords
 def evaluate(options: EvaluateOptions, reporter: Reporter = SILENT) -> EvaluateResult:
     """Score detections against annotations; the images are not needed.
 

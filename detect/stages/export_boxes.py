@@ -8,6 +8,7 @@ from pydantic import Field
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 _SUBMISSION = ".txt"
@@ -36,6 +37,7 @@ class ExportResult:
     detections: int | None = None
 
 
+@by_keywords
 def export_boxes(options: ExportOptions, reporter: Reporter = SILENT) -> ExportResult:
     """Write proposals or detections in another form.
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.errors import DataError, UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class ImportResult:
     without: int = 0
 
 
+@by_keywords
 def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportResult:
     """Turn a file into proposals, or a submission into detections, for a split of a data set.
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from detect.config import PretrainRecipe, load_recipe
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.given import Given
 from detect.stages.opening import warn_skipped
 from detect.stages.training import Training, TrainingOptions, together
@@ -34,6 +35,7 @@ class PretrainResult:
     top5_error: float | None = None
 
 
+@by_keywords
 def pretrain(options: PretrainOptions, reporter: Reporter = SILENT) -> PretrainResult:
     """Train GoogLeNet to classify images, alone or with the processes that torchrun started.
 

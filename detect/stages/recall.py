@@ -11,6 +11,7 @@ from detect.errors import UsageError, option
 from detect.evaluation.figures import Advice, RecallScores
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import with_proposals
 from detect.stages.truth import TruthOptions, check_truth, open_truth, write_figures
 
@@ -70,6 +71,7 @@ class RecallResult:
     speed: CropSpeed | None = None
 
 
+@by_keywords
 def recall(options: RecallOptions, reporter: Reporter = SILENT) -> RecallResult:
     """Score proposals against annotations; the images are not needed.
 

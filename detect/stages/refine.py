@@ -10,6 +10,7 @@ from pydantic import Field
 from detect.errors import option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class RefineResult:
     images: int
 
 
+@by_keywords
 def refine(options: RefineOptions, reporter: Reporter = SILENT) -> RefineResult:
     """Move the boxes of detections by what the network sees in them.
 

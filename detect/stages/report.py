@@ -11,6 +11,7 @@ from detect.errors import UsageError, option
 from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class ReportResult:
     proposals: Mapping[str, RecallScores]
 
 
+@by_keywords
 def report(options: ReportOptions, reporter: Reporter = SILENT) -> ReportResult:
     """Make a scoreboard of folders that `run` wrote: one HTML file, PNGs beside it.
 

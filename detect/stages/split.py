@@ -9,6 +9,7 @@ from pydantic import Field
 from detect.errors import DataError
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class SplitResult:
     blacklisted: int | None = None
 
 
+@by_keywords
 def split(options: SplitOptions, reporter: Reporter = SILENT) -> SplitResult:
     """Cut a split in two halves of nearly the same number of objects of every class.
 

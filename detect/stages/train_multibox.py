@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, option
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.given import Given
 from detect.stages.opening import open_data
 from detect.stages.training import Training, TrainingOptions, together
@@ -51,6 +52,7 @@ class TrainMultiboxResult:
     coverage_70: float | None = None
 
 
+@by_keywords
 def train_multibox(
     options: TrainMultiboxOptions, reporter: Reporter = SILENT
 ) -> TrainMultiboxResult:

@@ -11,6 +11,7 @@ from detect.errors import DataError, UsageError, option
 from detect.models.box_regression import PAIR_IOU, RIDGE
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class TrainRegressionResult:
     pairs: Mapping[str, int]
 
 
+@by_keywords
 def train_regression(
     options: TrainRegressionOptions, reporter: Reporter = SILENT
 ) -> TrainRegressionResult:

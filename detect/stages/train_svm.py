@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.errors import EnvironmentProblem, UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, warn_skipped, with_proposals
 from detect.stages.positives import (
     PositivesFrom,
@@ -59,6 +60,7 @@ class TrainSvmResult:
     complete: bool = False
 
 
+@by_keywords
 def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvmResult:
     """Fit a linear SVM a class to the network's features, by hard-negative mining.
 

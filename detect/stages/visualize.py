@@ -11,6 +11,7 @@ from pydantic import Field
 from detect.errors import DataError, UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class VisualizeResult:
     drawn: int
 
 
+@by_keywords
 def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> VisualizeResult:
     """Draw ground truth, proposals or detections, one picture an image.
 

@@ -9,6 +9,7 @@ from detect.ensemble.curve import EnsembleCurve, choose_subsets, ensemble_curve
 from detect.errors import UsageError, option
 from detect.files import write_json
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
 from detect.stages.ensemble.recombining import Recombined, check_same_data
 from detect.stages.opening import check_out, open_data
@@ -22,6 +23,7 @@ __all__ = ["EnsembleOptions", "EnsembleResult", "ensemble"]
 _OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
 
 
+@by_keywords
 def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleResult:
     """Make detections from the scores that a run kept, without running a network.
 

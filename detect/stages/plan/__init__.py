@@ -16,6 +16,7 @@ from detect.config import (
 from detect.errors import DataError, UsageError, option
 from detect.planning.shown import figures
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.plan.chain import time_all
 from detect.stages.plan.options import PlanOptions, PlanResult
@@ -24,6 +25,7 @@ from detect.stages.plan.work import Work
 __all__ = ["PlanOptions", "PlanResult", "plan"]
 
 
+@by_keywords
 def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
     """Estimate what the commands of the chain will cost on this machine, by a minute of timings.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.propose.job import Job, estimate, run
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
 from detect.stages.sources import check_method, make_source
@@ -18,6 +19,7 @@ _OF_MULTIBOX = (
 _ANYWHERE = Path("proposals")
 
 
+@by_keywords
 def propose(options: ProposeOptions, reporter: Reporter = SILENT) -> ProposeResult:
     """Propose regions for every image of a split that has none yet.
 

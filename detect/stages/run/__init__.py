@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from detect.config import to_toml
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out
 from detect.stages.run.job import Job, settle
 from detect.stages.run.opening import open_job
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["KeptScores", "RunOptions", "RunResult", "run"]
 
 
+@by_keywords
 def run(options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
     """Detect objects in a split of a data set, in a folder of images, or in images.
 

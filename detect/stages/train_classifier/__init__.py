@@ -3,6 +3,7 @@
 from detect.config import ClassifierRecipe, load_recipe, member_recipes
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
+from detect.stages.calling import by_keywords
 from detect.stages.members import Members
 from detect.stages.positives import check_positives
 from detect.stages.train_classifier.ensemble import train_members
@@ -17,6 +18,7 @@ from detect.stages.training import Training, together
 __all__ = ["TrainClassifierOptions", "TrainClassifierResult", "TrainedNetwork", "train_classifier"]
 
 
+@by_keywords
 def train_classifier(
     options: TrainClassifierOptions, reporter: Reporter = SILENT
 ) -> TrainClassifierResult:
