@@ -43,6 +43,10 @@ class DetectError(Exception):
         """Return the message for a caller in Python."""
         return as_arguments(self.marked)
 
+    def __repr__(self) -> str:
+        """Return the message for a caller in Python, with the kind of error."""
+        return f"{type(self).__name__}({str(self)!r})"
+
     @property
     def for_command_line(self) -> str:
         """The message for whoever typed a command."""

@@ -6,11 +6,11 @@ that over in their place.
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
-from detect.errors import as_arguments
+from detect.errors import UsageError, as_arguments, option
 from detect.progress import SILENT, Reporter
 from detect.stages.options import Options
 
@@ -47,11 +47,22 @@ def by_keywords(stage: Callable[[Given, Reporter], Result]) -> Stage[Given, Resu
         if isinstance(first, kind):
             return stage(first.changed(**options) if options else first, reporter)
         named = {} if first is None else {main: first}
+        _check(main, named, options, reporter)
         return stage(kind(**named, **options), reporter)
 
     call.__doc__ = f"{inspect.getdoc(stage)}\n\n{_documented(kind)}"
     call.__signature__ = _signature(stage, kind)  # type: ignore[attr-defined]
     return call
+
+
+def _check(main: str, named: Collection[str], options: Collection[str], reporter: object) -> None:
+    """Raise UsageError for `main` given twice, and for a second option without its keyword."""
+    if named and main in options:
+        raise UsageError(f"{option(main)} is given twice.")
+    if not hasattr(reporter, "track"):
+        raise UsageError(
+            f"{reporter!r}: options but the first, {option(main)}, are keyword arguments."
+        )
 
 
 def _documented(kind: type[Options]) -> str:

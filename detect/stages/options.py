@@ -44,13 +44,18 @@ class Options(BaseModel):
         return f"{option(name, got)}: {text}." if name else f"{text}."
 
     def gave(self, *names: str) -> list[str]:
-        """Return which of the options `names` the caller gave, in their order."""
-        return [name for name in names if name in self.model_fields_set]
+        """Return which of the options `names` the caller gave, in their order.
+
+        None and an empty tuple say nothing: who calls a stage for others hands them on.
+        """
+        said = [name for name in names if name in self.model_fields_set]
+        return [name for name in said if getattr(self, name) not in (None, ())]
 
     def changed(self, **values: Any) -> Self:
         """Return these options with other `values`."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        return type(self)(**{**given, **values})
+        needed = [name for name, field in type(self).model_fields.items() if field.is_required()]
+        checked = type(self)(**{**{name: getattr(self, name) for name in needed}, **values})
+        return self.model_copy(update={name: getattr(checked, name) for name in values})
 
 
 def _text(value: Any) -> Any:

@@ -23,7 +23,7 @@ def _fold(value: Any) -> Any:
     if value:
         from detect.data.folds import parse_fold
 
-        parse_fold(value)
+        parse_fold(str(value))
     return value or None
 
 

@@ -64,5 +64,5 @@ def test_a_wrong_one_is_named(given: dict[str, object], text: str) -> None:
 
 
 def test_one_value_is_not_given_twice() -> None:
-    with pytest.raises(TypeError, match="multiple values for keyword argument 'data'"):
+    with pytest.raises(UsageError, match="data is given twice"):
         weigh("a", data="b")

@@ -76,7 +76,8 @@ def _networks(options: EnsembleOptions, names: Sequence[str]) -> tuple[int, ...]
     every = range(len(names))
     if options.models is None:
         return tuple(every)
-    if len(set(options.models)) != len(options.models) or not set(options.models) <= set(every):
+    different = set(options.models)
+    if not different or len(different) != len(options.models) or not different <= set(every):
         there = ", ".join(f"{place} {name}" for place, name in enumerate(names))
         raise UsageError(
             f"{option('models', as_list(options.models))}: expected different numbers of networks "

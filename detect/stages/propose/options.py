@@ -16,12 +16,14 @@ _PLURAL = {"colour_spaces": "colour_space", "strategies": "strategy", "ks": "k"}
 
 
 def _shard(value: Any) -> Any:
-    """Read "I/N" as (I, N); ValueError unless 1 <= I <= N."""
-    if not isinstance(value, str):
-        return value
-    index, _, count = value.partition("/")
-    if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
-        return int(index), int(count)
+    """Read "I/N", or (I, N), as (I, N); ValueError unless 1 <= I <= N."""
+    if value is None:
+        return None
+    parts = value.split("/") if isinstance(value, str) else list(map(str, value))
+    if len(parts) == 2 and all(part.isdecimal() for part in parts):
+        index, count = map(int, parts)
+        if 1 <= index <= count:
+            return index, count
     raise ValueError("expected I/N with I from 1 to N, such as 1/4")
 
 
@@ -31,7 +33,7 @@ def _iou_or_adaptive(value: Any) -> Any:
         return None if value is None else 0.0
     try:
         number = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         number = 0.0
     if not 0 < number <= 1:
         raise ValueError("neither adaptive nor above 0 and at most 1")

@@ -1,0 +1,59 @@
+"""What a caller gave, and what it left unsaid, however it is called."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detect import stages
+from detect.errors import UsageError
+from detect.stages import ProposeOptions
+
+
+def told(**more: Any) -> ProposeOptions:
+    return ProposeOptions(**{"data": "voc", "split": "test", "out": "p", **more})
+
+
+def test_nothing_is_as_good_as_unsaid() -> None:
+    options = told(multibox=(), multibox_nms=None, preset="rcnn")
+    assert options.gave("preset", "multibox", "multibox_nms", "sigma") == ["preset"]
+
+
+def test_some_options_are_changed_and_the_others_stay_as_given() -> None:
+    options = told(method="multibox", multibox="m", multibox_nms="adaptive")
+    changed = options.changed(out="q", multibox_boxes=5)
+    assert (changed.out, changed.multibox_boxes) == (Path("q"), 5)
+    assert (changed.multibox_nms, changed.multibox) == (0.0, (Path("m"),))
+    assert changed.gave("out", "multibox_nms", "multibox_boxes", "seed") == [
+        "out",
+        "multibox_nms",
+        "multibox_boxes",
+    ]
+    with pytest.raises(UsageError, match="multibox_boxes=0"):
+        options.changed(multibox_boxes=0)
+
+
+@pytest.mark.parametrize("shard", ["1/4", (1, 4), [1, 4]])
+def test_a_shard_is_text_or_two_numbers(shard: Any) -> None:
+    assert told(shard=shard).shard == (1, 4)
+
+
+@pytest.mark.parametrize("shard", ["3/2", (3, 2), (0, 2), (1,), "half"])
+def test_a_shard_that_is_none_is_refused(shard: Any) -> None:
+    with pytest.raises(UsageError, match=r"shard=.*: expected I/N with I from 1 to N"):
+        told(shard=shard)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"multibox_nms": [0.5]}, "neither adaptive nor above 0 and at most 1"),
+        ({"method": "both", "multibox": ()}, "method=both: multibox is missing"),
+        ({"data": "twice"}, "data is given twice"),
+        ({"reporter": "test"}, "'test': options but the first, data, are keyword arguments"),
+    ],
+)
+def test_wrong_calls_are_usage_errors(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        stages.propose("voc", split="test", out="p", **given)
+    assert "\ue000" not in repr(error.value)
