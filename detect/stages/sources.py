@@ -4,17 +4,30 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from detect.errors import UsageError, option
 from detect.proposals.settings import Settings
-from detect.stages.options import Options
+from detect.stages.options import Options, Paths
 
 if TYPE_CHECKING:
     from detect.proposals.multibox import MultiBoxPropose
     from detect.proposals.worker import Propose
 
 Method = Literal["selective-search", "multibox", "both"]
+ChosenMethod = Annotated[
+    Method,
+    Field(description="What proposes; both: Selective Search, then what MultiBox adds."),
+]
+MultiBoxModels = Annotated[
+    Paths,
+    Field(
+        description="A MultiBox run folder or .safetensors file; several: one for each fold, each "
+        "proposes for the images it did not see.",
+    ),
+]
 SEARCH, MULTIBOX, BOTH = "selective-search", "multibox", "both"
 
 

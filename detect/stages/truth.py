@@ -31,9 +31,7 @@ class TruthOptions(o.Options):
 def check_truth(options: TruthOptions) -> None:
     """Raise UsageError unless the annotations are given in one way."""
     if bool(options.data) == bool(options.annotations):
-        raise UsageError(
-            f"give either {option('data')} (with {option('split')}) or {option('annotations')}."
-        )
+        raise _not_one_way()
     if options.annotations and options.split:
         raise UsageError(
             f"{option('split')} goes with {option('data')}; an {option('annotations')} file is "
@@ -46,13 +44,20 @@ def check_truth(options: TruthOptions) -> None:
         )
 
 
+def _not_one_way() -> UsageError:
+    return UsageError(
+        f"give either {option('data')} (with {option('split')}) or {option('annotations')}."
+    )
+
+
 def open_truth(options: TruthOptions, reporter: Reporter) -> "Dataset":
-    """Return the annotated data set; its images may be missing."""
+    """Return the annotated data set; its images may be missing. UsageError without any."""
     from detect import data
 
     if options.annotations:
         return data.open_annotations(options.annotations)
-    assert options.data is not None  # check_truth
+    if options.data is None:
+        raise _not_one_way()
     dataset = data.open_dataset(
         options.data, options.split, skip_bad=options.skip_bad, need_images=False
     )

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from detect.errors import UsageError, option
 from detect.proposals.settings import PRESETS, ColourSpace, Preset, Settings, Strategy
 from detect.stages import options as o
-from detect.stages.sources import Method, MultiBoxChoice
+from detect.stages.sources import ChosenMethod, MultiBoxChoice, MultiBoxModels
 
 # The names of Settings that are the option's in the plural.
 _PLURAL = {"colour_spaces": "colour_space", "strategies": "strategy", "ks": "k"}
@@ -48,10 +48,7 @@ class ProposeOptions(o.Options):
     out: Path | None = Field(
         None, description="Folder for the parts, or one file ending in .parquet."
     )
-    method: Method = Field(
-        "selective-search",
-        description="What proposes; both: Selective Search, then what MultiBox adds.",
-    )
+    method: ChosenMethod = "selective-search"
     preset: Preset = Field(
         "rcnn",
         description="rcnn: k 50, 100; googlenet: superpixels doubled, about half the boxes; "
@@ -73,11 +70,7 @@ class ProposeOptions(o.Options):
         None, description="Drop boxes with a shorter side, px of the image. [default: 10]"
     )
     seed: o.Seed = 0
-    multibox: o.Paths = Field(
-        (),
-        description="A MultiBox run folder or .safetensors file; several: one for each fold, each "
-        "proposes for the images it did not see.",
-    )
+    multibox: MultiBoxModels = ()
     multibox_boxes: int | None = Field(
         None, ge=1, description="Most boxes an image. [default: the model's]"
     )

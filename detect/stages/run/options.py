@@ -10,7 +10,7 @@ from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages.scoring import Models, Nms, PerClass, Svm
-from detect.stages.sources import Method
+from detect.stages.sources import ChosenMethod, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
 
@@ -22,15 +22,8 @@ class RunOptions(o.Options):
     model: Models
     out: Path = Field(description="Folder for detections.json and pictures/.")
     proposals: Path | None = Field(None, description="Stored regions of these images.")
-    method: Method = Field(
-        "selective-search",
-        description="What proposes; both: Selective Search, then what MultiBox adds.",
-    )
-    multibox: o.Paths = Field(
-        (),
-        description="A MultiBox run folder or .safetensors file; several: one for each fold, each "
-        "proposes for the images it did not see.",
-    )
+    method: ChosenMethod = "selective-search"
+    multibox: MultiBoxModels = ()
     preset: Preset = Field(
         "rcnn", description=f"Of the regions searched where no {option('proposals')} are given."
     )
