@@ -1,4 +1,4 @@
-"""Commands that are interrupted as soon as they have written a certain file.
+"""Commands that are interrupted as soon as they have written something to a certain file.
 
 The signal comes from a thread of the command itself: on a busy machine another process could
 see the file only after the command has ended.
@@ -13,7 +13,7 @@ import os, signal, sys, threading, time
 from detect.cli import main
 
 def interrupt(path, number, whom):
-    while not os.path.exists(path):
+    while not (os.path.exists(path) and os.path.getsize(path)):
         time.sleep(0.002)
     os.kill(-os.getpgrp() if whom == "group" else os.getpid(), number)
 
@@ -29,7 +29,7 @@ main(arguments)
 def start_interrupted(
     watched: Path, number: int, *arguments: object, group: bool = False
 ) -> subprocess.Popen[str]:
-    """Start `detect ARGUMENTS`; once `watched` exists it gets signal `number`.
+    """Start `detect ARGUMENTS`; once `watched` holds anything it gets signal `number`.
 
     With `group` its children get it too, as from Ctrl-C on a terminal.
     """

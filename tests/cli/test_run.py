@@ -310,8 +310,8 @@ def test_a_data_set_with_more_classes_than_the_model_is_warned_of(root, tmp_path
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
-    write_voc(tmp_path / "voc", {"test": 5}, seed=2)
-    propose_randomly(open_dataset(tmp_path / "voc", "test"), tmp_path / "p.parquet", count=1000)
+    write_voc(tmp_path / "voc", {"test": 12}, seed=2)
+    propose_randomly(open_dataset(tmp_path / "voc", "test"), tmp_path / "p.parquet", count=500)
     out = tmp_path / "out"
     run = ["run", tmp_path / "voc", "--split", "test", "--model", root / "m0.safetensors"]
     stored = ["--proposals", tmp_path / "p.parquet", "--out", out, "--no-pictures"]
@@ -324,6 +324,6 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     assert "Traceback" not in text
     assert not (out / "detections.json").exists()
     done = len(unfinished.read_text().splitlines())
-    assert 0 < done < 5
+    assert 0 < done < 12
     assert call(*command, "--resume") == 0
-    assert len({entry["image_id"] for entry in _entries(out)}) == 5
+    assert len({entry["image_id"] for entry in _entries(out)}) == 12

@@ -1,16 +1,13 @@
 """`detect train-classifier` through the command: outputs, exact resume, refusals."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from builders import write_voc
 from commands import call
+from interrupting import start_interrupted
 from safetensors.torch import load_file
 
 RECIPE = """# A tiny recipe for the tests.
@@ -94,13 +91,12 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     arguments: list[object], tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    arguments = [*arguments, "--set", "optimizer.steps=24"]  # the signal has time to come
     assert call(*arguments, "--out", whole) == 0
     command = [str(value) for value in (*arguments, "--out", killed)]
-    process = subprocess.Popen([sys.executable, "-c", "import detect.cli as c; c.main()", *command])
-    while not (killed / "state.pt").exists() and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process = start_interrupted(killed / "state.pt", signal.SIGKILL, *command)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
     assert not list(killed.rglob("*.partial"))
     assert call(*arguments, "--out", killed, "--resume") == 0
     one, other = (load_file(run / "weights/last.safetensors") for run in (whole, killed))
@@ -110,17 +106,8 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
 def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Path) -> None:
     command = [str(value) for value in (*arguments, "--out", tmp_path / "run")]
     command += ["--set", "optimizer.steps=100000", "--set", "run.save_every=5"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import detect.cli as c; c.main()", *command],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    while not (tmp_path / "run/state.pt").exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    process = start_interrupted(tmp_path / "run/state.pt", signal.SIGINT, *command)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors.splitlines()[-1] == (
         "Error: stopped. What was finished is kept: a command with --resume goes on."
