@@ -18,7 +18,7 @@ import numpy as np
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.regions import FloatArray, Image, Size
+from detect.structures import FloatArray, Image, Size
 
 MEAN = (124.0, 117.0, 104.0)
 SIZE: Size = (375, 500)

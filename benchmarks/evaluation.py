@@ -17,8 +17,8 @@ import numpy as np
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.flat import FlatDetections
 from detect.evaluation.protocols import PROTOCOLS
-from detect.regions import Annotations, Dataset, Detections, Sample
 from detect.storage.detections import read_columns, write_detections
+from detect.structures import Annotations, Dataset, Detections, Sample
 
 
 def main() -> None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from detect.data import open_dataset
-    from detect.regions import Dataset, Detections, Proposals
     from detect.stages.evaluate import evaluate
     from detect.stages.load import Detector, load
     from detect.stages.propose import propose
     from detect.stages.train_classifier import train_classifier
     from detect.stages.train_multibox import train_multibox
+    from detect.structures import Dataset, Detections, Proposals
     from detect.visualize import draw
 
 __version__ = version("detect")
@@ -41,10 +41,10 @@ __all__ = [
 
 # Where each name is. None may be a sub-package's: importing that would take its place here.
 _PLACES = {
-    "Dataset": "detect.regions",
-    "Detections": "detect.regions",
+    "Dataset": "detect.structures",
+    "Detections": "detect.structures",
     "Detector": "detect.stages.load",
-    "Proposals": "detect.regions",
+    "Proposals": "detect.structures",
     "draw": "detect.visualize",
     "evaluate": "detect.stages.evaluate",
     "load": "detect.stages.load",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import FloatArray, Size
+from detect.structures import FloatArray, Size
 
 Floats = NDArray[np.floating]
 

@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from detect.errors import DataError, UsageError, option
-from detect.regions import Image, Size
+from detect.structures import Image, Size
 
 # Which files of a folder count as images; their content decides how they are read.
 EXTENSIONS = frozenset(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import coverage_matrix, iou_matrix
-from detect.regions import Annotations, BoolArray, FloatArray, IntArray
+from detect.structures import Annotations, BoolArray, FloatArray, IntArray
 
 BACKGROUND = -1
 IGNORED = -2

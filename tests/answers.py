@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.regions import Dataset, Detections, Proposals
 from detect.storage.detections import write_detections
 from detect.storage.proposals import write_proposals
+from detect.structures import Dataset, Detections, Proposals
 
 
 def perfect(path: Path, data: Dataset) -> Path:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detect.regions import FloatArray, Image, IntArray, Size
+from detect.structures import FloatArray, Image, IntArray, Size
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared/data beside the clone")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detect.regions import Dataset, Proposals, Sample
 from detect.storage.proposals import write_part
+from detect.structures import Dataset, Proposals, Sample
 
 
 def propose_randomly(dataset: Dataset, path: Path, count: int = 40) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.regions import Annotations, Dataset, Detections, Sample
+from detect.structures import Annotations, Dataset, Detections, Sample
 
 Box = tuple[float, float, float, float]
 # (image id, label, box, score)

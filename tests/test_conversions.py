@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detect.errors import EnvironmentProblem
-from detect.regions import Detections
+from detect.structures import Detections
 
 BOXES = [[0, 0, 4, 2], [1, 1, 2, 3.5], [5, 5, 9, 9]]
 FOUND = Detections("photo", BOXES, [1, 0, 1], [0.25, 0.9, 0.5], ("cat", "<dog>"))

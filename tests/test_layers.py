@@ -33,7 +33,7 @@ LAYERS = (
     ("detect.matching", "detect.images", "detect.crops"),
     ("detect.runs",),
     (
-        "detect.errors", "detect.regions", "detect.conversions", "detect.frozen", "detect.boxes",
+        "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
         "detect.files", "detect.memory", "detect.config", "detect.progress",
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from detect.boxes import iou_matrix
 from detect.matching import BACKGROUND, IGNORED, Pool, assign, pools, sample_batch
-from detect.regions import NO_ANNOTATIONS, Annotations
+from detect.structures import NO_ANNOTATIONS, Annotations
 
 TRUTH = [0, 0, 10, 10]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from detect.regions import NO_ANNOTATIONS, Annotations, Detections, Image, Proposals
+from detect.structures import NO_ANNOTATIONS, Annotations, Detections, Image, Proposals
 from detect.visualize import (
     draw_detections,
     draw_ground_truth,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detect.regions import NO_ANNOTATIONS, Annotations, Proposals
+from detect.structures import NO_ANNOTATIONS, Annotations, Proposals
 from detect.visualize import draw_coverage
 from detect.visualize.colours import GREEN, SKY, YELLOW
 

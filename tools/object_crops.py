@@ -16,7 +16,7 @@ import numpy as np
 
 from detect.data import open_dataset, read_pixels
 from detect.errors import DataError, DetectError, option
-from detect.regions import Annotations, Dataset, FloatArray, Image
+from detect.structures import Annotations, Dataset, FloatArray, Image
 from detect.visualize.files import file_name, write_picture
 
 PATH = click.Path(path_type=Path)

@@ -19,8 +19,8 @@ from detect.errors import DetectError
 from detect.models.priors import fit_priors
 from detect.proposals.merge import merge
 from detect.proposals.views import to_image
-from detect.regions import Dataset, FloatArray, Proposals
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Dataset, FloatArray, Proposals
 from detect.training.window_data import collect_windows
 
 SOURCE = "priors"

@@ -23,7 +23,7 @@ from detect.crops import opencv
 from detect.crops.geometry import CONTEXT, CONTEXT_CROP_SIZE, windows
 from detect.files import replacing
 from detect.images import read_image
-from detect.regions import FloatArray, Image, Size
+from detect.structures import FloatArray, Image, Size
 
 MEAN = (124.0, 117.0, 104.0)  # RGB, ImageNet's, as in R-CNN
 TOLERANCE = 1.0  # levels, batched against Caffe's whole ones

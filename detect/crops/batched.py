@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from detect.crops.geometry import Windows, fill_colour
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 # A million crop pixels at once: 20 crops of 224 px, about 50 MB of temporaries. More is slower
 # on a CPU, whose caches it leaves.

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detect.regions import FloatArray, IntArray, Size
+from detect.structures import FloatArray, IntArray, Size
 
 CropMode = Literal["warp", "square"]
 CONTEXT = 16.0  # px of context on each side of a box in its crop: R-CNN, appendix A

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detect.crops import opencv
 from detect.crops.counts import CROPS
 from detect.crops.geometry import Windows
-from detect.regions import Image, IntArray, Size
+from detect.structures import Image, IntArray, Size
 
 # The shorter side in sevenths of the input's: 256, 288, 320 and 352 at 224.
 SEVENTHS = (8, 9, 10, 11)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detect.crops.geometry import Windows, fill_colour
-from detect.regions import Image
+from detect.structures import Image
 
 INTERPOLATIONS: dict[str, int] = {
     "bilinear": cv2.INTER_LINEAR,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from detect.regions import Size
+from detect.structures import Size
 
 # Draws in search of a patch that fits; then the largest central one of the nearest ratio.
 # torchvision's RandomResizedCrop, which is modelled on this paper, does the same.

@@ -13,7 +13,7 @@ from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.files import digest
 from detect.images import read_image
-from detect.regions import Dataset, Image, Sample
+from detect.structures import Dataset, Image, Sample
 
 Matches = Callable[[Path], bool]
 Read = Callable[[Path, str | None, bool, bool], Dataset]

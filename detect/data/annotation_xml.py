@@ -13,7 +13,7 @@ from detect.data.split import nearest
 from detect.data.truth import SKIP_HINT, check_boxes
 from detect.errors import DataError
 from detect.images import read_size
-from detect.regions import Annotations, Size
+from detect.structures import Annotations, Size
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

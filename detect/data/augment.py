@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 # With equal chance: GoogLeNet, arXiv 1409.4842v1, section 6.
 RANDOM_INTERPOLATIONS = ("bilinear", "area", "nearest", "cubic")

@@ -14,7 +14,7 @@ from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
 from detect.images import read_size
-from detect.regions import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
+from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
 
 LAYOUT = "coco"
 _PREFIX = "instances_"

@@ -9,7 +9,7 @@ from pathlib import Path
 from detect.data.image_files import ImageFiles, images_by_stem
 from detect.data.split import Skipping, find_list, read_ids
 from detect.errors import DataError
-from detect.regions import Dataset, Sample
+from detect.structures import Dataset, Sample
 
 LAYOUT = "folder"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import Dataset, IntArray
+from detect.structures import Dataset, IntArray
 
 Doubles = NDArray[np.float64]
 

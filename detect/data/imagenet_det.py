@@ -17,7 +17,7 @@ from detect.data.image_files import ImageFiles, only
 from detect.data.split import Skipping, find_list, read_ids, read_text, unique_names
 from detect.errors import DataError
 from detect.images import read_size
-from detect.regions import NO_ANNOTATIONS, Dataset, Sample
+from detect.structures import NO_ANNOTATIONS, Dataset, Sample
 
 LAYOUT = "imagenet_det"
 NAMES_FILES = ("synsets.txt", "classes.txt", "map_det.txt")

@@ -13,7 +13,7 @@ from detect.data.class_folders import Labelled
 from detect.data.split import Skipping, nearest
 from detect.errors import DataError
 from detect.images import read_image
-from detect.regions import Dataset, IntArray, Sample
+from detect.structures import Dataset, IntArray, Sample
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.errors import DataError, option
-from detect.regions import Size
+from detect.structures import Size
 
 # Tools that count pixels from 0 write VOC corners one pixel off, and COCO's x + width rounds;
 # a box that leaves its image by more than this, px, was drawn on another image or scale.

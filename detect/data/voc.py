@@ -10,7 +10,7 @@ from detect.data.annotation_xml import AnnotationXml, parse, size_of, to_annotat
 from detect.data.image_files import ImageFiles
 from detect.data.split import Skipping, find_list, read_ids, read_names
 from detect.errors import DataError
-from detect.regions import Dataset, Sample
+from detect.structures import Dataset, Sample
 
 LAYOUT = "voc"
 _SHIFT = (-1, -1, 0, 0)

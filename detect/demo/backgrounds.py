@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.demo.cutouts import photograph
-from detect.regions import Image, Size
+from detect.structures import Image, Size
 
 TRAIN = ("gravel", "ihc", "text", "retina", "camera", "cell", "clock_motion")
 TEST = ("brick", "hubble_deep_field", "grass")

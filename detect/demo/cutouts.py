@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detect.errors import EnvironmentProblem
 from detect.images import read_image
-from detect.regions import Image
+from detect.structures import Image
 
 Mask = NDArray[np.uint8]
 CLASSES = ("astronaut", "cat", "coin", "cup", "rocket")

@@ -15,9 +15,9 @@ from detect.demo.plan import NOTICE, Step
 from detect.demo.template import PAGE
 from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.files import write_text
-from detect.regions import Dataset, Detections, Image
 from detect.storage.detections import read_detections
 from detect.storage.proposals import ProposalFile
+from detect.structures import Dataset, Detections, Image
 from detect.visualize import draw_detections, draw_ground_truth, draw_proposals, write_picture
 
 _SHEET = (2, 3)  # rows and columns of the contact sheet

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from detect.demo.backgrounds import held_out_backgrounds, train_backgrounds
 from detect.demo.cutouts import CLASSES, Cutout, load_cutouts
 from detect.files import replacing, write_text
-from detect.regions import Annotations, Image, Size
+from detect.structures import Annotations, Image, Size
 
 SIZE: Size = (240, 320)
 _SIDES = (34, 165)  # px, longer side of an object: from a seventh to two thirds of the height

@@ -12,7 +12,7 @@ from detect.crops import batched, opencv
 from detect.crops.geometry import CropMode, Windows, windows
 from detect.images import shrink
 from detect.models.card import ModelCard
-from detect.regions import FloatArray, Image, IntArray
+from detect.structures import FloatArray, Image, IntArray
 
 # Crop pixels of a batch where none is asked for: 16 crops of 224 px on a CPU, where more are
 # slower (benchmarks/classify.py), 256 on a GPU. Smaller crops: more of them, to a limit.

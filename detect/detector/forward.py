@@ -11,7 +11,7 @@ from detect.detector.batches import Batch, CropSettings, automatic_size
 from detect.errors import DetectError, EnvironmentProblem, option
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 # The number of a network and crops (n, 3, S, S), 0..255, on the device -> values (n, K).
 Compute = Callable[[int, Tensor], Tensor]

@@ -23,7 +23,7 @@ from detect.models.device import autocast
 from detect.models.image_classifier import ImageClassifier
 from detect.models.inference import prepare_for_inference
 from detect.models.out_of_memory import attempt
-from detect.regions import FloatArray, Image
+from detect.structures import FloatArray, Image
 
 # The crops of several images by input size, (images * crops, S, S, 3) each.
 _Crops = dict[int, NDArray[np.uint8]]

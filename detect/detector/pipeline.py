@@ -23,7 +23,7 @@ from detect.errors import DataError
 from detect.models.card import ModelCard
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
-from detect.regions import Detections, FloatArray, Image, IntArray, Proposals
+from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
 
 _BATCHES_AHEAD = 4
 

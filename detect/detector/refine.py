@@ -18,7 +18,7 @@ from detect.models.box_regression import BoxRegression
 from detect.models.card import ModelCard
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
-from detect.regions import Detections, FloatArray, Image, IntArray
+from detect.structures import Detections, FloatArray, Image, IntArray
 
 
 class RegionEncoder:

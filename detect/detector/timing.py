@@ -13,7 +13,7 @@ from detect.detector.pipeline import RegionScorer
 from detect.models.card import ModelCard
 from detect.models.region_classifier import RegionClassifier
 from detect.models.timing import Peak, forget_peaks, peaks
-from detect.regions import Image, Proposals
+from detect.structures import Image, Proposals
 
 # Ours: batches an image, and images, the first of which does not count.
 _BATCHES, _IMAGES = 2, 4

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 Floats = NDArray[np.floating]
 

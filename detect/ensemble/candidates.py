@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import BoolArray, FloatArray, IntArray
+from detect.structures import BoolArray, FloatArray, IntArray
 
 Floats = NDArray[np.floating]
 # boxes (K, 4), labels (K,) 0-based foreground, scores (K,): best first

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from detect.ensemble.candidates import Selected, candidates
 from detect.ensemble.overlaps import as_columns, iou_with
-from detect.regions import BoolArray
+from detect.structures import BoolArray
 
 Floats = NDArray[np.floating]
 

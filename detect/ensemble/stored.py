@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from detect.ensemble.combination import Combination
-from detect.regions import Detections
 from detect.storage.scores import ScoresFile
+from detect.structures import Detections
 
 
 def combine(

@@ -12,7 +12,7 @@ from detect.evaluation import coco, ilsvrc, voc
 from detect.evaluation.curve import area, eleven_points, summarise
 from detect.evaluation.flat import FlatDetections, Truth, flatten_detections, flatten_truth
 from detect.evaluation.protocols import PROTOCOLS
-from detect.regions import Dataset, Detections
+from detect.structures import Dataset, Detections
 
 
 def evaluate(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.errors import DataError
-from detect.regions import Dataset
+from detect.structures import Dataset
 
 
 def read_blacklist(path: Path, dataset: Dataset) -> frozenset[tuple[str, int]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from detect.boxes import iou_matrix
 from detect.errors import DataError
-from detect.regions import BoolArray, Dataset, IntArray, Proposals, Sample
+from detect.structures import BoolArray, Dataset, IntArray, Proposals, Sample
 
 # The rank of an object that no box of a source covers.
 NEVER = np.iinfo(np.int64).max

@@ -18,7 +18,7 @@ from detect.errors import DataError
 from detect.evaluation.curve import area, summarise
 from detect.evaluation.flat import FlatDetections
 from detect.evaluation.judged import Judged, first_of_each, judge
-from detect.regions import BoolArray, Dataset, IntArray, Proposals
+from detect.structures import BoolArray, Dataset, IntArray, Proposals
 
 # Stage -> what it says in one line; reports print it.
 STAGES = {

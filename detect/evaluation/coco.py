@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 
 from detect.evaluation.curve import with_mean
 from detect.evaluation.flat import Doubles, FlatDetections, Truth, image_order
-from detect.regions import Dataset
+from detect.structures import Dataset
 
 # IoU 0.50:0.05:0.95 (Lin et al. 2014; pycocotools, Params.setDetParams).
 _GRID = np.linspace(0.5, 0.95, 10)

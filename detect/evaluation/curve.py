@@ -8,7 +8,7 @@ import numpy as np
 
 from detect.errors import DataError
 from detect.evaluation.flat import Doubles, FlatDetections, Truth, coverage, overlapping
-from detect.regions import BoolArray, Dataset, IntArray
+from detect.structures import BoolArray, Dataset, IntArray
 
 # recall (N,), precision (N,), best score first -> average precision
 Average = Callable[[Doubles, Doubles], float]

@@ -16,7 +16,7 @@ import numpy as np
 from detect.evaluation.curve import Outcome, area, summarise
 from detect.evaluation.flat import FlatDetections
 from detect.evaluation.judged import TOUCHING, Judged, first_of_each, judge
-from detect.regions import BoolArray, Dataset, IntArray
+from detect.structures import BoolArray, Dataset, IntArray
 
 WRONG = ("classification", "localisation", "both", "duplicate", "background")
 TYPES = (*WRONG, "missed")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.errors import DataError
-from detect.regions import Annotations, BoolArray, Dataset, Detections, IntArray
+from detect.structures import Annotations, BoolArray, Dataset, Detections, IntArray
 
 Doubles = NDArray[np.float64]
 Overlap = Callable[[Doubles, Doubles], Doubles]

@@ -11,7 +11,7 @@ from detect.evaluation.flat import (
     image_order,
     overlapping,
 )
-from detect.regions import BoolArray, Dataset, IntArray
+from detect.structures import BoolArray, Dataset, IntArray
 
 # Pixels by which a small object's box may be larger on each axis and still match.
 _TOLERANCE = 10

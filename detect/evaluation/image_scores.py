@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import iou_matrix
-from detect.regions import Annotations, Proposals
+from detect.structures import Annotations, Proposals
 
 Doubles = NDArray[np.float64]
 Budgets = Sequence[int | None]

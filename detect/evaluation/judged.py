@@ -15,7 +15,7 @@ from detect.evaluation.flat import (
     flatten_truth,
     overlapping,
 )
-from detect.regions import BoolArray, Dataset, IntArray
+from detect.structures import BoolArray, Dataset, IntArray
 
 Flat = TypeVar("Flat", FlatDetections, Truth)
 

@@ -8,7 +8,7 @@ import numpy as np
 from detect.crops.counts import CROPS
 from detect.crops.multicrop import members
 from detect.evaluation.top_k import ranks, top_error
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from detect.evaluation.image_scores import (
     ImageScores,
     measure,
 )
-from detect.regions import BoolArray, Dataset, IntArray, Proposals
+from detect.structures import BoolArray, Dataset, IntArray, Proposals
 
 # Areas of COCO's small and medium objects end at 32² and 96² px (Lin et al. 2014; pycocotools).
 _SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, np.inf)}

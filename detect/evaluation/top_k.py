@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.regions import IntArray
+from detect.structures import IntArray
 
 
 def ranks(scores: NDArray[np.floating], labels: IntArray) -> IntArray:

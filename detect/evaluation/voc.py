@@ -4,7 +4,7 @@ import numpy as np
 
 from detect.evaluation.curve import Outcome, in_crowd
 from detect.evaluation.flat import FlatDetections, Pairs, Truth, overlapping
-from detect.regions import IntArray
+from detect.structures import IntArray
 
 
 def judge(truth: Truth, detections: FlatDetections, classes: int, iou: float) -> Outcome:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import iou_matrix
-from detect.regions import Annotations, FloatArray, IntArray
+from detect.structures import Annotations, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.floating]

@@ -13,7 +13,7 @@ from scipy.cluster.vq import kmeans2
 
 from detect.boxes import iou_matrix
 from detect.errors import DataError
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 # Ours: the best of a few starts, each run until no centre moves or for 100 rounds.
 _STARTS, _ROUNDS = 4, 100

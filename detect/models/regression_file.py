@@ -8,7 +8,7 @@ import numpy as np
 
 from detect.models.box_regression import BoxRegression
 from detect.models.fitted_file import Fitted, Kind, read_fitted, write_fitted
-from detect.regions import IntArray
+from detect.structures import IntArray
 
 KIND = Kind(
     "box-regression", "a box regression", ("weights", "pairs", "scale"), "detect train-regression"

@@ -21,7 +21,7 @@ from detect.boxes import coverage_matrix, iou_matrix
 from detect.errors import EnvironmentProblem
 from detect.matching import CROWD_COVERAGE
 from detect.models.box_regression import feature_scale
-from detect.regions import Annotations, FloatArray, IntArray
+from detect.structures import Annotations, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 

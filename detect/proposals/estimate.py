@@ -12,8 +12,8 @@ from detect.errors import DataError
 from detect.memory import forget_peak, peak_memory
 from detect.proposals.run import attempts
 from detect.proposals.worker import Propose
-from detect.regions import Proposals, Sample
 from detect.storage.proposals import write_part
+from detect.structures import Proposals, Sample
 
 IMAGES_TIMED = 4
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from detect.boxes import iou_matrix
 from detect.proposals.worker import Propose
-from detect.regions import Image, Proposals
+from detect.structures import Image, Proposals
 
 # Ours: above this IoU two crops of 224 px differ by a few pixels, and classifying both is waste.
 NEAR_DUPLICATE = 0.95

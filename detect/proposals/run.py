@@ -16,7 +16,6 @@ from joblib import Parallel, delayed, parallel_config
 from detect.errors import DataError, EnvironmentProblem, option
 from detect.files import remove_unfinished
 from detect.proposals.worker import Outcome, Propose, attempt, start
-from detect.regions import Proposals, Sample
 from detect.storage.proposals import (
     IMAGES_PER_PART,
     ProposalFile,
@@ -26,6 +25,7 @@ from detect.storage.proposals import (
     write_part,
 )
 from detect.storage.recipe import Recipe, check_same_recipe
+from detect.structures import Proposals, Sample
 
 # joblib's names for what runs the workers; the module one needs, and what installs it.
 BACKENDS = {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detect.boxes import areas, canonical_order, clip
 from detect.errors import EnvironmentProblem
 from detect.proposals.settings import LONGEST_SIDE, ColourSpace, Settings, Strategy
-from detect.regions import FloatArray, Image, Proposals
+from detect.structures import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
 

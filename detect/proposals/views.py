@@ -7,7 +7,7 @@ fractions [0, 1] of the window, whatever its shape: it is warped to a square.
 import cv2
 import numpy as np
 
-from detect.regions import BoolArray, FloatArray, Image, Size
+from detect.structures import BoolArray, FloatArray, Image, Size
 
 Window = tuple[int, int, int, int]
 

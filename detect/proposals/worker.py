@@ -11,7 +11,7 @@ import cv2
 
 from detect.data import read_pixels
 from detect.errors import DataError
-from detect.regions import Image, Proposals, Sample
+from detect.structures import Image, Proposals, Sample
 
 # (image (H, W, 3), its id) -> proposals; must be picklable.
 Propose = Callable[[Image, str], Proposals]

@@ -7,7 +7,7 @@ import numpy as np
 
 from detect.evaluation.curve import Outcome, recall_and_precision
 from detect.evaluation.flat import Doubles
-from detect.regions import BoolArray
+from detect.structures import BoolArray
 
 # More steps than this cannot be told apart in a panel.
 _MOST_STEPS = 200

@@ -13,8 +13,8 @@ from PIL import Image as PILImage
 from detect.data import read_pixels
 from detect.evaluation import voc
 from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
-from detect.regions import Dataset, Detections, Image, IntArray
 from detect.report.looks import DPI, WIDTH
+from detect.structures import Dataset, Detections, Image, IntArray
 from detect.visualize import draw_detections, write_picture
 
 PAGE_WIDTH = 1072  # px, of what is inside the page's margins

@@ -13,13 +13,13 @@ from detect.evaluation.error_types import error_report
 from detect.evaluation.flat import flatten_truth
 from detect.evaluation.judged import judge
 from detect.evaluation.recall import recall_report
-from detect.regions import Dataset, Proposals, Sample
 from detect.report.claims import Proposed, Scored
 from detect.report.curves import Curve, curves_of
 from detect.report.extras import EnsembleCurve, read_classification, read_curve
 from detect.report.images import ImageScores, score_images
 from detect.report.runs import Run, proposal_kind
 from detect.storage.proposals import ProposalFile
+from detect.structures import Dataset, Proposals, Sample
 
 _NAMES = {
     "as_found": "as found",

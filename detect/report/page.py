@@ -6,7 +6,6 @@ from pathlib import Path
 import jinja2
 
 from detect.files import write_json, write_text
-from detect.regions import Dataset
 from detect.report.figures import (
     plot_ceiling,
     plot_classes,
@@ -20,6 +19,7 @@ from detect.report.measure import Measured
 from detect.report.recall_plots import plot_recall
 from detect.report.sections import page_values
 from detect.report.template import PAGE
+from detect.structures import Dataset
 
 _PLOTS = ("classes", "curves", "ceiling", "errors", "networks", "ensemble", "recall")
 

@@ -11,9 +11,9 @@ from detect.data import data_hash
 from detect.errors import DataError, option
 from detect.evaluation.claim import short_names
 from detect.evaluation.flat import FlatDetections
-from detect.regions import Dataset
 from detect.storage.detections import read_columns
 from detect.storage.recipe import flat
+from detect.structures import Dataset
 
 # Scale k of R-CNN's Selective Search, and doubled (arXiv 1409.4842, section 8).
 _RCNN, _DOUBLED = (50, 100), (100, 200)

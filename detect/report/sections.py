@@ -6,7 +6,6 @@ from typing import Any
 from detect.evaluation.claim import claim_rows
 from detect.evaluation.figures import RecallScores
 from detect.evaluation.protocols import PROTOCOLS
-from detect.regions import Dataset
 from detect.report import paper
 from detect.report.choices import CHOICES, DEPARTURES
 from detect.report.claims import Proposed, claims, largest, singles
@@ -15,6 +14,7 @@ from detect.report.figures import MOST_CURVES
 from detect.report.looks import percent
 from detect.report.measure import Measured
 from detect.report.runs import Run
+from detect.structures import Dataset
 
 _PROPOSALS = {
     "rcnn": "Selective Search, R-CNN's",

@@ -19,7 +19,7 @@ from detect.stages.opening import usable, warn_skipped
 if TYPE_CHECKING:
     from detect.detector.image_scorer import ImageScorer
     from detect.evaluation.multicrop import Row
-    from detect.regions import FloatArray, Sample
+    from detect.structures import FloatArray, Sample
 
 # ILSVRC's number of answers an image.
 _ANSWERS = 5

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from detect.config import Section, to_toml
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
     from detect.runs import RunFolder
+    from detect.structures import Dataset
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset, Proposals
     from detect.storage.exchange import External
+    from detect.structures import Dataset, Proposals
 
 _SUBMISSION = ".txt"
 _EXPECTED = "Expected COCO results (.json), .npz, or a submission to ILSVRC (.txt)."

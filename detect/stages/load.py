@@ -13,7 +13,6 @@ from pydantic import Field
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
-from detect.regions import Detections, Image, Proposals
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
@@ -28,6 +27,7 @@ from detect.stages.scoring import (
     scoring,
 )
 from detect.stages.sources import Source
+from detect.structures import Detections, Image, Proposals
 
 if TYPE_CHECKING:
     import torch

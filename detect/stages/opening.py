@@ -9,8 +9,8 @@ from detect.errors import DataError, UsageError, option
 from detect.progress import Reporter
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
     from detect.storage.proposals import ProposalFile
+    from detect.structures import Dataset
 
 
 def check_out(out: Path, *, exist_ok: bool, resume: bool | None = None) -> None:

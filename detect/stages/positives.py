@@ -13,7 +13,7 @@ from detect.stages.options import Text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from detect.regions import Dataset, Sample
+    from detect.structures import Dataset, Sample
 
 # R-CNN's choice on ILSVRC ("train1k": arXiv 1311.2524v5, table 4).
 _TRAIN_1K = 1000

@@ -17,8 +17,8 @@ from detect.stages.truth import TruthOptions, check_truth, open_truth, write_fig
 
 if TYPE_CHECKING:
     from detect.models.timing import CropTime
-    from detect.regions import Dataset, Proposals
     from detect.storage.proposals import ProposalFile
+    from detect.structures import Dataset, Proposals
 
 
 class RecallOptions(TruthOptions):

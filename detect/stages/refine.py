@@ -16,7 +16,7 @@ from detect.stages.opening import check_out, open_data
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
     from detect.models.regression_file import StoredRegression
-    from detect.regions import Dataset, Detections
+    from detect.structures import Dataset, Detections
 
 
 class RefineOptions(o.Options):

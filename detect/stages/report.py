@@ -15,8 +15,8 @@ from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset, Sample
     from detect.report.measure import Measured
+    from detect.structures import Dataset, Sample
 
 
 class ReportOptions(o.Options):

@@ -14,7 +14,7 @@ from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
     from detect.data.halves import Halves
-    from detect.regions import Dataset, IntArray
+    from detect.structures import Dataset, IntArray
 
 
 class SplitOptions(o.Options):

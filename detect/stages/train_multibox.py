@@ -15,7 +15,7 @@ from detect.stages.opening import open_data
 from detect.stages.training import Training, TrainingOptions, together
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
+    from detect.structures import Dataset
 
 
 def _fold(value: Any) -> Any:

@@ -11,7 +11,7 @@ from detect.stages import options as o
 from detect.stages.opening import warn_skipped
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
+    from detect.structures import Dataset
 
 
 class TruthOptions(o.Options):

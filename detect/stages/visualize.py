@@ -15,7 +15,7 @@ from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset, Image, Sample
+    from detect.structures import Dataset, Image, Sample
 
     Draw = Callable[[Image, Sample], Image]
 

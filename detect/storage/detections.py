@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError
 from detect.files import replacing
-from detect.regions import Dataset, Detections, IntArray
+from detect.structures import Dataset, Detections, IntArray
 
 Doubles = NDArray[np.float64]
 # places in Dataset.samples (N,), labels (N,), boxes (N, 4) xyxy px, scores (N,)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
 from detect.files import replacing
-from detect.regions import Proposals, Size
+from detect.structures import Proposals, Size
 
 Boxes = NDArray[np.float64]
 DEFAULT_SOURCE = "imported"

@@ -16,8 +16,8 @@ from safetensors.numpy import save
 
 from detect.errors import DataError, DetectError, option
 from detect.files import digest, replacing, write_json
-from detect.regions import FloatArray
 from detect.storage.recipe import Recipe, check_same_recipe
+from detect.structures import FloatArray
 
 _RECIPE = "recipe.json"
 _BOX_BYTES = 16

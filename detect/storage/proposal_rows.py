@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from detect.regions import Proposals
+from detect.structures import Proposals
 
 _COLUMNS: dict[str, pa.DataType] = {
     "image_id": pa.string(),

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from detect.errors import DataError, option
 from detect.files import replacing
-from detect.regions import Proposals, Size
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import Recipe, check_same_recipe
+from detect.structures import Proposals, Size
 
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB

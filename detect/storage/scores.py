@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError, option
 from detect.files import replacing
-from detect.regions import FloatArray, Size
 from detect.storage.scores_card import Dtype, ScoresCard
+from detect.structures import FloatArray, Size
 
 NAME = "scores.parquet"
 _TYPES: dict[Dtype, pa.DataType] = {"float32": pa.float32(), "float16": pa.float16()}

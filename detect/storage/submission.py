@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError, option
 from detect.files import replacing
-from detect.regions import BoolArray, Dataset, Detections, IntArray
+from detect.structures import BoolArray, Dataset, Detections, IntArray
 
 Doubles = NDArray[np.float64]
 

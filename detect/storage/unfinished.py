@@ -13,7 +13,6 @@ from pathlib import Path
 
 from detect.errors import DataError, option
 from detect.files import digest, readable
-from detect.regions import Detections
 from detect.storage.scores import (
     RegionScores,
     read_table,
@@ -22,6 +21,7 @@ from detect.storage.scores import (
     write_table,
 )
 from detect.storage.scores_card import Dtype, ScoresCard
+from detect.structures import Detections
 
 
 class UnfinishedDetections:

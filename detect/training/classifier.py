@@ -18,9 +18,9 @@ from detect.models.checkpoint import load_model, save_model
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
 from detect.progress import Track, untracked
-from detect.regions import Dataset, Sample
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
+from detect.structures import Dataset, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, train

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from detect.matching import Assignment
-from detect.regions import Annotations, BoolArray, Dataset, IntArray, Sample
+from detect.structures import Annotations, BoolArray, Dataset, IntArray, Sample
 
 
 def draw_positives(

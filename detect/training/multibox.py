@@ -21,8 +21,8 @@ from detect.models.pretrained import initialise
 from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_quality
 from detect.progress import Track, untracked
 from detect.proposals.multibox import MultiBoxProposer
-from detect.regions import Dataset, FloatArray, Sample
 from detect.runs import RunFolder
+from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, train

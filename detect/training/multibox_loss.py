@@ -17,7 +17,7 @@ from detect.boxes import iou_matrix
 from detect.config.multibox import ObjectiveSection
 from detect.matching import BACKGROUND
 from detect.models.multibox import MultiBox
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 from detect.training.slots import Costs, Slots, assign_slots, squared_distances
 
 # Lin et al., arXiv 1708.02002, section 5.1: the best of their grid.

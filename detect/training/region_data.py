@@ -17,8 +17,8 @@ from detect.data import read_pixels
 from detect.errors import DataError, option
 from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
-from detect.regions import Annotations, Dataset, FloatArray, Image, Proposals, Sample
 from detect.storage.proposals import ProposalFile
+from detect.structures import Annotations, Dataset, FloatArray, Image, Proposals, Sample
 from detect.training.extra_positives import assigned
 from detect.training.sampling import make_augmenter
 

@@ -9,8 +9,8 @@ from detect.data import read_pixels
 from detect.detector.refine import RegionEncoder
 from detect.models.box_regression import PAIR_IOU, pairs
 from detect.progress import Track, untracked
-from detect.regions import FloatArray, IntArray, Sample
 from detect.storage.proposals import ProposalFile
+from detect.structures import FloatArray, IntArray, Sample
 from detect.training.region_data import check_same_image
 
 Near = tuple[FloatArray, FloatArray, IntArray]

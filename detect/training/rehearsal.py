@@ -16,7 +16,7 @@ from detect.config import AnyRecipe, ClassifierRecipe, MultiBoxRecipe, PretrainR
 from detect.data.labelled import LabelledImages
 from detect.matching import BACKGROUND, Pool
 from detect.proposals.estimate import IMAGES_TIMED, spread
-from detect.regions import Dataset, FloatArray, Sample
+from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
 from detect.training.classifier import RegionTask, build_model
 from detect.training.loop import Task

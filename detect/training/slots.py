@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from detect.boxes import coverage_matrix, iou_matrix
 from detect.matching import BACKGROUND
-from detect.regions import BoolArray, FloatArray, IntArray
+from detect.structures import BoolArray, FloatArray, IntArray
 
 Costs = NDArray[np.float64]
 

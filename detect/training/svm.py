@@ -10,9 +10,9 @@ from detect.data import read_pixels
 from detect.detector.refine import RegionEncoder
 from detect.errors import DataError, option
 from detect.models.svm import NEGATIVE_IOU, RegionFeatures, class_overlaps
-from detect.regions import FloatArray, IntArray, Sample
 from detect.storage.features import FeatureStore
 from detect.storage.proposals import ProposalFile
+from detect.structures import FloatArray, IntArray, Sample
 from detect.training.region_data import check_same_image
 
 

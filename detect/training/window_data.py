@@ -10,7 +10,7 @@ from detect.config import MultiBoxRecipe
 from detect.data.augment import flip_boxes
 from detect.errors import DataError
 from detect.proposals.views import Window, warp
-from detect.regions import Dataset, FloatArray, Sample, Size
+from detect.structures import Dataset, FloatArray, Sample, Size
 from detect.training.multibox_loss import Truth
 from detect.training.region_data import ImageCache
 from detect.training.sampling import ShuffledImages, make_augmenter

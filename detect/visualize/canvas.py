@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from detect.regions import Image
+from detect.structures import Image
 from detect.visualize.colours import DARK, LIGHT, Colour, Style, ink_on
 from detect.visualize.labels import Places, Rectangle
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import iou_matrix
-from detect.regions import Annotations, FloatArray, Image, Proposals
+from detect.structures import Annotations, FloatArray, Image, Proposals
 from detect.visualize.canvas import Canvas, Entry
 from detect.visualize.colours import GREEN, GREY, SKY, YELLOW, Style
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.images import as_image
-from detect.regions import Annotations, Detections, Image, Proposals
+from detect.structures import Annotations, Detections, Image, Proposals
 from detect.visualize.coverage import draw_coverage
 from detect.visualize.pictures import draw_detections, draw_proposals
 

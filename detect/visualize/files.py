@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image as PILImage
 
 from detect.files import digest, replacing
-from detect.regions import Image
+from detect.structures import Image
 
 # Bytes in UTF-8: file systems allow 255, a suffix and a temporary name need some.
 _LONGEST_NAME = 180

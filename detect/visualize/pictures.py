@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detect.regions import Annotations, Detections, Image, IntArray, Proposals
+from detect.structures import Annotations, Detections, Image, IntArray, Proposals
 from detect.visualize.canvas import Canvas, Entry, printable
 from detect.visualize.colours import PALETTE, VERDICTS, Style, class_colour
 from detect.visualize.verdicts import verdicts

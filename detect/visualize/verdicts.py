@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import coverage_matrix, iou_matrix
-from detect.regions import Annotations, BoolArray, Detections
+from detect.structures import Annotations, BoolArray, Detections
 
 
 def verdicts(

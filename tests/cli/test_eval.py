@@ -12,8 +12,8 @@ from builders import write_coco, write_imagenet_det, write_voc
 
 from detect.cli import main
 from detect.data import open_dataset
-from detect.regions import Proposals
 from detect.storage.proposals import write_proposals
+from detect.structures import Proposals
 
 
 def run(*arguments: object) -> int:

@@ -8,8 +8,8 @@ import pytest
 from builders import save_image, texture, write_coco, write_imagenet_det, write_voc
 
 from detect.cli import main
-from detect.regions import Proposals
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Proposals
 
 
 @pytest.fixture(scope="module")

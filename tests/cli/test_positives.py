@@ -8,8 +8,8 @@ from builders import write_voc
 
 from detect.cli import main
 from detect.data import open_dataset
-from detect.regions import Proposals
 from detect.storage.proposals import write_proposals
+from detect.structures import Proposals
 
 RECIPE = """# A tiny recipe for the tests.
 [model]

@@ -12,9 +12,9 @@ from detect.boxes import iou_matrix
 from detect.cli import main
 from detect.data import open_dataset
 from detect.models.checkpoint import save_model
-from detect.regions import Detections, FloatArray, Proposals
 from detect.storage.detections import read_detections, write_detections
 from detect.storage.proposals import write_proposals
+from detect.structures import Detections, FloatArray, Proposals
 
 
 def _detect(

@@ -11,9 +11,9 @@ from builders import voc_object, voc_xml, write_coco, write_voc
 
 from detect.cli import main
 from detect.data import data_hash, open_dataset
-from detect.regions import Dataset, Detections, Proposals
 from detect.storage.detections import write_detections
 from detect.storage.proposals import write_proposals
+from detect.structures import Dataset, Detections, Proposals
 
 RCNN = {"method": "selective-search", "parameters": {"ks": [50, 100]}}
 DOUBLED = {"method": "selective-search", "parameters": {"ks": [100, 200]}}

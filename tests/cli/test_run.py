@@ -96,7 +96,7 @@ def test_two_models_are_averaged_whatever_their_order(root, tmp_path):
     assert scores["a"] != scores["c"]
 
 
-def test_regions_searched_on_the_way_are_those_of_propose(root, tmp_path, monkeypatch, capsys):
+def test_structures_searched_on_the_way_are_those_of_propose(root, tmp_path, monkeypatch, capsys):
     one = tmp_path / "one.txt"
     one.write_text("test_002\n")
     stored = tmp_path / "p.parquet"

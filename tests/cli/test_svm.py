@@ -17,9 +17,9 @@ from detect.models.checkpoint import save_model
 from detect.models.device import resolve_precision
 from detect.models.model_files import model_hash
 from detect.models.svm_file import load_svms, save_svms
-from detect.regions import Dataset, Proposals, Sample
 from detect.storage.detections import read_detections
 from detect.storage.proposals import write_proposals
+from detect.structures import Dataset, Proposals, Sample
 
 # What auto is here, and what it is not.
 PRECISION = resolve_precision(torch.device("cpu"))

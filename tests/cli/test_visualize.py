@@ -10,9 +10,9 @@ from PIL import Image as PILImage
 
 from detect.cli import main
 from detect.data import open_dataset
-from detect.regions import Dataset, Detections, Proposals
 from detect.storage.detections import write_detections
 from detect.storage.proposals import write_part
+from detect.structures import Dataset, Detections, Proposals
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from detect.crops import batched, opencv
 from detect.crops.geometry import Windows, windows
-from detect.regions import FloatArray, Image, Size
+from detect.structures import FloatArray, Image, Size
 
 MEAN = (124.0, 117.0, 104.0)
 TOLERANCE = 1.0  # of 255 levels, against OpenCV's whole levels

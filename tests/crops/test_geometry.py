@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.crops.geometry import Windows, fill_colour, windows
-from detect.regions import FloatArray, Size
+from detect.structures import FloatArray, Size
 
 CROP_SIZES = (64, 96, 224, 227)
 

@@ -8,7 +8,7 @@ import pytest
 
 from detect.crops.geometry import windows
 from detect.crops.opencv import INTERPOLATIONS, crop
-from detect.regions import Image
+from detect.structures import Image
 
 MEAN = (124, 117, 104)
 

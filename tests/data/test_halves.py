@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.data.halves import class_counts, split_in_halves
-from detect.regions import Annotations, Dataset, IntArray, Sample
+from detect.structures import Annotations, Dataset, IntArray, Sample
 
 
 def imbalances(counts: IntArray, chosen: IntArray) -> IntArray:

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from detect.data import data_hash, open_annotations, open_dataset, read_pixels
 from detect.errors import DataError
-from detect.regions import Sample
+from detect.structures import Sample
 
 
 def test_a_folder_that_is_no_data_set_says_what_was_looked_for(tmp_path: Path) -> None:

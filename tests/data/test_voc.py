@@ -8,7 +8,7 @@ from builders import CLASSES, SIZE, save_image, scene, texture, voc_object, voc_
 
 from detect.data import open_dataset
 from detect.errors import DataError
-from detect.regions import Annotations, Sample
+from detect.structures import Annotations, Sample
 
 INSIDE = (11, 21, 50, 60)
 

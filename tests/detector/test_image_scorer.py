@@ -10,7 +10,7 @@ from detect.detector.image_scorer import ImageScorer
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.models.classifier_card import ClassifierCard
 from detect.models.image_classifier import ImageClassifier
-from detect.regions import Image
+from detect.structures import Image
 
 CPU = torch.device("cpu")
 Pair = tuple[ImageClassifier, ClassifierCard]

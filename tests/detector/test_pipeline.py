@@ -17,7 +17,7 @@ from detect.ensemble import average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.images import shrink
 from detect.models.region_classifier import RegionClassifier
-from detect.regions import Proposals
+from detect.structures import Proposals
 
 
 def _image_with_proposals(seed=0, count=30, image_id="one"):

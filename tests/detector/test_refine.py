@@ -9,7 +9,7 @@ from networks import network
 from detect.detector import RegionScorer
 from detect.detector.refine import RegionEncoder, refine
 from detect.models.box_regression import BoxRegression
-from detect.regions import Detections, FloatArray, Image
+from detect.structures import Detections, FloatArray, Image
 
 IMAGE: Image = scene(np.random.default_rng(0))[0]
 BOXES: FloatArray = np.array(

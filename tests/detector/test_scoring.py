@@ -11,7 +11,7 @@ from detect.detector.refine import RegionEncoder
 from detect.detector.scoring import svm_scores
 from detect.ensemble import select
 from detect.models.svm import LinearSvms
-from detect.regions import FloatArray, Image, Proposals
+from detect.structures import FloatArray, Image, Proposals
 
 IMAGE: Image = scene(np.random.default_rng(0))[0]
 CORNERS = np.random.default_rng(1).uniform(0, [90, 60], (30, 2))

@@ -6,7 +6,7 @@ import torch
 from networks import network
 
 from detect.detector.timing import time_regions
-from detect.regions import Image, Proposals
+from detect.structures import Image, Proposals
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ def pair(count: int) -> tuple[Image, Proposals]:
     return np.full((120, 100, 3), 128, np.uint8), Proposals("1", (120, 100), boxes, scores, sources)
 
 
-def test_regions_of_all_images_but_the_first_count() -> None:
+def test_structures_of_all_images_but_the_first_count() -> None:
     model, card = network()
     found = time_regions(model, card, CPU, "float32", [pair(5), pair(0), pair(3)])
     # Four images, those without regions left out: 5, 3, 5 and 3 of them.

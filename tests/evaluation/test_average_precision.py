@@ -20,7 +20,7 @@ from detect.errors import DataError
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.flat import FlatDetections
 from detect.evaluation.protocols import PROTOCOLS
-from detect.regions import Dataset
+from detect.structures import Dataset
 
 OURS = PROTOCOLS[:3]
 TALL, LOWER, BETWEEN = (0, 0, 100, 100), (0, 20, 100, 120), (0, 5, 100, 105)

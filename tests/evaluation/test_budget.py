@@ -10,7 +10,7 @@ from scoring import SIZE, dataset
 
 from detect.errors import DataError
 from detect.evaluation.budget import NEVER, Ranks, advise, cheapest, first_ranks
-from detect.regions import IntArray, Proposals
+from detect.structures import IntArray, Proposals
 
 SQUARE = (0, 0, 100, 100)
 AWAY = (150, 0, 250, 100)

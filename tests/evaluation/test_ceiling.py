@@ -8,7 +8,7 @@ from detect.errors import DataError
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.ceiling import STAGES, boxes_of, ceiling, proposal_ceiling
 from detect.evaluation.flat import flatten_detections
-from detect.regions import Proposals
+from detect.structures import Proposals
 
 CAT, DOG = 0, 1
 OBJECTS = {

@@ -7,7 +7,7 @@ from detect.evaluation.claim import claim_rows, short_names
 from detect.evaluation.figures import RecallScores
 from detect.evaluation.recall import recall_report
 from detect.evaluation.tables import align, markdown
-from detect.regions import Proposals
+from detect.structures import Proposals
 
 SQUARE = (0, 0, 100, 100)
 TWINS = dataset({"1": [(0, SQUARE), (1, SQUARE), (1, (150, 0, 250, 100))]})

@@ -14,7 +14,7 @@ from detect.evaluation import ilsvrc
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.curve import recall_and_precision
 from detect.evaluation.flat import flatten_detections, flatten_truth
-from detect.regions import Annotations, Dataset
+from detect.structures import Annotations, Dataset
 
 
 def pycocotools_stats(data: Dataset, found: list[Found]) -> Any:

@@ -14,8 +14,8 @@ from detect.evaluation import ilsvrc, voc
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.curve import Outcome, recall_and_precision
 from detect.evaluation.flat import FlatDetections, flatten_truth
-from detect.regions import Dataset
 from detect.storage.detections import read_columns, read_detections
+from detect.structures import Dataset
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 # Golden protocol -> ours, the key of its mean, the key of a class's AP.

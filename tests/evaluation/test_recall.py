@@ -12,7 +12,7 @@ from scoring import SIZE, dataset
 from detect.errors import DataError
 from detect.evaluation.image_scores import BUDGETS, THRESHOLDS
 from detect.evaluation.recall import recall_report
-from detect.regions import Dataset, Proposals
+from detect.structures import Dataset, Proposals
 
 SQUARE = (0, 0, 100, 100)
 

@@ -17,7 +17,7 @@ from detect.models.box_regression import (
     fit,
     pairs,
 )
-from detect.regions import Annotations, FloatArray
+from detect.structures import Annotations, FloatArray
 
 
 def random_boxes(rng: np.random.Generator, count: int) -> FloatArray:

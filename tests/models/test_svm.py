@@ -23,7 +23,7 @@ from detect.models.svm import (
     liblinear,
     train_svms,
 )
-from detect.regions import Annotations
+from detect.structures import Annotations
 
 needs_sklearn = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="needs the extra svm"
@@ -158,7 +158,7 @@ def scoring(*scores: float) -> RegionFeatures:
     return image([[score + 1] for score in scores], [-1] * len(scores), classes=1)
 
 
-def test_regions_are_hard_above_and_forgotten_below_the_scores_of_rcnn_train() -> None:
+def test_structures_are_hard_above_and_forgotten_below_the_scores_of_rcnn_train() -> None:
     """-1.0001 and -1.2: of the first image three are kept, of the second two are added."""
     first = scoring(-1.0, -1.1, -1.19, -1.21, -1.3)
     second = scoring(-1.0, -1.00005, -1.001, -1.19)

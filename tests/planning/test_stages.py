@@ -15,7 +15,7 @@ from detect.planning.stages import (
     training_stage,
 )
 from detect.proposals.estimate import Estimate
-from detect.regions import Proposals
+from detect.structures import Proposals
 from detect.training.timing import StepTime
 
 GB = 10**9

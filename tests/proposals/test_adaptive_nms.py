@@ -10,7 +10,7 @@ from torchvision.ops import nms
 from detect.boxes import iou_matrix
 from detect.proposals import adaptive_nms as module
 from detect.proposals.adaptive_nms import DECAY, FIRST_IOU, LAST_IOU, adaptive_nms
-from detect.regions import FloatArray
+from detect.structures import FloatArray
 
 
 def _random(seed: int, count: int) -> FloatArray:

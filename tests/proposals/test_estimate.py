@@ -9,7 +9,7 @@ from builders import write_voc
 from detect.data import open_dataset
 from detect.errors import DataError
 from detect.proposals.estimate import Estimate, measure, spread
-from detect.regions import Dataset, Image, Proposals, Sample
+from detect.structures import Dataset, Image, Proposals, Sample
 
 
 def whole(image: Image, image_id: str) -> Proposals:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detect.boxes import iou_matrix
 from detect.proposals.merge import merge
-from detect.regions import Proposals
+from detect.structures import Proposals
 
 
 def _proposals(boxes: list[list[float]], source: str, image_id: str = "a") -> Proposals:

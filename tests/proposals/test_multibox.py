@@ -24,7 +24,7 @@ from detect.proposals.multibox import (
     multibox_propose,
 )
 from detect.proposals.views import VIEWS, warp
-from detect.regions import Image, Proposals, Size
+from detect.structures import Image, Proposals, Size
 
 CPU = torch.device("cpu")
 IMAGE = np.zeros((30, 40, 3), np.uint8)

@@ -25,8 +25,8 @@ from detect.proposals.run import (
 from detect.proposals.selective_search import propose
 from detect.proposals.settings import Settings
 from detect.proposals.worker import Outcome
-from detect.regions import Sample
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Sample
 
 PROPOSE = partial(propose, settings=Settings(width=32, min_side=4))
 SIZE = (24, 32)

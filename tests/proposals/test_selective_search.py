@@ -20,7 +20,7 @@ from detect.proposals.selective_search import (
     segmentation_module,
 )
 from detect.proposals.settings import COLOUR_SPACES, PRESETS, Settings
-from detect.regions import Image, Size
+from detect.structures import Image, Size
 
 SMALL = Settings(width=160)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.proposals.views import VIEWS, Window, believed, to_image, views, warp
-from detect.regions import FloatArray, Size
+from detect.structures import FloatArray, Size
 
 lengths = st.integers(1, 300)
 sizes = st.tuples(lengths, lengths)

@@ -11,8 +11,8 @@ from scoring import SIZE, dataset
 
 from detect.errors import DataError
 from detect.evaluation.recall import recall_report
-from detect.regions import Proposals
 from detect.report.recall_plots import MOST_FILES, plot_recall
+from detect.structures import Proposals
 
 BOXES = [(0, 0, 20, 20), (30, 0, 80, 50), (90, 0, 220, 130), (100, 10, 200, 110)]
 DATA = dataset({"1": [(0, box) for box in BOXES]})

@@ -8,9 +8,9 @@ from builders import write_voc
 
 from detect.data import data_hash, open_dataset
 from detect.errors import DataError
-from detect.regions import Dataset, Detections
 from detect.report.runs import read_runs
 from detect.storage.detections import write_detections
+from detect.structures import Dataset, Detections
 
 CONFIG = """
 split = "test"

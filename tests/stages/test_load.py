@@ -19,10 +19,10 @@ from detect.models.model_files import model_hash
 from detect.models.regression_file import StoredRegression, save_regression
 from detect.models.svm import LinearSvms
 from detect.models.svm_file import StoredSvms, save_svms
-from detect.regions import Detections
 from detect.stages import run
 from detect.stages.load import Detector, load
 from detect.storage.proposals import ProposalFile
+from detect.structures import Detections
 
 
 @pytest.fixture(scope="module")

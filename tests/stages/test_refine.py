@@ -13,9 +13,9 @@ from detect.models.box_regression import BoxRegression
 from detect.models.checkpoint import save_model
 from detect.models.model_files import model_hash
 from detect.models.regression_file import StoredRegression, save_regression
-from detect.regions import Detections
 from detect.stages import RefineOptions, RefineResult, refine
 from detect.storage.detections import read_detections, write_detections
+from detect.structures import Detections
 
 
 @pytest.fixture(scope="module")

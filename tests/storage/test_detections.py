@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scoring import dataset, detections, with_integer_ids
 
 from detect.errors import DataError
-from detect.regions import Detections
 from detect.storage.detections import (
     read_columns,
     read_detections,
     write_detections,
     writing_detections,
 )
+from detect.structures import Detections
 
 DATA = dataset({"007": [], "12": []})
 ENTRY = {"image_id": "12", "category_id": 12, "bbox": [1, 2, 3, 4], "score": 0.5}

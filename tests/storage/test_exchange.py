@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from detect.errors import DataError
-from detect.regions import Proposals
 from detect.storage.exchange import (
     are_numbers,
     read_coco,
@@ -17,6 +16,7 @@ from detect.storage.exchange import (
     write_coco,
     write_npz,
 )
+from detect.structures import Proposals
 
 
 def _proposals(image_id: str) -> Proposals:

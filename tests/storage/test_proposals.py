@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from detect.errors import DataError
-from detect.regions import Proposals
 from detect.storage.proposal_rows import SCHEMA
 from detect.storage.proposals import (
     ProposalFile,
@@ -22,6 +21,7 @@ from detect.storage.proposals import (
     write_proposals,
 )
 from detect.storage.recipe import differing
+from detect.structures import Proposals
 
 RECIPE = {"method": "selective-search", "parameters": {"ks": [50, 100], "seed": 0}, "images": 20}
 

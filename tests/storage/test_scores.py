@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from detect.errors import DataError
-from detect.regions import Proposals
 from detect.storage import scores as module
 from detect.storage.proposals import write_part
 from detect.storage.scores import (
@@ -19,6 +18,7 @@ from detect.storage.scores import (
     write_table,
 )
 from detect.storage.scores_card import ScoresCard
+from detect.structures import Proposals
 
 CARD = ScoresCard(
     split="test",

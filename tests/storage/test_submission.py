@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detect.errors import DataError
-from detect.regions import Dataset, Detections, Sample
 from detect.storage.submission import read_submission, write_submission
+from detect.structures import Dataset, Detections, Sample
 
 SAMPLES = tuple(Sample(name, Path(name), (90, 120)) for name in ("c", "a"))
 # Image b is listed, and left out as by --skip-bad.

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from detect.errors import DataError, EnvironmentProblem
-from detect.regions import Detections
 from detect.storage.scores import RegionScores, ScoresFile
 from detect.storage.scores_card import ScoresCard
 from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
+from detect.structures import Detections
 
 CARD = ScoresCard(
     split="test",

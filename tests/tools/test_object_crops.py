@@ -13,7 +13,7 @@ from detect.data import open_dataset, read_pixels
 from detect.data.labelled import open_labelled
 from detect.errors import DataError
 from detect.images import read_image
-from detect.regions import Annotations
+from detect.structures import Annotations
 
 TOOL = Path(__file__).parents[2] / "tools/object_crops.py"
 FUNCTIONS = runpy.run_path(str(TOOL))

@@ -12,9 +12,9 @@ from class_sets import write_class_folders
 from detect.config import ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
 from detect.data import open_dataset
 from detect.data.labelled import open_labelled
-from detect.regions import Dataset, Proposals
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Dataset, Proposals
 from detect.training.call import Call
 from detect.training.classifier import train_classifier
 from detect.training.multibox import train_multibox

@@ -8,8 +8,8 @@ from builders import write_voc
 
 from detect.config import ClassifierRecipe
 from detect.data import open_dataset
-from detect.regions import Annotations, Dataset, Proposals, Sample
 from detect.storage.proposals import ProposalFile, writing
+from detect.structures import Annotations, Dataset, Proposals, Sample
 from detect.training.extra_positives import draw_positives
 from detect.training.region_data import CropBatches, collect
 

@@ -12,8 +12,8 @@ from builders import write_voc
 from detect.config import ClassifierRecipe
 from detect.data import open_dataset, read_pixels
 from detect.errors import DataError
-from detect.regions import Annotations, Dataset, Image, Proposals, Sample
 from detect.storage.proposals import ProposalFile, write_proposals, writing
+from detect.structures import Annotations, Dataset, Image, Proposals, Sample
 from detect.training import region_data
 from detect.training.region_data import (
     CropBatches,
@@ -149,7 +149,7 @@ class Watched(OrderedDict[Path, tuple[Image, float]]):
         return super().popitem(last)
 
 
-def test_regions_are_what_the_recipe_calls_them(tmp_path: Path) -> None:
+def test_structures_are_what_the_recipe_calls_them(tmp_path: Path) -> None:
     image = Sample("a", tmp_path / "a.png", (100, 100), one_object([0, 0, 40, 40]))
     # IoU with the object: 0.8, 0.5, 0.25, 0.
     boxes = [[0, 0, 40, 32], [0, 0, 40, 20], [0, 0, 40, 10], [50, 50, 90, 90]]

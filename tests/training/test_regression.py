@@ -12,8 +12,8 @@ from networks import network
 from detect.data import open_dataset, read_pixels
 from detect.detector.refine import RegionEncoder
 from detect.errors import DataError
-from detect.regions import Dataset, FloatArray, Proposals, Sample
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Dataset, FloatArray, Proposals, Sample
 from detect.training.regression import collect_pairs
 
 

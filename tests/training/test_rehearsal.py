@@ -14,8 +14,8 @@ from detect.errors import DataError
 from detect.models.checkpoint import load_model
 from detect.models.classifier_file import load_classifier
 from detect.models.multibox_file import load_multibox
-from detect.regions import NO_ANNOTATIONS, Dataset
 from detect.runs import RunFolder
+from detect.structures import NO_ANNOTATIONS, Dataset
 from detect.training.call import Call
 from detect.training.rehearsal import decoded_bytes, rehearse
 from detect.training.timing import StepTime

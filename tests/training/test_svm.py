@@ -12,9 +12,9 @@ from networks import network
 from detect.detector.refine import RegionEncoder
 from detect.errors import DataError
 from detect.images import read_image
-from detect.regions import Annotations, Proposals, Sample
 from detect.storage.features import FeatureStore
 from detect.storage.proposals import ProposalFile, write_proposals
+from detect.structures import Annotations, Proposals, Sample
 from detect.training.svm import MinedImage, check_negatives, check_positives, compute_features
 
 SIZE = (96, 128)
@@ -50,7 +50,7 @@ def encoder() -> RegionEncoder:
     return RegionEncoder(*network(), torch.device("cpu"), "float32")
 
 
-def test_regions_are_the_ordinary_objects_and_the_proposals_with_area(
+def test_structures_are_the_ordinary_objects_and_the_proposals_with_area(
     sample: Sample, proposals: ProposalFile, store: FeatureStore, encoder: RegionEncoder
 ) -> None:
     image = MinedImage(sample, proposals)

@@ -8,8 +8,8 @@ from builders import write_voc
 
 from detect.data import open_dataset
 from detect.errors import DataError
-from detect.regions import Dataset, Proposals
 from detect.storage.proposals import ProposalFile, writing
+from detect.structures import Dataset, Proposals
 from detect.training.classifier import Validation
 
 

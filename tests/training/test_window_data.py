@@ -11,7 +11,7 @@ from builders import write_voc
 from detect.config import MultiBoxRecipe
 from detect.data import open_dataset
 from detect.errors import DataError
-from detect.regions import NO_ANNOTATIONS, Annotations, Dataset, FloatArray, Size
+from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, FloatArray, Size
 from detect.training.multibox import pack, unpack
 from detect.training.multibox_loss import Truth
 from detect.training.window_data import WindowBatches, collect_windows, shown

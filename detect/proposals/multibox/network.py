@@ -19,7 +19,7 @@ from detect.models.multibox import MultiBox
 from detect.models.multibox_card import MultiBoxCard
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp
-from detect.regions import FloatArray, Image, Proposals, Size
+from detect.structures import FloatArray, Image, Proposals, Size
 
 SOURCE = "multibox"
 ADAPTIVE = 0.0  # in place of an IoU: adaptive_nms

@@ -16,7 +16,7 @@ from detect.models.model_files import find_weights, model_hash
 from detect.models.multibox_card import MultiBoxCard
 from detect.models.multibox_file import load_multibox
 from detect.proposals.multibox.network import ADAPTIVE, MultiBoxProposer
-from detect.regions import Image, Proposals
+from detect.structures import Image, Proposals
 
 # Networks for the folds of one data set are alike in these.
 _ALIKE = (

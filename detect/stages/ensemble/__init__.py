@@ -15,8 +15,8 @@ from detect.stages.ensemble.recombining import Recombined, check_same_data
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
     from detect.storage.scores import ScoresFile
+    from detect.structures import Dataset
 
 __all__ = ["EnsembleOptions", "EnsembleResult", "ensemble"]
 

@@ -11,8 +11,8 @@ from detect.config import Section, to_toml
 from detect.ensemble import Combination
 from detect.errors import DataError, option
 from detect.progress import Reporter
-from detect.regions import Dataset, Detections, IntArray
 from detect.runs import RunFolder, describe_environment
+from detect.structures import Dataset, Detections, IntArray
 
 if TYPE_CHECKING:
     from detect.storage.scores import ScoresFile

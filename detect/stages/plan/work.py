@@ -10,10 +10,10 @@ from detect.errors import DataError, option
 from detect.planning.stages import Stage, propose_stage
 from detect.progress import Reporter
 from detect.proposals.settings import PRESETS
-from detect.regions import Dataset, Proposals
 from detect.runs import RunFolder
 from detect.stages.plan.options import PlanOptions
 from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, make_source
+from detect.structures import Dataset, Proposals
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from detect.stages.sources import Source
 
 if TYPE_CHECKING:
     from detect.proposals.run import Part
-    from detect.regions import Dataset
+    from detect.structures import Dataset
 
 
 @dataclass(frozen=True)

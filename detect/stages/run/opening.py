@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from detect.detector import RegionScorer
-    from detect.regions import Dataset
+    from detect.structures import Dataset
 
 
 def open_job(

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from detect.proposals.settings import PRESETS
-from detect.regions import Dataset, Image, Proposals, Sample
 from detect.stages.run.options import RunOptions
 from detect.stages.sources import MultiBoxChoice, make_source
+from detect.structures import Dataset, Image, Proposals, Sample
 
 Regions = Callable[[Image, Sample], Proposals]
 

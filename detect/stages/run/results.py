@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.regions import Dataset, Detections, FloatArray, Image, Proposals, Sample
 from detect.runs import RunFolder
 from detect.stages.run.options import KeptScores, RunResult
 from detect.storage.scores_card import ScoresCard
+from detect.structures import Dataset, Detections, FloatArray, Image, Proposals, Sample
 
 
 class Results:

@@ -14,8 +14,8 @@ from detect.stages.train_classifier.options import TrainClassifierOptions, Train
 from detect.stages.training import Training
 
 if TYPE_CHECKING:
-    from detect.regions import Dataset
     from detect.storage.proposals import ProposalFile
+    from detect.structures import Dataset
     from detect.training.classifier import Validation
     from detect.training.region_data import RegionData
 

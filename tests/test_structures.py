@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from detect.regions import NO_ANNOTATIONS, Annotations, Detections, Proposals
+from detect.structures import NO_ANNOTATIONS, Annotations, Detections, Proposals
 
 BOXES = np.array([[0, 0, 4, 2], [1, 1, 2, 3.5]], np.float64)
 
