@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from detect.config import OptimizerSection
+from detect.models.crop_time import describe
 from detect.models.device import autocast, bfloat16_unit
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
-from detect.models.timing import describe
 from detect.training.losses import classification_losses
 from detect.training.optimization import make_optimizer
 

@@ -12,11 +12,11 @@ from builders import write_voc
 import detect
 from detect.data import open_dataset
 from detect.errors import DataError, DetectError, UsageError, as_arguments, as_flags, option
-from detect.proposals.worker import Outcome
+from detect.proposals.worker import ProposedImage
 
 ROOT = Path(detect.__file__).parent
 # These speak to who types commands; those about commands, which their errors do not.
-OF_COMMANDS, ABOUT_COMMANDS = ("cli", "demo"), ("planning", "report")
+OF_COMMANDS, ABOUT_COMMANDS = ("cli", "demo"), ("costs", "report")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Whole commands to type, ours and others', and the arguments that we call git with.
 TYPED = (
@@ -63,7 +63,7 @@ def test_errors_and_outcomes_come_back_from_other_processes() -> None:
     error = DataError(f"a.jpg: cut; {option('skip_bad')} leaves it out.")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.marked) == (DataError, error.marked)
-    outcome = pickle.loads(pickle.dumps(Outcome("a", None, error.marked)))
+    outcome = pickle.loads(pickle.dumps(ProposedImage("a", None, error.marked)))
     assert as_flags(outcome.problem) == error.for_command_line
 
 

@@ -25,7 +25,7 @@ LAYERS = (
     ("detect.cli",),
     ("detect.demo",),
     ("detect.stages",),
-    ("detect.doctor", "detect.planning", "detect.report"),
+    ("detect.doctor", "detect.costs", "detect.report"),
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
@@ -133,7 +133,7 @@ def test_the_parser_sees_every_form_of_import() -> None:
 import torch.nn
 from detect import boxes
 from detect.crops import batched, opencv
-from . import stages
+from . import stage_costs
 from .. import files
 from ..data.voc import read
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def later():
     from detect.errors import DataError
     importlib.import_module("detect.models.device")
 """
-    assert set(_imports(text, "detect.planning")) == {
+    assert set(_imports(text, "detect.costs")) == {
         "torch.nn", "detect.boxes", "detect.crops.batched", "detect.crops.opencv",
-        "detect.planning.stages", "detect.files", "detect.data.voc", "detect.cli",
+        "detect.costs.stage_costs", "detect.files", "detect.data.voc", "detect.cli",
         "detect.errors", "detect.models.device",
     }  # fmt: skip
 

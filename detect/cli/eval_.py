@@ -93,14 +93,14 @@ def shown_scores(result: EvaluateResult, *, per_class: bool) -> str:
 
 def shown_recall(result: RecallResult, *, per_class: bool) -> str:
     """Return every file's table, with several the one that compares them, and the advice."""
-    from detect.evaluation.claim import claim_rows
+    from detect.evaluation.comparison import comparison_rows
     from detect.evaluation.tables import markdown, recall_lines
 
     lines: list[str] = []
     for file in result.files:
         lines += [str(file.path), *recall_lines(file.scores, per_class=per_class)]
     if len(result.files) > 1:
-        rows = claim_rows([f.name for f in result.files], [f.scores for f in result.files])
+        rows = comparison_rows([f.name for f in result.files], [f.scores for f in result.files])
         lines += ["", *markdown(rows)]
     return "\n".join([*lines, *_advice_lines(result)])
 

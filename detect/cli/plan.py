@@ -6,7 +6,7 @@ import click
 
 from detect.cli.declaring import PATH, SPLIT, declared, told
 from detect.cli.progress import Terminal
-from detect.planning.shown import busy_lines, lines
+from detect.costs.table import busy_lines, lines
 from detect.stages.plan import PlanOptions, PlanResult, plan
 from detect.storage.scores_card import Dtype
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import click
 
+from detect.costs.units import duration
 from detect.errors import as_flags
-from detect.planning.units import duration
 
 Item = TypeVar("Item")
 # The longer it lasts the rarer the lines are: an hour's loop says about 70, a day's 130.

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from detect.config.sections import Section
 from detect.errors import DataError, UsageError, option
 
-Recipe = TypeVar("Recipe", bound=Section)
+SomeRecipe = TypeVar("SomeRecipe", bound=Section)
 
 
-def load_recipe(kind: type[Recipe], path: Path, changes: Sequence[str] = ()) -> Recipe:
+def load_recipe(kind: type[SomeRecipe], path: Path, changes: Sequence[str] = ()) -> SomeRecipe:
     """Read the TOML file `path`, apply `changes` ("a.b=3") and check the whole.
 
     Raises DataError for a file that is missing or wrong, UsageError for a wrong change.

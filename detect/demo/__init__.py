@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from detect.demo.options import DemoOptions, DemoResult
-from detect.demo.plan import NOTICE, RECIPE, plan
+from detect.demo.steps import NOTICE, RECIPE, plan
 from detect.files import write_text
 from detect.progress import SILENT, Reporter
 from detect.runs import next_run_folder

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from detect.data import open_dataset, read_pixels
-from detect.demo.plan import NOTICE, Step
+from detect.demo.steps import NOTICE, Step
 from detect.demo.template import PAGE
 from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.files import write_text

@@ -42,7 +42,7 @@ class CropSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class SharedCrops:
     """Crops on their way to the `networks` (their indices) that share them.
 
     `cut` returns those of a slice as (n, 3, S, S), 0..255; `places` (R,) says which of the
@@ -76,7 +76,7 @@ def batches(
     networks: tuple[int, ...],
     size: int,
     device: torch.device,
-) -> Iterator[Batch]:
+) -> Iterator[SharedCrops]:
     """Yield the distinct crops of `boxes` (N, 4) of `image` (H, W, 3), `size` at a time.
 
     The last batch repeats its last crop up to the next of _SHAPES sizes: oneDNN and cuDNN
@@ -93,7 +93,7 @@ def batches(
         index = np.arange(start, start + _rounded_up(min(size, len(distinct) - start), size))
         part = distinct.take(np.minimum(index, len(distinct) - 1))
         rows = np.flatnonzero((places >= start) & (places < start + len(part)))
-        yield Batch(networks, len(part), rows, places[rows] - start, cutter(part))
+        yield SharedCrops(networks, len(part), rows, places[rows] - start, cutter(part))
 
 
 def _rounded_up(count: int, size: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detect.detector.batches import Batch, CropSettings, automatic_size
+from detect.detector.batches import CropSettings, SharedCrops, automatic_size
 from detect.errors import DetectError, EnvironmentProblem, option
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
@@ -34,7 +34,7 @@ class Forward:
         size = self._batch_size or automatic_size(settings, self._device)
         return min(size, self._largest or size)
 
-    def __call__(self, batch: Batch, compute: Compute) -> FloatArray:
+    def __call__(self, batch: SharedCrops, compute: Compute) -> FloatArray:
         """Return what `compute` makes of the crops (networks, crops, K), float32.
 
         Raises DetectError for values that are not finite, EnvironmentProblem where memory is too
@@ -53,7 +53,7 @@ class Forward:
         return _finite(np.concatenate(parts, axis=1))
 
     @torch.inference_mode()
-    def _run(self, batch: Batch, piece: slice, compute: Compute) -> FloatArray:
+    def _run(self, batch: SharedCrops, piece: slice, compute: Compute) -> FloatArray:
         """Return the values of the crops of `piece`."""
         crops = batch.cut(piece).to(self._device)
         with autocast(self._device, self._precision):

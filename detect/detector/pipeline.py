@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from detect.detector.ahead import run_ahead
-from detect.detector.batches import Batch, CropSettings, batches, grouped
+from detect.detector.batches import CropSettings, SharedCrops, batches, grouped
 from detect.detector.classes import listed, shared_classes
 from detect.detector.forward import Forward
 from detect.detector.scoring import Score, softmax
@@ -117,7 +117,7 @@ class RegionScorer:
 
     def _parts(
         self, pairs: Iterable[tuple[Image, Proposals]]
-    ) -> Iterator[tuple[Image, Proposals, Batch | None]]:
+    ) -> Iterator[tuple[Image, Proposals, SharedCrops | None]]:
         """Yield every pair with None, with each of its batches, and again with None."""
         for image, proposals in pairs:
             _check_size(image, proposals)
@@ -126,13 +126,13 @@ class RegionScorer:
                 yield image, proposals, batch
             yield image, proposals, None
 
-    def _batches(self, image: Image, boxes: FloatArray) -> Iterator[Batch]:
+    def _batches(self, image: Image, boxes: FloatArray) -> Iterator[SharedCrops]:
         """Yield the batches of every crop settings."""
         for settings, networks in self._groups.items():
             size = self._forward.size(settings)
             yield from batches(image, boxes, settings, networks, size, self.device)
 
-    def _classify(self, count: int, batches: Iterator[Batch]) -> FloatArray:
+    def _classify(self, count: int, batches: Iterator[SharedCrops]) -> FloatArray:
         """Classify the `batches` of an image with `count` boxes -> (M, count, C+1)."""
         shape = (len(self._networks), count, len(self.model_classes) + 1)
         found = np.empty(shape, np.float32)

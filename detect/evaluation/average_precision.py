@@ -10,7 +10,7 @@ from typing import Any
 
 from detect.evaluation import coco, ilsvrc, voc
 from detect.evaluation.curve import area, eleven_points, summarise
-from detect.evaluation.flat import FlatDetections, Truth, flatten_detections, flatten_truth
+from detect.evaluation.flat import FlatDetections, FlatTruth, flatten_detections, flatten_truth
 from detect.evaluation.protocols import PROTOCOLS
 from detect.structures import Dataset, Detections
 
@@ -44,7 +44,7 @@ def evaluate(
 
 def _score(
     dataset: Dataset,
-    truth: Truth,
+    truth: FlatTruth,
     detections: FlatDetections,
     protocol: str,
     iou: float,

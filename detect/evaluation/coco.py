@@ -9,7 +9,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from detect.evaluation.curve import with_mean
-from detect.evaluation.flat import Doubles, FlatDetections, Truth, image_order
+from detect.evaluation.flat import Doubles, FlatDetections, FlatTruth, image_order
 from detect.structures import Dataset
 
 # IoU 0.50:0.05:0.95 (Lin et al. 2014; pycocotools, Params.setDetParams).
@@ -18,7 +18,9 @@ _MOST_PER_IMAGE = 100
 _ALL_AREAS = [0.0, 1e10]
 
 
-def score(dataset: Dataset, truth: Truth, detections: FlatDetections, iou: float) -> dict[str, Any]:
+def score(
+    dataset: Dataset, truth: FlatTruth, detections: FlatDetections, iou: float
+) -> dict[str, Any]:
     """Return {"map", "map_50_95", "per_class", "skipped"}: AP at `iou` and over 0.50:0.05:0.95.
 
     All areas, the 100 best detections of a class in an image, 101 recall points. COCO does
@@ -46,7 +48,7 @@ def score(dataset: Dataset, truth: Truth, detections: FlatDetections, iou: float
 
 
 def _precision(
-    dataset: Dataset, truth: Truth, detections: FlatDetections, thresholds: Doubles
+    dataset: Dataset, truth: FlatTruth, detections: FlatDetections, thresholds: Doubles
 ) -> Doubles:
     """Return precision (T, 101, C); -1 for a class without objects."""
     ids = image_order(dataset)
@@ -77,7 +79,7 @@ def _indexed(
     return made
 
 
-def _objects(truth: Truth, ids: Any) -> list[dict[str, Any]]:
+def _objects(truth: FlatTruth, ids: Any) -> list[dict[str, Any]]:
     """Return COCO annotations; numbered from 1, for pycocotools takes id 0 for "unmatched"."""
     entries = _entries(truth, ids)
     for entry, crowd, size in zip(entries, truth.crowd, truth.areas, strict=True):
@@ -93,7 +95,7 @@ def _results(detections: FlatDetections, ids: Any) -> list[dict[str, Any]]:
     return entries
 
 
-def _entries(flat: Truth | FlatDetections, ids: Any) -> list[dict[str, Any]]:
+def _entries(flat: FlatTruth | FlatDetections, ids: Any) -> list[dict[str, Any]]:
     """Return the fields that truth and results share."""
     boxes_xywh = np.concatenate([flat.boxes[:, :2], flat.boxes[:, 2:] - flat.boxes[:, :2]], axis=1)
     columns = (ids[flat.images].tolist(), flat.labels.tolist(), boxes_xywh.tolist())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from detect.errors import DataError
-from detect.evaluation.flat import Doubles, FlatDetections, Truth, coverage, overlapping
+from detect.evaluation.flat import Doubles, FlatDetections, FlatTruth, coverage, overlapping
 from detect.structures import BoolArray, Dataset, IntArray
 
 # recall (N,), precision (N,), best score first -> average precision
@@ -15,7 +15,7 @@ Average = Callable[[Doubles, Doubles], float]
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class JudgedDetections:
     """What became of N detections, best score first.
 
     `labels` (N,); `hits` (N,) true positives; `ignored` (N,) neither true nor false, never a
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def summarise(
-    outcome: Outcome, dataset: Dataset, protocol: str, average: Average
+    outcome: JudgedDetections, dataset: Dataset, protocol: str, average: Average
 ) -> dict[str, Any]:
     """Return {"map", "per_class", "skipped"}; DataError where no class has an object."""
     classes = dataset.classes
@@ -58,7 +58,7 @@ def with_mean(per_class: dict[str, Any], dataset: Dataset, protocol: str) -> dic
     }
 
 
-def in_crowd(truth: Truth, detections: FlatDetections, iou: float) -> BoolArray:
+def in_crowd(truth: FlatTruth, detections: FlatDetections, iou: float) -> BoolArray:
     """Return which detections (N,) lie in a crowd region of their class, by at least `iou`.
 
     VOC and ILSVRC do not know crowd regions. Ours: they are no positives, and a detection

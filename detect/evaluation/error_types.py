@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.evaluation.curve import Outcome, area, summarise
+from detect.evaluation.curve import JudgedDetections, area, summarise
 from detect.evaluation.flat import FlatDetections
 from detect.evaluation.judged import TOUCHING, Judged, first_of_each, judge
 from detect.structures import BoolArray, Dataset, IntArray
@@ -126,5 +126,5 @@ def _without_missed(dataset: Dataset, judged: Judged, missed: BoolArray) -> floa
     return float((sum(entry["ap"] for entry in entries) + solved) / (len(entries) + solved))
 
 
-def _map(dataset: Dataset, outcome: Outcome) -> float:
+def _map(dataset: Dataset, outcome: JudgedDetections) -> float:
     return float(summarise(outcome, dataset, "voc2012", area)["map"])

@@ -1,4 +1,4 @@
-"""Truth and detections of a whole data set as flat arrays, and the pairs of them that overlap."""
+"""Ground truth and detections of a data set as flat arrays, and the pairs of them that overlap."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class FlatDetections:
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class FlatTruth:
     """Ground truth of a data set, M objects, image after image in the order of its samples.
 
     `images` (M,) places in `Dataset.samples`; the rest as in `regions.Annotations`.
@@ -59,7 +59,7 @@ class Truth:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class OverlappingPairs:
     """Overlapping pairs (P,): `detections` ascending, within one `truths` ascending, `overlaps`."""
 
     detections: IntArray
@@ -67,7 +67,7 @@ class Pairs:
     overlaps: Doubles
 
 
-def flatten_truth(dataset: Dataset) -> Truth:
+def flatten_truth(dataset: Dataset) -> FlatTruth:
     """Return all objects of `dataset`; DataError if it was never annotated."""
     if not dataset.annotated:
         raise DataError(
@@ -75,7 +75,7 @@ def flatten_truth(dataset: Dataset) -> Truth:
             "ILSVRC DET data set."
         )
     notes = [sample.annotations for sample in dataset.samples]
-    return Truth(
+    return FlatTruth(
         images=np.repeat(np.arange(len(notes)), [len(one) for one in notes]),
         labels=_join(notes, "labels", np.int64),
         boxes=_join(notes, "boxes", np.float64),
@@ -140,11 +140,11 @@ def coverage(boxes: Doubles, others: Doubles) -> Doubles:
 
 def overlapping(
     detections: FlatDetections,
-    truth: Truth,
+    truth: FlatTruth,
     thresholds: Doubles,
     chosen: BoolArray,
     overlap: Overlap = iou,
-) -> Pairs:
+) -> OverlappingPairs:
     """Return the pairs of one image and class that touch and reach the object's threshold.
 
     `thresholds` (M,): `overlap` must be at least this; `chosen` (M,): objects to look at.
@@ -156,11 +156,11 @@ def overlapping(
         values = overlap(detections.boxes[found], truth.boxes[objects])
         enough = (values >= thresholds[objects]) & (values > 0)
         parts.append((found[enough], objects[enough], values[enough]))
-    return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return OverlappingPairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _same_cell(
-    detections: FlatDetections, truth: Truth, objects: IntArray
+    detections: FlatDetections, truth: FlatTruth, objects: IntArray
 ) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield pairs (detection, object) of one image and class, about a million at a time."""
     classes = 1 + int(max(detections.labels.max(initial=0), truth.labels.max(initial=0)))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from detect.evaluation.curve import Outcome, in_crowd
+from detect.evaluation.curve import JudgedDetections, in_crowd
 from detect.evaluation.flat import (
     Doubles,
     FlatDetections,
-    Pairs,
-    Truth,
+    FlatTruth,
+    OverlappingPairs,
     image_order,
     overlapping,
 )
@@ -19,11 +19,11 @@ _TOLERANCE = 10
 
 def judge(
     dataset: Dataset,
-    truth: Truth,
+    truth: FlatTruth,
     detections: FlatDetections,
     iou: float,
     blacklist: frozenset[tuple[str, int]],
-) -> Outcome:
+) -> JudgedDetections:
     """Judge `detections` by ILSVRC's rule; equal scores: lower image id, then the order given.
 
     A detection takes, of the objects of its class nobody took yet and whose threshold it
@@ -41,7 +41,7 @@ def judge(
     ignored = in_crowd(truth, ranked, iou) & ~hits
     ignored |= _listed(dataset, blacklist, ranked.images, ranked.labels)
     positives = np.bincount(truth.labels[counted], minlength=len(dataset.classes))
-    return Outcome(ranked.labels, hits, ignored, positives)
+    return JudgedDetections(ranked.labels, hits, ignored, positives)
 
 
 def thresholds(boxes: Doubles, iou: float = 0.5) -> Doubles:
@@ -55,7 +55,7 @@ def thresholds(boxes: Doubles, iou: float = 0.5) -> Doubles:
     return np.asarray(np.minimum(iou, shares), np.float64)
 
 
-def _greedy(pairs: Pairs) -> list[int]:
+def _greedy(pairs: OverlappingPairs) -> list[int]:
     """Return the detections that get an object, served in their order, best overlap first."""
     order = np.lexsort((pairs.truths, -pairs.overlaps, pairs.detections))
     served: list[int] = []

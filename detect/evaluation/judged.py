@@ -6,18 +6,18 @@ from typing import TypeVar
 import numpy as np
 
 from detect.evaluation import voc
-from detect.evaluation.curve import Outcome
+from detect.evaluation.curve import JudgedDetections
 from detect.evaluation.flat import (
     Doubles,
     FlatDetections,
-    Pairs,
-    Truth,
+    FlatTruth,
+    OverlappingPairs,
     flatten_truth,
     overlapping,
 )
 from detect.structures import BoolArray, Dataset, IntArray
 
-Flat = TypeVar("Flat", FlatDetections, Truth)
+Flat = TypeVar("Flat", FlatDetections, FlatTruth)
 
 # Below this IoU a box and an object have nothing to do with each other (t_b of TIDE, Bolya et
 # al. 2020, arXiv 2008.08115, section 3.1, which takes it from Hoiem et al. 2012).
@@ -36,9 +36,9 @@ class Judged:
     """
 
     iou: float
-    truth: Truth
+    truth: FlatTruth
     detections: FlatDetections
-    outcome: Outcome
+    outcome: JudgedDetections
     own: Doubles
     own_objects: IntArray
     other: Doubles
@@ -86,7 +86,7 @@ def _one_class(flat: Flat) -> Flat:
     return replace(flat, labels=np.zeros(len(flat), np.int64))
 
 
-def _nearest(pairs: Pairs, chosen: BoolArray, count: int) -> tuple[Doubles, IntArray]:
+def _nearest(pairs: OverlappingPairs, chosen: BoolArray, count: int) -> tuple[Doubles, IntArray]:
     """Return the largest IoU (N,) of each of `count` detections in the `chosen` pairs, with whom.
 
     `pairs` has one detection's objects in ascending order, so a stable sort keeps the first.

@@ -12,12 +12,12 @@ import numpy as np
 
 from detect.errors import DataError
 from detect.evaluation.flat import flatten_truth
-from detect.evaluation.image_scores import (
+from detect.evaluation.proposal_overlaps import (
     BUDGETS,
     CURVE,
     THRESHOLDS,
     Doubles,
-    ImageScores,
+    ProposalOverlaps,
     measure,
 )
 from detect.structures import BoolArray, Dataset, IntArray, Proposals
@@ -72,10 +72,10 @@ def recall_report(dataset: Dataset, proposals: Iterable[Proposals]) -> dict[str,
     }
 
 
-def _measure_all(dataset: Dataset, proposals: Iterable[Proposals]) -> list[ImageScores]:
+def _measure_all(dataset: Dataset, proposals: Iterable[Proposals]) -> list[ProposalOverlaps]:
     """Return the scores of every image in the order of `dataset.samples`."""
     places = {sample.image_id: place for place, sample in enumerate(dataset.samples)}
-    found: dict[int, ImageScores] = {}
+    found: dict[int, ProposalOverlaps] = {}
     for one in proposals:
         place = places.get(one.image_id)
         if place is None:
@@ -112,14 +112,14 @@ def _groups(
     }
 
 
-def _counts(scores: Sequence[ImageScores]) -> dict[str, Any]:
+def _counts(scores: Sequence[ProposalOverlaps]) -> dict[str, Any]:
     """Return the number of images and the mean number of boxes, in all and by budget."""
     counts = _boxes(scores)
     within = {_name(b): float(np.minimum(counts, b or np.inf).mean()) for b in BUDGETS}
     return {"images": len(scores), "boxes_per_image": float(counts.mean()), "boxes": within}
 
 
-def _boxes(scores: Sequence[ImageScores]) -> Doubles:
+def _boxes(scores: Sequence[ProposalOverlaps]) -> Doubles:
     """Return the number of boxes of each image (I,)."""
     return np.array([sum(one.boxes.values()) for one in scores], np.float64)
 
@@ -165,7 +165,7 @@ def _mean(entries: Sequence[Any]) -> Any:
 
 
 def _per_source(
-    scores: Sequence[ImageScores], groups: dict[str, dict[str, BoolArray]]
+    scores: Sequence[ProposalOverlaps], groups: dict[str, dict[str, BoolArray]]
 ) -> dict[str, Any]:
     """Return what each source covers alone, and what no other does, of all objects and groups."""
     names = sorted({name for one in scores for name in one.sources})
@@ -185,7 +185,7 @@ def _per_source(
     return report
 
 
-def _of_source(scores: ImageScores, name: str) -> Doubles:
+def _of_source(scores: ProposalOverlaps, name: str) -> Doubles:
     return scores.sources.get(name, np.zeros(len(scores.matched)))
 
 
@@ -195,7 +195,7 @@ def _alone_and_only(best: Doubles, rest: Doubles) -> dict[str, dict[str, float]]
     return {"alone": _shares(best), "only": only}
 
 
-def _curves(scores: Sequence[ImageScores]) -> dict[str, Any]:
+def _curves(scores: Sequence[ProposalOverlaps]) -> dict[str, Any]:
     """Return recall against the number of boxes, up to the fullest image, and against the IoU."""
     matched = np.concatenate([one.curve for one in scores])
     counts = _boxes(scores)

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from detect.evaluation.curve import Outcome, in_crowd
-from detect.evaluation.flat import FlatDetections, Pairs, Truth, overlapping
+from detect.evaluation.curve import JudgedDetections, in_crowd
+from detect.evaluation.flat import FlatDetections, FlatTruth, OverlappingPairs, overlapping
 from detect.structures import IntArray
 
 
-def judge(truth: Truth, detections: FlatDetections, classes: int, iou: float) -> Outcome:
+def judge(
+    truth: FlatTruth, detections: FlatDetections, classes: int, iou: float
+) -> JudgedDetections:
     """Judge `detections` by VOC's rule; equal scores stay in the order given, across images.
 
     A detection goes to the object of its class it overlaps most, difficult and already found
@@ -23,10 +25,10 @@ def judge(truth: Truth, detections: FlatDetections, classes: int, iou: float) ->
     ignored[found[difficult]] = True
     ignored |= in_crowd(truth, ranked, iou) & ~hits
     counted = truth.labels[~truth.difficult & ~truth.crowd]
-    return Outcome(ranked.labels, hits, ignored, np.bincount(counted, minlength=classes))
+    return JudgedDetections(ranked.labels, hits, ignored, np.bincount(counted, minlength=classes))
 
 
-def _best(pairs: Pairs) -> tuple[IntArray, IntArray]:
+def _best(pairs: OverlappingPairs) -> tuple[IntArray, IntArray]:
     """Return every detection of `pairs` once, in order, and the object it overlaps most."""
     order = np.lexsort((pairs.truths, -pairs.overlaps, pairs.detections))
     found, first = np.unique(pairs.detections[order], return_index=True)

@@ -49,7 +49,7 @@ class RegionFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class Positives:
+class PositiveFeatures:
     """The objects of all images: `features` (P, D), scaled, and `labels` (P,) their classes.
 
     `scale` is the factor that gives the features of all regions the mean norm 20.
@@ -126,7 +126,7 @@ def _linear_svc() -> Any:
         ) from error
 
 
-def find_positives(images: Iterable[RegionFeatures]) -> Positives:
+def find_positives(images: Iterable[RegionFeatures]) -> PositiveFeatures:
     """Return the objects among the regions of `images`, which are read once.
 
     Memory holds one image and the objects. ValueError without an image.
@@ -144,12 +144,12 @@ def find_positives(images: Iterable[RegionFeatures]) -> Positives:
     scale = feature_scale(seen())
     if not features:
         raise ValueError("find_positives: expected at least one image")
-    return Positives(scale, _scaled(np.concatenate(features), scale), np.concatenate(labels))
+    return PositiveFeatures(scale, _scaled(np.concatenate(features), scale), np.concatenate(labels))
 
 
 def train_svms(
     images: Iterable[RegionFeatures],
-    positives: Positives,
+    positives: PositiveFeatures,
     num_classes: int,
     fit: Fit,
     retrain: int = RETRAIN,

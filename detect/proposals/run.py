@@ -15,7 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from detect.errors import DataError, EnvironmentProblem, option
 from detect.files import remove_unfinished
-from detect.proposals.worker import Outcome, Propose, attempt, start
+from detect.proposals.worker import Propose, ProposedImage, attempt, start
 from detect.storage.proposals import (
     IMAGES_PER_PART,
     ProposalFile,
@@ -24,7 +24,7 @@ from detect.storage.proposals import (
     read_recipe,
     write_part,
 )
-from detect.storage.recipe import Recipe, check_same_recipe
+from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import Proposals, Sample
 
 # joblib's names for what runs the workers; the module one needs, and what installs it.
@@ -58,13 +58,13 @@ def plan_parts(
     return parts[index - 1 :: count]
 
 
-def check_folder(folder: Path, recipe: Recipe) -> None:
+def check_folder(folder: Path, recipe: StoredRecipe) -> None:
     """Raise DataError where `folder` holds other files or parts of another recipe."""
     for path in part_files(folder) if folder.is_dir() else []:
         check_recipe(path, recipe)
 
 
-def check_recipe(path: Path, recipe: Recipe) -> None:
+def check_recipe(path: Path, recipe: StoredRecipe) -> None:
     """Raise DataError where the proposals in `path` are not of `recipe`, with the differences."""
     check_same_recipe(path, read_recipe(path), "this command's proposals", recipe)
 
@@ -80,13 +80,13 @@ def is_finished(part: Part, skip_bad: bool = False) -> bool:
 
 def propose_parts(
     parts: Sequence[Part],
-    recipe: Recipe,
+    recipe: StoredRecipe,
     propose: Propose,
     *,
     workers: int = 1,
     backend: str = "loky",
     skip_bad: bool = False,
-) -> Iterator[Outcome]:
+) -> Iterator[ProposedImage]:
     """Propose for every image of `parts` and write each part once it is complete.
 
     Yields an outcome an image, in order; memory holds one part and a few images under way. The
@@ -107,7 +107,7 @@ def propose_parts(
         write_part(part.path, rows, recipe)
 
 
-def assemble(parts: Sequence[Part], out: Path, recipe: Recipe) -> None:
+def assemble(parts: Sequence[Part], out: Path, recipe: StoredRecipe) -> None:
     """Write the images of `parts`, in order, to the one file `out`."""
     stored = (proposals for part in parts for proposals in ProposalFile(part.path))
     write_part(out, stored, recipe)
@@ -115,7 +115,7 @@ def assemble(parts: Sequence[Part], out: Path, recipe: Recipe) -> None:
 
 def attempts(
     propose: Propose, samples: Sequence[Sample], workers: int, backend: str = "loky"
-) -> Iterator[Outcome]:
+) -> Iterator[ProposedImage]:
     """Yield the outcome of every sample, in order; one worker runs in this process.
 
     Raises EnvironmentProblem where the backend's package is not installed.
@@ -140,7 +140,9 @@ def attempts(
             ) from error
 
 
-def _in_parallel(propose: Propose, samples: Sequence[Sample], backend: str) -> Iterator[Outcome]:
+def _in_parallel(
+    propose: Propose, samples: Sequence[Sample], backend: str
+) -> Iterator[ProposedImage]:
     """Yield in order; joblib cannot stream from Ray, which gets a part's images at a time."""
     tasks = (delayed(attempt)(propose, sample) for sample in samples)
     if backend != "ray":
@@ -151,7 +153,7 @@ def _in_parallel(propose: Propose, samples: Sequence[Sample], backend: str) -> I
         yield from Parallel(batch_size=1)(some)
 
 
-def _closed_quietly(outcomes: Generator[Outcome, None, None]) -> Iterator[Outcome]:
+def _closed_quietly(outcomes: Generator[ProposedImage, None, None]) -> Iterator[ProposedImage]:
     """Yield `outcomes`; where the caller stops early, end the work without joblib's advice on it.
 
     joblib would print that after Ctrl-C, whose message is ours.

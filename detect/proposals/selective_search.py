@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detect.boxes import areas, canonical_order, clip
 from detect.errors import EnvironmentProblem
-from detect.proposals.settings import LONGEST_SIDE, ColourSpace, Settings, Strategy
+from detect.proposals.settings import LONGEST_SIDE, ColourSpace, SearchSettings, Strategy
 from detect.structures import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
@@ -73,7 +73,7 @@ def segmentation_module() -> Any:
     return module
 
 
-def propose(image: Image, image_id: str, settings: Settings, seed: int = 0) -> Proposals:
+def propose(image: Image, image_id: str, settings: SearchSettings, seed: int = 0) -> Proposals:
     """Propose regions of `image` (H, W, 3): N boxes, best first, scores falling from 1 to 1/N.
 
     The same image, id, settings and seed give the same bytes in any process. An image with a
@@ -91,7 +91,7 @@ def scores_by_rank(count: int) -> FloatArray:
     return (1 - np.arange(count) / max(count, 1)).astype(np.float32)
 
 
-def find_boxes(image: Image, settings: Settings) -> FloatArray:
+def find_boxes(image: Image, settings: SearchSettings) -> FloatArray:
     """`image` (H, W, 3) -> distinct boxes (N, 4), in canonical order."""
     height, width = image.shape[:2]
     if min(height, width) < settings.min_side:
@@ -115,7 +115,7 @@ def _resize(image: Image, width: int) -> Image:
     return np.asarray(cv2.resize(image, target, interpolation=method), np.uint8)
 
 
-def _search(image: Image, settings: Settings) -> NDArray[np.int32]:
+def _search(image: Image, settings: SearchSettings) -> NDArray[np.int32]:
     """`image` (H, W, 3) -> rectangles_xywh (N, 4) px of it, in OpenCV's order (C rand())."""
     module = segmentation_module()
     search = module.createSelectiveSearchSegmentation()

@@ -1,6 +1,6 @@
 """What decides Selective Search's boxes, and the presets; light, for whoever only names them.
 
-Settings from R-CNN's selective_search/selective_search_boxes.m; names as in its files.
+SearchSettings from R-CNN's selective_search/selective_search_boxes.m; names as in its files.
 """
 
 import math
@@ -18,7 +18,7 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 @dataclass(frozen=True)
-class Settings:
+class SearchSettings:
     """What decides the boxes; defaults are the preset `rcnn` (R-CNN's fast mode).
 
     `ks` scale of Felzenszwalb and Huttenlocher's graph segmentation and smallest superpixel,
@@ -50,10 +50,10 @@ class Settings:
 
 # R-CNN's fast mode (k 50, 100) and full mode (five colour spaces, four strategies, k 50 to 300).
 # `googlenet` doubles the superpixels (GoogLeNet's paper, section 8): every k twice as large.
-_ALL = Settings(COLOUR_SPACES, (50, 100, 150, 300), STRATEGIES)
-PRESETS: dict[str, Settings] = {
-    "rcnn": Settings(),
-    "googlenet": Settings(ks=(100, 200)),
+_ALL = SearchSettings(COLOUR_SPACES, (50, 100, 150, 300), STRATEGIES)
+PRESETS: dict[str, SearchSettings] = {
+    "rcnn": SearchSettings(),
+    "googlenet": SearchSettings(ks=(100, 200)),
     "rcnn-quality": _ALL,
     "googlenet-quality": replace(_ALL, ks=(100, 200, 300, 600)),
 }

@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class ProposedImage:
     """One image proposed, or the reason why it could not be (its options marked)."""
 
     image_id: str
@@ -27,14 +27,14 @@ class Outcome:
     problem: str = ""
 
 
-def attempt(propose: Propose, sample: Sample) -> Outcome:
+def attempt(propose: Propose, sample: Sample) -> ProposedImage:
     """Read the image of `sample` and propose; a bad image becomes the outcome's problem."""
     cv2.setNumThreads(1)  # the workers share the cores
     try:
         image = read_pixels(sample)
     except DataError as error:
-        return Outcome(sample.image_id, None, error.marked)
-    return Outcome(sample.image_id, propose(image, sample.image_id))
+        return ProposedImage(sample.image_id, None, error.marked)
+    return ProposedImage(sample.image_id, propose(image, sample.image_id))
 
 
 def start(parent: int, folder: str) -> None:

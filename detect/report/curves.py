@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detect.evaluation.curve import Outcome, recall_and_precision
+from detect.evaluation.curve import JudgedDetections, recall_and_precision
 from detect.evaluation.flat import Doubles
 from detect.structures import BoolArray
 
@@ -36,7 +36,7 @@ class Curve:
         return f"M0 {height:g}L{'L'.join(corners)}Z"
 
 
-def curves_of(outcome: Outcome, names: tuple[str, ...]) -> Mapping[str, Curve]:
+def curves_of(outcome: JudgedDetections, names: tuple[str, ...]) -> Mapping[str, Curve]:
     """Return the curve of every class of `names` that has a positive."""
     order = np.argsort(outcome.labels, kind="stable")
     ends = np.cumsum(np.bincount(outcome.labels, minlength=len(names)))

@@ -9,7 +9,7 @@ from detect.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
-class EnsembleCurve:
+class EnsembleSummary:
     """mAP over the subsets of several networks, by `protocol`, in [0, 1].
 
     `sizes` and `leave_one_out` as ensemble/curve.py gives them; `names` by the network's number;
@@ -34,11 +34,11 @@ class EnsembleCurve:
         return float(self.sizes[0]["mean"])
 
 
-def read_curve(path: Path) -> EnsembleCurve:
+def read_curve(path: Path) -> EnsembleSummary:
     """Read what `detect ensemble --json` wrote; DataError for anything else."""
     values = _read(path)
     try:
-        return EnsembleCurve(
+        return EnsembleSummary(
             protocol=f"{values['protocol']}, IoU {values['iou']:g}",
             sizes=[
                 {key: entry[key] for key in ("networks", "subsets", "mean", "min", "max")}

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from detect.report.curves import Curve
-from detect.report.extras import EnsembleCurve
+from detect.report.extras import EnsembleSummary
 from detect.report.looks import (
     ACCENT,
     GREY,
@@ -146,7 +146,7 @@ def plot_networks(path: Path, runs: Sequence[tuple[str, int | None, float]]) -> 
         _draw_by_networks(figure.subplots(), [(count or 0, value) for _, count, value in runs])
 
 
-def plot_ensemble(path: Path, curve: EnsembleCurve) -> None:
+def plot_ensemble(path: Path, curve: EnsembleSummary) -> None:
     """Draw mAP against the number of networks, over all subsets of that size."""
     counts = [entry["networks"] for entry in curve.sizes]
     low, high = ([entry[key] for entry in curve.sizes] for key in ("min", "max"))

@@ -23,7 +23,7 @@ _LONGEST = 1280
 
 
 @dataclass(frozen=True, eq=False)
-class ImageScores:
+class ImageVerdicts:
     """What became of each of I images at one score threshold.
 
     `right`, `wrong`, `missed` (I,) count detections and objects by VOC's rule; `score` (I,) is
@@ -43,7 +43,7 @@ class ImageScores:
 
 def score_images(
     dataset: Dataset, detections: FlatDetections, threshold: float = 0.5, iou: float = 0.5
-) -> ImageScores:
+) -> ImageVerdicts:
     """Judge the detections that score `threshold` or more, image by image."""
     truth = flatten_truth(dataset)
     ranked = detections.take(np.argsort(-detections.scores, kind="stable"))
@@ -53,12 +53,12 @@ def score_images(
     counted = ~truth.difficult & ~truth.crowd
     right = np.bincount(ranked.images[outcome.hits], minlength=len(dataset))
     positives = np.bincount(truth.images[counted], minlength=len(dataset))
-    return ImageScores(
+    return ImageVerdicts(
         right, np.bincount(ranked.images[wrong], minlength=len(dataset)), positives - right
     )
 
 
-def best_and_worst(scores: ImageScores, most: int) -> tuple[list[int], list[int]]:
+def best_and_worst(scores: ImageVerdicts, most: int) -> tuple[list[int], list[int]]:
     """Return the places of at most `most` best and worst images each; none is in both.
 
     By the F-score; of equal ones the image with more in it: best with more right, worst with

@@ -8,15 +8,15 @@ from typing import Any
 from detect.errors import DataError
 from detect.evaluation.average_precision import evaluate
 from detect.evaluation.ceiling import STAGES, boxes_of, ceiling, proposal_ceiling
-from detect.evaluation.claim import short_names
+from detect.evaluation.comparison import short_names
 from detect.evaluation.error_types import error_report
 from detect.evaluation.flat import flatten_truth
 from detect.evaluation.judged import judge
 from detect.evaluation.recall import recall_report
-from detect.report.claims import Proposed, Scored
 from detect.report.curves import Curve, curves_of
-from detect.report.extras import EnsembleCurve, read_classification, read_curve
-from detect.report.images import ImageScores, score_images
+from detect.report.extras import EnsembleSummary, read_classification, read_curve
+from detect.report.images import ImageVerdicts, score_images
+from detect.report.paper_claims import Proposed, Scored
 from detect.report.runs import Run, proposal_kind
 from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Proposals, Sample
@@ -48,9 +48,9 @@ class Measured:
     curves: dict[str, Curve]
     stages: list[tuple[str, str, float]]
     errors: dict[str, Any]
-    images: ImageScores
+    images: ImageVerdicts
     shown: float
-    ensemble: EnsembleCurve | None = None
+    ensemble: EnsembleSummary | None = None
     classification: Sequence[tuple[str, ...]] = ()
 
     def figures(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from detect.data import data_hash
 from detect.errors import DataError, option
-from detect.evaluation.claim import short_names
+from detect.evaluation.comparison import short_names
 from detect.evaluation.flat import FlatDetections
 from detect.storage.detections import read_columns
 from detect.storage.recipe import flat

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from detect.evaluation.claim import claim_rows
+from detect.evaluation.comparison import comparison_rows
 from detect.evaluation.figures import RecallScores
 from detect.evaluation.protocols import PROTOCOLS
 from detect.report import paper
 from detect.report.choices import CHOICES, DEPARTURES
-from detect.report.claims import Proposed, claims, largest, singles
-from detect.report.extras import EnsembleCurve
+from detect.report.extras import EnsembleSummary
 from detect.report.figures import MOST_CURVES
 from detect.report.looks import percent
 from detect.report.measure import Measured
+from detect.report.paper_claims import Proposed, claims, largest, singles
 from detect.report.runs import Run
 from detect.structures import Dataset
 
@@ -89,7 +89,7 @@ def _regions(run: Run) -> str:
     return _PROPOSALS[run.proposals] if run.config.get("proposals") else "not recorded"
 
 
-def _ensemble(curve: EnsembleCurve | None) -> dict[str, Any]:
+def _ensemble(curve: EnsembleSummary | None) -> dict[str, Any]:
     """Return the rows on what networks bring to the ensemble, {} where it was not measured."""
     if curve is None:
         return {}
@@ -104,7 +104,7 @@ def _ensemble(curve: EnsembleCurve | None) -> dict[str, Any]:
     return {"sizes": sizes, "members": members}
 
 
-def _without(curve: EnsembleCurve, place: int) -> tuple[str, str]:
+def _without(curve: EnsembleSummary, place: int) -> tuple[str, str]:
     """Return the mAP of all networks but one, and what that one brings."""
     rest = curve.leave_one_out.get(place)
     return ("-", "-") if rest is None else (_percent(rest), _points(curve.whole - rest))
@@ -150,7 +150,7 @@ def _class_row(name: str, measured: Measured) -> dict[str, Any]:
 
 def _claims_table(proposed: Sequence[Proposed]) -> list[list[str]]:
     scores = [RecallScores.of(one.report) for one in proposed]
-    return claim_rows([one.name for one in proposed], scores)
+    return comparison_rows([one.name for one in proposed], scores)
 
 
 def _losses(measured: Measured) -> dict[str, Any]:

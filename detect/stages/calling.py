@@ -14,8 +14,8 @@ from detect.errors import UsageError, as_arguments, option
 from detect.progress import SILENT, Reporter
 from detect.stages.options import Options
 
-Given = TypeVar("Given", bound=Options)
-OfGiven = TypeVar("OfGiven", bound=Options, contravariant=True)
+StageOptions = TypeVar("StageOptions", bound=Options)
+OfOptions = TypeVar("OfOptions", bound=Options, contravariant=True)
 Result = TypeVar("Result")
 OfResult = TypeVar("OfResult", covariant=True)
 
@@ -23,23 +23,25 @@ OfResult = TypeVar("OfResult", covariant=True)
 First = str | Path | Sequence[str | Path]
 
 
-class Stage(Protocol[OfGiven, OfResult]):
+class KeywordStage(Protocol[OfOptions, OfResult]):
     """A stage that takes its options as one object, or as keyword arguments."""
 
     @overload
-    def __call__(self, options: OfGiven, /, reporter: Reporter = SILENT) -> OfResult: ...
+    def __call__(self, options: OfOptions, /, reporter: Reporter = SILENT) -> OfResult: ...
     @overload
     def __call__(
         self, first: First = ..., /, reporter: Reporter = SILENT, **options: Any
     ) -> OfResult: ...
 
 
-def by_keywords(stage: Callable[[Given, Reporter], Result]) -> Stage[Given, Result]:
+def by_keywords(
+    stage: Callable[[StageOptions, Reporter], Result],
+) -> KeywordStage[StageOptions, Result]:
     """Return `stage` with its options as keyword arguments, the first of them without as well.
 
     A wrong one is a UsageError that names it. `help` of it documents them all.
     """
-    kind: type[Given] = next(iter(inspect.signature(stage).parameters.values())).annotation
+    kind: type[StageOptions] = next(iter(inspect.signature(stage).parameters.values())).annotation
     main = next(iter(kind.model_fields))
 
     @functools.wraps(stage)

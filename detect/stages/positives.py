@@ -40,7 +40,7 @@ def check_positives(split: str | None, per_class: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Positives:
+class ExtraPositives:
     """The objects of the split `of`, read once, for every network to draw its own from.
 
     At most `per_class` of a class, none in the images `known`. With `skip_bad` images that cannot
@@ -69,7 +69,7 @@ class Positives:
 
 def open_positives(
     root: "Path", split: str | None, per_class: int | None, dataset: "Dataset", *, skip_bad: bool
-) -> Positives | None:
+) -> ExtraPositives | None:
     """Read `split` of the data set `root`, for the classes of `dataset` and without its images.
 
     None without `split`.
@@ -81,4 +81,4 @@ def open_positives(
         return None
     of = choose_classes(open_dataset(root, split, skip_bad=skip_bad), dataset.classes)
     known = frozenset(sample.image_id for sample in dataset.samples)
-    return Positives(of, per_class or _TRAIN_1K, known, skip_bad)
+    return ExtraPositives(of, per_class or _TRAIN_1K, known, skip_bad)

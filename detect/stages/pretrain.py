@@ -9,9 +9,9 @@ from pydantic import Field
 from detect.config import PretrainRecipe, load_recipe
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
-from detect.stages.given import Given
 from detect.stages.opening import warn_skipped
 from detect.stages.training import Training, TrainingOptions, together
+from detect.stages.training_inputs import TrainingInputs
 
 if TYPE_CHECKING:
     from detect.data.labelled import LabelledImages
@@ -57,7 +57,7 @@ def _train(options: PretrainOptions, recipe: PretrainRecipe, training: Training)
     validation = None
     if options.val_split:
         validation = _open(options, options.val_split, training.reporter)
-    given = Given(data.images, validation.images if validation else None)
+    given = TrainingInputs(data.images, validation.images if validation else None)
     call = training.call(out, recipe, given)
     figures = train(recipe, data, call, validation=validation)
     return PretrainResult(call.folder.weights("best"), **figures)

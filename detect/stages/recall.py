@@ -16,7 +16,7 @@ from detect.stages.opening import with_proposals
 from detect.stages.truth import TruthOptions, check_truth, open_truth, write_figures
 
 if TYPE_CHECKING:
-    from detect.models.timing import CropTime
+    from detect.models.crop_time import CropTime
     from detect.storage.proposals import ProposalFile
     from detect.structures import Dataset, Proposals
 
@@ -80,7 +80,7 @@ def recall(options: RecallOptions, reporter: Reporter = SILENT) -> RecallResult:
     """
     _check(options)
     check_truth(options)
-    from detect.evaluation.claim import short_names
+    from detect.evaluation.comparison import short_names
     from detect.storage.proposals import ProposalFile
 
     dataset = open_truth(options, reporter)
@@ -161,8 +161,8 @@ def _advise(
 def _time_crops(size: int) -> "CropTime":
     """Time the classifier at crops of `size` px, in the batches that detecting would take."""
     from detect.detector.batches import CropSettings, automatic_size
+    from detect.models.crop_time import time_crops
     from detect.models.device import choose_device
-    from detect.models.timing import time_crops
 
     device = choose_device("auto")
     settings = CropSettings(size, context=0, mode="warp", image_side=0, mean=(0, 0, 0))

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from detect.errors import DataError, UsageError, option
 from detect.progress import Reporter
-from detect.proposals.settings import PRESETS, Settings
+from detect.proposals.settings import PRESETS, SearchSettings
 from detect.runs import RunFolder
 from detect.stages.members import is_member
 from detect.stages.sources import (
@@ -22,7 +22,7 @@ from detect.stages.sources import (
 
 _PRESET = "rcnn"
 # What make_source takes.
-_Made = tuple[str, Settings, int, MultiBoxChoice]
+_Made = tuple[str, SearchSettings, int, MultiBoxChoice]
 
 
 def recorded_source(
@@ -114,11 +114,11 @@ def _choice(
     )
 
 
-def _settings(values: dict[str, Any]) -> Settings:
-    chosen: dict[str, Any] = {field.name: values[field.name] for field in fields(Settings)}
+def _settings(values: dict[str, Any]) -> SearchSettings:
+    chosen: dict[str, Any] = {field.name: values[field.name] for field in fields(SearchSettings)}
     for name, value in chosen.items():
         chosen[name] = tuple(value) if isinstance(value, list) else value
-    return Settings(**chosen)
+    return SearchSettings(**chosen)
 
 
 def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from detect.errors import UsageError, option
-from detect.proposals.settings import Settings
+from detect.proposals.settings import SearchSettings
 from detect.stages.options import Options, Paths
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _refuse(options: Options, names: Sequence[str], with_what: str, instead: str
         )
 
 
-def make_source(method: str, settings: Settings, seed: int, choice: MultiBoxChoice) -> Source:
+def make_source(method: str, settings: SearchSettings, seed: int, choice: MultiBoxChoice) -> Source:
     """Return the source of `method`, ready: OpenCV and the models are checked.
 
     Raises EnvironmentProblem and DataError as Selective Search and MultiBox do.
@@ -104,7 +104,7 @@ def make_source(method: str, settings: Settings, seed: int, choice: MultiBoxChoi
     return _both(_search(settings, seed), network)
 
 
-def _search(settings: Settings, seed: int) -> Source:
+def _search(settings: SearchSettings, seed: int) -> Source:
     import cv2
 
     from detect.proposals.selective_search import propose, segmentation_module

@@ -10,9 +10,9 @@ from detect.config import MultiBoxRecipe, load_recipe
 from detect.errors import DataError, option
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
-from detect.stages.given import Given
 from detect.stages.opening import open_data
 from detect.stages.training import Training, TrainingOptions, together
+from detect.stages.training_inputs import TrainingInputs
 
 if TYPE_CHECKING:
     from detect.structures import Dataset
@@ -79,7 +79,7 @@ def _train(
     dataset = _without_fold(_open(options, options.split, training), fold, training)
     validation = _open(options, options.val_split, training) if options.val_split else None
     data = collect_windows(dataset)
-    given = Given(dataset, validation, {"leave_out": fold})
+    given = TrainingInputs(dataset, validation, {"leave_out": fold})
     call = training.call(out, recipe, given)
     figures = train(recipe, data, call, fold=fold, validation=validation)
     return TrainMultiboxResult(call.folder.weights("best"), **figures)

@@ -16,7 +16,7 @@ from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
-    from detect.training.regression import Pairs
+    from detect.training.regression import RegressionPairs
 
 
 class TrainRegressionOptions(o.Options):
@@ -81,7 +81,7 @@ def _pairs(
     classes: tuple[str, ...],
     encoder: "RegionEncoder",
     reporter: Reporter,
-) -> "Pairs":
+) -> "RegressionPairs":
     """Return the pairs of the split; DataError if there are none."""
     from detect.storage.proposals import ProposalFile
     from detect.training.region_data import choose_classes

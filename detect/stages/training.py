@@ -13,9 +13,9 @@ from detect.config import Section, to_toml
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
-from detect.stages.given import Given, check_same
 from detect.stages.members import forget_ensemble
 from detect.stages.opening import check_out
+from detect.stages.training_inputs import TrainingInputs, check_same
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +108,7 @@ class Training:
 
         return self.processes.from_first(choose)
 
-    def call(self, out: Path, recipe: Section, given: Given) -> "Call":
+    def call(self, out: Path, recipe: Section, given: TrainingInputs) -> "Call":
         """Return the call that trains in the run folder `out`.
 
         Where it begins, the folder does, or the interrupted run in it is checked to have had the
@@ -134,7 +134,7 @@ class Training:
             begin=begin,
         )
 
-    def _begin(self, folder: "RunFolder", recipe: Section, given: Given) -> None:
+    def _begin(self, folder: "RunFolder", recipe: Section, given: TrainingInputs) -> None:
         from detect.data import data_hash
         from detect.runs import describe_environment
 

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 
 from detect.errors import DataError, DetectError, option
 from detect.files import digest, replacing, write_json
-from detect.storage.recipe import Recipe, check_same_recipe
+from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import FloatArray
 
 _RECIPE = "recipe.json"
@@ -29,7 +29,7 @@ class FeatureStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def begin(self, recipe: Recipe) -> None:
+    def begin(self, recipe: StoredRecipe) -> None:
         """Note the `recipe`, or check that what is there was made by it; DataError if not."""
         noted = self.path / _RECIPE
         if noted.is_file():
@@ -95,7 +95,7 @@ class FeatureStore:
         return self.path / f"{digest(image_id)}.safetensors"
 
 
-def _recipe(path: Path) -> Recipe:
+def _recipe(path: Path) -> StoredRecipe:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

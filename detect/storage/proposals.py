@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from detect.errors import DataError, option
 from detect.files import replacing
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
-from detect.storage.recipe import Recipe, check_same_recipe
+from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import Proposals, Size
 
 RECIPE_KEY = b"detect.recipe"
@@ -49,7 +49,7 @@ class ProposalWriter:
 
 
 @contextmanager
-def writing(path: Path, recipe: Recipe) -> Iterator[ProposalWriter]:
+def writing(path: Path, recipe: StoredRecipe) -> Iterator[ProposalWriter]:
     """Yield a writer of `path`, which appears complete at the end or not at all."""
     metadata = {RECIPE_KEY: json.dumps(recipe, sort_keys=True).encode()}
     with replacing(path) as temporary:
@@ -62,14 +62,14 @@ def writing(path: Path, recipe: Recipe) -> Iterator[ProposalWriter]:
             writer.flush()
 
 
-def write_part(path: Path, proposals: Iterable[Proposals], recipe: Recipe) -> None:
+def write_part(path: Path, proposals: Iterable[Proposals], recipe: StoredRecipe) -> None:
     """Write `proposals` with their `recipe` to `path` atomically."""
     with writing(path, recipe) as writer:
         for one in proposals:
             writer.write(one)
 
 
-def write_proposals(out: Path, proposals: Iterable[Proposals], recipe: Recipe) -> None:
+def write_proposals(out: Path, proposals: Iterable[Proposals], recipe: StoredRecipe) -> None:
     """Write to the file `out` if it ends in .parquet, else to the folder `out` in parts."""
     if out.suffix == ".parquet":
         write_part(out, proposals, recipe)
@@ -87,7 +87,7 @@ def part_name(number: int) -> str:
     return f"part-{number:05d}.parquet"
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> StoredRecipe:
     """Return the recipe of one Parquet file, or of a folder of parts."""
     return ProposalFile(path).recipe if path.is_dir() else _recipe(_open(path), path)
 
@@ -120,7 +120,7 @@ class ProposalFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._parts = self._find_parts(path)
-        self.recipe: Recipe = {}
+        self.recipe: StoredRecipe = {}
         self._places: dict[str, tuple[int, int, int]] = {}
         for number, part in enumerate(self._parts):
             self._add_part(number, part)
@@ -210,10 +210,10 @@ def _open(path: Path) -> pq.ParquetFile:
     return parquet
 
 
-def _recipe(parquet: pq.ParquetFile, path: Path) -> Recipe:
+def _recipe(parquet: pq.ParquetFile, path: Path) -> StoredRecipe:
     text = (parquet.schema_arrow.metadata or {}).get(RECIPE_KEY)
     try:
-        recipe: Recipe = json.loads(text)  # type: ignore[arg-type]
+        recipe: StoredRecipe = json.loads(text)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise DataError(
             f"{path}: no recipe in its metadata. Use proposals of detect propose or import."

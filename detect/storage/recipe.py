@@ -5,10 +5,10 @@ from typing import Any
 
 from detect.errors import DataError, option
 
-Recipe = dict[str, Any]
+StoredRecipe = dict[str, Any]
 
 
-def differing(recipe: Recipe, other: Recipe) -> str:
+def differing(recipe: StoredRecipe, other: StoredRecipe) -> str:
     """Say where two recipes differ: "parameters.seed 0 and 1; data 3f… and 9c…"."""
     one, two = flat(recipe), flat(other)
     keys = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
@@ -18,7 +18,9 @@ def differing(recipe: Recipe, other: Recipe) -> str:
     return "; ".join(f"{key} {one.get(key)} and {two.get(key)}" for key in keys)
 
 
-def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other: Recipe) -> None:
+def check_same_recipe(
+    path: Path, recipe: StoredRecipe, other_path: Path | str, other: StoredRecipe
+) -> None:
     """Raise DataError, naming both and how they differ, unless the recipes are equal."""
     if recipe != other:
         raise DataError(
@@ -27,9 +29,9 @@ def check_same_recipe(path: Path, recipe: Recipe, other_path: Path | str, other:
         )
 
 
-def flat(recipe: Recipe, prefix: str = "") -> Recipe:
+def flat(recipe: StoredRecipe, prefix: str = "") -> StoredRecipe:
     """Flatten {"a": {"b": 1}} to {"a.b": 1}."""
-    values: Recipe = {}
+    values: StoredRecipe = {}
     for key, value in recipe.items():
         nested = isinstance(value, dict)
         values |= flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}

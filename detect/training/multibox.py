@@ -26,10 +26,10 @@ from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, train
-from detect.training.multibox_loss import Truth, multibox_losses
+from detect.training.multibox_loss import WindowTruth, multibox_losses
 from detect.training.window_data import WindowBatches, WindowData
 
-# Kinds of rows of a packed Truth.
+# Kinds of rows of a packed truth.
 _PADDING, _OBJECT, _CROWD = 0, 1, 2
 
 
@@ -128,8 +128,8 @@ def _with_objects(dataset: Dataset) -> list[Sample]:
     return [one for one in dataset.samples if not one.annotations.crowd.all()]
 
 
-def pack(truths: Sequence[Truth]) -> NDArray[np.float32]:
-    """N Truths -> one array (N, M, 5): corners and the kind of row, padded to the largest."""
+def pack(truths: Sequence[WindowTruth]) -> NDArray[np.float32]:
+    """N truths -> one array (N, M, 5): corners and the kind of row, padded to the largest."""
     rows = [len(truth.boxes) + len(truth.crowd) for truth in truths]
     packed = np.zeros((len(truths), max(rows), 5), np.float32)
     for row, truth in zip(packed, truths, strict=True):
@@ -140,9 +140,11 @@ def pack(truths: Sequence[Truth]) -> NDArray[np.float32]:
     return packed
 
 
-def unpack(packed: NDArray[np.float32]) -> list[Truth]:
-    """Return the Truths that `pack` packed."""
-    return [Truth(row[row[:, 4] == _OBJECT, :4], row[row[:, 4] == _CROWD, :4]) for row in packed]
+def unpack(packed: NDArray[np.float32]) -> list[WindowTruth]:
+    """Return the truths that `pack` packed."""
+    return [
+        WindowTruth(row[row[:, 4] == _OBJECT, :4], row[row[:, 4] == _CROWD, :4]) for row in packed
+    ]
 
 
 def build_multibox(

@@ -26,7 +26,7 @@ _LARGEST = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class WindowTruth:
     """What one window shows, fractions of it: `boxes` (M, 4) objects, `crowd` (R, 4) regions."""
 
     boxes: FloatArray
@@ -37,10 +37,10 @@ def multibox_losses(
     model: MultiBox,
     offsets: Tensor,
     logits: Tensor,
-    truths: Sequence[Truth],
+    truths: Sequence[WindowTruth],
     objective: ObjectiveSection,
 ) -> dict[str, Tensor]:
-    """`offsets` (N, K, 4), `logits` (N, K), N Truths -> "loss" and its two terms.
+    """`offsets` (N, K, 4), `logits` (N, K), N truths -> "loss" and its two terms.
 
     "location_loss" and "confidence_loss" come without alpha. `log` divides by the N windows,
     `focal` by the matched slots, at least N (RetinaNet's normalisation, ours for windows without
@@ -64,7 +64,11 @@ def multibox_losses(
 
 
 def _assign(
-    model: MultiBox, offsets: Tensor, logits: Tensor, truth: Truth, objective: ObjectiveSection
+    model: MultiBox,
+    offsets: Tensor,
+    logits: Tensor,
+    truth: WindowTruth,
+    objective: ObjectiveSection,
 ) -> Slots:
     priors = model.priors.cpu().numpy()
     costs = _costs(model, offsets, logits, truth, objective)
@@ -73,7 +77,11 @@ def _assign(
 
 
 def _costs(
-    model: MultiBox, offsets: Tensor, logits: Tensor, truth: Truth, objective: ObjectiveSection
+    model: MultiBox,
+    offsets: Tensor,
+    logits: Tensor,
+    truth: WindowTruth,
+    objective: ObjectiveSection,
 ) -> Costs | None:
     """Return what giving each slot to each object costs (M, K); None to match by threshold."""
     priors = model.priors.cpu().numpy()
@@ -92,7 +100,11 @@ def _costs(
 
 
 def _location(
-    model: MultiBox, offsets: Tensor, slots: Sequence[Slots], truths: Sequence[Truth], kind: str
+    model: MultiBox,
+    offsets: Tensor,
+    slots: Sequence[Slots],
+    truths: Sequence[WindowTruth],
+    kind: str,
 ) -> Tensor:
     """Return F_match summed over the matched slots: half of the squared distances, or smooth L1."""
     rows = [np.flatnonzero(one.truths != BACKGROUND) for one in slots]

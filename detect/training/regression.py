@@ -20,7 +20,7 @@ _NONE: Near = (_NO_BOXES, _NO_BOXES, np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class RegressionPairs:
     """K regions near an object: `features` (K, D), `boxes`, their `truths` (K, 4), `labels`."""
 
     features: FloatArray
@@ -38,7 +38,7 @@ def collect_pairs(
     encoder: RegionEncoder,
     iou: float = PAIR_IOU,
     track: Track = untracked,
-) -> Pairs:
+) -> RegressionPairs:
     """Pair the proposals of every image, and the objects themselves, with the objects near them.
 
     As R-CNN's code, which has the ground truth among the regions. The pairs are counted before
@@ -55,7 +55,7 @@ def collect_pairs(
         if len(regions):
             features[start:end] = encoder.features(read_pixels(sample), regions)
         start = end
-    return Pairs(features, boxes, truths, labels)
+    return RegressionPairs(features, boxes, truths, labels)
 
 
 def _near(sample: Sample, proposals: ProposalFile, iou: float) -> Near:

@@ -23,7 +23,7 @@ from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
 from detect.training.pretrain import PretrainTask, build_classifier
 from detect.training.region_data import CACHE_BYTES, RegionData
-from detect.training.timing import StepTime, time_steps
+from detect.training.step_time import StepTime, time_steps
 from detect.training.window_data import WindowData, collect_windows
 
 # ILSVRC12's, whatever the pre-training is on: their number hardly matters.

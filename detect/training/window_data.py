@@ -11,7 +11,7 @@ from detect.data.augment import flip_boxes
 from detect.errors import DataError
 from detect.proposals.views import Window, warp
 from detect.structures import Dataset, FloatArray, Sample, Size
-from detect.training.multibox_loss import Truth
+from detect.training.multibox_loss import WindowTruth
 from detect.training.region_data import ImageCache
 from detect.training.sampling import ShuffledImages, make_augmenter
 
@@ -87,8 +87,10 @@ class WindowBatches:
         self._images = ShuffledImages(len(data.samples), recipe.seed)
         self._augmenter = make_augmenter(recipe.augment)
 
-    def make(self, step: int, rows: slice = slice(None)) -> tuple[NDArray[np.uint8], list[Truth]]:
-        """Return windows (N, S, S, 3) and N Truths; every image comes once an epoch.
+    def make(
+        self, step: int, rows: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], list[WindowTruth]]:
+        """Return windows (N, S, S, 3) and N truths; every image comes once an epoch.
 
         Of the batch of `step`, `rows` alone.
         """
@@ -103,7 +105,7 @@ class WindowBatches:
             image, _ = self._cache.read(self._data.samples[number])
             pictures.append(warp(image, window, self._recipe.model.input_size))
             crowd = to_fractions(self._data.crowd[number], window)
-            truths.append(Truth(flip_boxes(boxes, flips), flip_boxes(crowd, flips)))
+            truths.append(WindowTruth(flip_boxes(boxes, flips), flip_boxes(crowd, flips)))
         return self._augmenter.change(np.stack(pictures), changes.take(rows)), truths
 
     def _draw(self, rng: np.random.Generator, number: int) -> tuple[Window, FloatArray]:

@@ -10,7 +10,7 @@ from detect.cli import group
 from detect.cli.declaring import told
 from detect.config import ClassifierRecipe, load_recipe
 from detect.demo import DemoOptions, demo
-from detect.demo.plan import RECIPE, plan
+from detect.demo.steps import RECIPE, plan
 from detect.errors import UsageError
 from detect.stages import (
     EvaluateOptions,

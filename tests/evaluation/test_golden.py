@@ -12,7 +12,7 @@ from detect.cli import main
 from detect.data import open_annotations
 from detect.evaluation import ilsvrc, voc
 from detect.evaluation.average_precision import evaluate
-from detect.evaluation.curve import Outcome, recall_and_precision
+from detect.evaluation.curve import JudgedDetections, recall_and_precision
 from detect.evaluation.flat import FlatDetections, flatten_truth
 from detect.storage.detections import read_columns, read_detections
 from detect.structures import Dataset
@@ -72,7 +72,7 @@ def check(case: str, data: Dataset, golden: str, found: dict[str, Any]) -> None:
     assert entry[mean] == pytest.approx(expected["map"], abs=1e-9)
 
 
-def judge(case: str, data: Dataset, golden: str) -> Outcome:
+def judge(case: str, data: Dataset, golden: str) -> JudgedDetections:
     """Return what our judge of the protocol makes of the detections."""
     objects, found = flatten_truth(data), columns(case, data)
     if golden == "ilsvrc":

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scoring import SIZE, dataset
 
 from detect.errors import DataError
-from detect.evaluation.image_scores import BUDGETS, THRESHOLDS
+from detect.evaluation.proposal_overlaps import BUDGETS, THRESHOLDS
 from detect.evaluation.recall import recall_report
 from detect.structures import Dataset, Proposals
 

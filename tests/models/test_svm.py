@@ -16,7 +16,7 @@ from detect.models.svm import (
     POSITIVE_WEIGHT,
     Fit,
     LinearSvms,
-    Positives,
+    PositiveFeatures,
     RegionFeatures,
     class_overlaps,
     find_positives,
@@ -148,7 +148,7 @@ def mined(images: Sequence[RegionFeatures]) -> list[int]:
         negatives.append(int((~positive).sum()))
         return np.ones(1), -1.0
 
-    positives = Positives(1.0, np.array([[5.0]], np.float32), np.zeros(1, np.int64))
+    positives = PositiveFeatures(1.0, np.array([[5.0]], np.float32), np.zeros(1, np.int64))
     train_svms(images, positives, 1, fit)
     return negatives
 

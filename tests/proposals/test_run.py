@@ -23,12 +23,12 @@ from detect.proposals.run import (
     propose_parts,
 )
 from detect.proposals.selective_search import propose
-from detect.proposals.settings import Settings
-from detect.proposals.worker import Outcome
+from detect.proposals.settings import SearchSettings
+from detect.proposals.worker import ProposedImage
 from detect.storage.proposals import ProposalFile, write_proposals
 from detect.structures import Sample
 
-PROPOSE = partial(propose, settings=Settings(width=32, min_side=4))
+PROPOSE = partial(propose, settings=SearchSettings(width=32, min_side=4))
 SIZE = (24, 32)
 RECIPE = {"method": "selective-search"}
 
@@ -43,7 +43,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     return found
 
 
-def _run(parts: list[Part], **options: object) -> list[Outcome]:
+def _run(parts: list[Part], **options: object) -> list[ProposedImage]:
     return list(propose_parts(parts, RECIPE, PROPOSE, **options))  # type: ignore[arg-type]
 
 

@@ -19,10 +19,10 @@ from detect.proposals.selective_search import (
     scores_by_rank,
     segmentation_module,
 )
-from detect.proposals.settings import COLOUR_SPACES, PRESETS, Settings
+from detect.proposals.settings import COLOUR_SPACES, PRESETS, SearchSettings
 from detect.structures import Image, Size
 
-SMALL = Settings(width=160)
+SMALL = SearchSettings(width=160)
 
 
 def _scene(seed: int = 0) -> Image:
@@ -39,7 +39,7 @@ def test_finds_the_objects_of_a_scene(preset: str) -> None:
 def test_a_square_is_found_at_its_place_in_pixels_of_the_original() -> None:
     image = np.full((150, 400, 3), 40, np.uint8)
     image[30:110, 220:300] = (230, 60, 60)
-    boxes = find_boxes(image, Settings(width=200))
+    boxes = find_boxes(image, SearchSettings(width=200))
     truth = np.array([[220, 30, 300, 110]], np.float32)
     assert iou_matrix(truth, boxes).max() > 0.9
 
@@ -57,7 +57,7 @@ def test_presets_are_rcnns_and_the_same_at_doubled_ks() -> None:
     Ks twice as large: GoogLeNet's paper, section 8.
     """
     two = ("colour+texture+size+fill", "texture+size+fill")
-    fast = Settings(("hsv", "lab"), (50, 100), two, sigma=0.8, width=500, min_side=10.0)
+    fast = SearchSettings(("hsv", "lab"), (50, 100), two, sigma=0.8, width=500, min_side=10.0)
     spaces = ("hsv", "lab", "rgi", "hue", "intensity")
     every = replace(fast, colour_spaces=spaces, strategies=(*two, "fill", "size"))
     expected = {
@@ -80,7 +80,7 @@ def test_the_smallest_superpixel_is_k() -> None:
     image = np.full((60, 60, 3), 40, np.uint8)
     image[20:29, 20:29] = (230, 60, 60)
     truth = np.array([[20, 20, 29, 29]], np.float32)
-    found = [find_boxes(image, Settings(ks=(k,), width=60, min_side=5)) for k in (50, 100)]
+    found = [find_boxes(image, SearchSettings(ks=(k,), width=60, min_side=5)) for k in (50, 100)]
     best = [iou_matrix(truth, boxes).max() for boxes in found]
     assert best[0] > 0.6
     assert best[1] < 0.3
@@ -89,12 +89,12 @@ def test_the_smallest_superpixel_is_k() -> None:
 def test_quality_finds_every_box_of_its_fast_preset() -> None:
     image = _scene()
     fast = {tuple(box) for box in find_boxes(image, SMALL).tolist()}
-    quality = Settings(tuple(COLOUR_SPACES), (50, 100, 150, 300), width=160)
+    quality = SearchSettings(tuple(COLOUR_SPACES), (50, 100, 150, 300), width=160)
     assert fast < {tuple(box) for box in find_boxes(image, quality).tolist()}
 
 
 def test_boxes_are_distinct_sorted_inside_and_large_enough() -> None:
-    boxes = find_boxes(_scene(), Settings(width=300, min_side=12))
+    boxes = find_boxes(_scene(), SearchSettings(width=300, min_side=12))
     assert len(np.unique(boxes, axis=0)) == len(boxes)
     np.testing.assert_array_equal(canonical_order(boxes), np.arange(len(boxes)))
     assert boxes.dtype == np.float32
@@ -104,8 +104,8 @@ def test_boxes_are_distinct_sorted_inside_and_large_enough() -> None:
 
 
 def test_the_smallest_side_only_removes() -> None:
-    every = find_boxes(_scene(), Settings(width=160, min_side=0))
-    large = find_boxes(_scene(), Settings(width=160, min_side=25))
+    every = find_boxes(_scene(), SearchSettings(width=160, min_side=0))
+    large = find_boxes(_scene(), SearchSettings(width=160, min_side=25))
     expected = every[((every[:, 2:] - every[:, :2]) >= 25).all(axis=1)]
     np.testing.assert_array_equal(large, expected)
     assert 0 < len(large) < len(every)
@@ -127,9 +127,9 @@ def test_the_same_bytes_whatever_ran_before_and_in_another_process() -> None:
     code = (
         "import sys, numpy as np\n"
         "from detect.proposals.selective_search import propose\n"
-        "from detect.proposals.settings import Settings\n"
+        "from detect.proposals.settings import SearchSettings\n"
         "image = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(60, 80, 3)\n"
-        "sys.stdout.write(propose(image, 'a', Settings(width=160)).boxes.tobytes().hex())"
+        "sys.stdout.write(propose(image, 'a', SearchSettings(width=160)).boxes.tobytes().hex())"
     )
     other = subprocess.run(
         [sys.executable, "-c", code], input=image.tobytes(), capture_output=True, check=True
@@ -179,7 +179,7 @@ def test_a_box_comes_first_as_often_as_its_place_by_area_and_chance_say() -> Non
     """
     image = np.full((40, 40, 3), 30, np.uint8)
     image[:, 24:] = 220  # the whole, a part of 24 px and one of 16 px
-    settings = Settings(ks=(50,), width=40, min_side=12)
+    settings = SearchSettings(ks=(50,), width=40, min_side=12)
     sizes = sorted(areas(find_boxes(image, settings)), reverse=True)
     assert len(sizes) == 3
     tops = [areas(propose(image, "a", settings, seed).boxes[:1])[0] for seed in range(400)]
@@ -190,7 +190,7 @@ def test_a_box_comes_first_as_often_as_its_place_by_area_and_chance_say() -> Non
 @pytest.mark.parametrize("size", [(90, 70), (10, 300), (12, 4600)])
 def test_a_flat_image_has_one_box_the_whole(size: Size) -> None:
     """Of 10 px, the smallest side allowed, too; 4,600 x 12 px become 1,500 x 4."""
-    proposals = propose(np.full((*size, 3), 128, np.uint8), "flat", Settings())
+    proposals = propose(np.full((*size, 3), 128, np.uint8), "flat", SearchSettings())
     np.testing.assert_array_equal(proposals.boxes, [[0, 0, size[1], size[0]]])
     np.testing.assert_array_equal(proposals.scores, [1])
 
@@ -198,14 +198,14 @@ def test_a_flat_image_has_one_box_the_whole(size: Size) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (9, 9), (9, 300), (300, 9)])
 def test_an_image_below_the_smallest_side_has_none(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    proposals = propose(noise, "tiny", Settings())
+    proposals = propose(noise, "tiny", SearchSettings())
     assert proposals.boxes.shape == (0, 4)
     assert proposals.size == size
 
 
 @pytest.mark.parametrize("size", [(12, 4600), (4600, 12), (40, 900), (900, 40)])
 def test_extreme_aspect_ratios(size: tuple[int, int]) -> None:
-    boxes = find_boxes(texture(np.random.default_rng(0), size), Settings(ks=(100,)))
+    boxes = find_boxes(texture(np.random.default_rng(0), size), SearchSettings(ks=(100,)))
     assert len(boxes) > 0
     height, width = size
     assert (boxes.max(axis=0) <= [width, height, width, height]).all()
@@ -241,7 +241,7 @@ def test_colours_of_red_and_blue_by_hand(name: str, red: object, blue: object) -
 
 @pytest.mark.parametrize("name", COLOUR_SPACES)
 def test_every_colour_space_alone_has_boxes(name: str) -> None:
-    assert len(find_boxes(_scene(), Settings((name,), width=160))) > 10
+    assert len(find_boxes(_scene(), SearchSettings((name,), width=160))) > 10
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_every_colour_space_alone_has_boxes(name: str) -> None:
 )
 def test_bad_settings(settings: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        Settings(**settings)  # type: ignore[arg-type]
+        SearchSettings(**settings)  # type: ignore[arg-type]
 
 
 def test_the_wrong_opencv_is_named_with_the_repair(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from detect.data import open_dataset
 from detect.errors import DataError
 from detect.evaluation.flat import flatten_detections
 from detect.report.images import (
-    ImageScores,
+    ImageVerdicts,
     best_and_worst,
     draw_images,
     jpeg_url,
@@ -57,14 +57,14 @@ def test_of_equal_images_the_fuller_one_comes_first_and_none_comes_twice():
     right = np.array([1, 3, 0, 0, 2])
     wrong = np.array([0, 0, 1, 0, 2])
     missed = np.array([0, 0, 1, 1, 0])
-    scores = ImageScores(right, wrong, missed)
+    scores = ImageVerdicts(right, wrong, missed)
     assert best_and_worst(scores, 2) == ([1, 0], [2, 3])
     assert best_and_worst(scores, 9) == ([1, 0, 4], [2, 3])
     assert best_and_worst(scores, 0) == ([], [])
 
 
 def test_one_image_is_the_best():
-    scores = ImageScores(np.array([0]), np.array([1]), np.array([1]))
+    scores = ImageVerdicts(np.array([0]), np.array([1]), np.array([1]))
     assert best_and_worst(scores, 4) == ([0], [])
 
 

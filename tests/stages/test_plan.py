@@ -6,9 +6,9 @@ import pytest
 from builders import write_voc
 from proposing import propose_randomly
 
+from detect.costs.stage_costs import RunFigures, TrainingFigures
 from detect.data import open_dataset
 from detect.errors import UsageError
-from detect.planning.stages import RunFigures, TrainingFigures
 from detect.stages import PlanOptions, plan
 
 RECIPE = """

@@ -8,10 +8,10 @@ from builders import write_voc
 
 from detect.data import open_dataset
 from detect.progress import SILENT
-from detect.stages.positives import Positives, open_positives
+from detect.stages.positives import ExtraPositives, open_positives
 
 
-def boxes(positives: Positives, seed: int) -> list[list[float]]:
+def boxes(positives: ExtraPositives, seed: int) -> list[list[float]]:
     drawn = positives.draw(seed, SILENT)
     return np.concatenate([sample.annotations.boxes for sample in drawn]).tolist()
 

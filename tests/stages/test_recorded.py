@@ -12,11 +12,11 @@ from detect.models.checkpoint import save_model
 from detect.models.model_files import model_hash
 from detect.models.multibox_file import save_multibox
 from detect.progress import Silence
-from detect.proposals.settings import Settings
+from detect.proposals.settings import SearchSettings
 from detect.stages.recorded import recorded_source
 from detect.stages.sources import MultiBoxChoice, make_source
 
-SETTINGS = Settings(ks=(300,), sigma=0.5)
+SETTINGS = SearchSettings(ks=(300,), sigma=0.5)
 WEIGHTS = "weights/best.safetensors"
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from detect.config.multibox import ObjectiveSection
 from detect.models.box_coder import BoxCoder
-from detect.training.multibox_loss import Truth, multibox_losses
+from detect.training.multibox_loss import WindowTruth, multibox_losses
 
 PRIORS = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0], [0.0, 0.5, 0.5, 1.0]])
 NONE = np.zeros((0, 4), np.float32)
@@ -33,8 +33,8 @@ def losses(truths, offsets=None, logits=None, **objective):
     return multibox_losses(model, offsets, logits, truths, section)  # type: ignore[arg-type]
 
 
-def truth(*boxes, crowd=NONE) -> Truth:
-    return Truth(np.array(boxes, np.float32).reshape(-1, 4), np.array(crowd, np.float32))
+def truth(*boxes, crowd=NONE) -> WindowTruth:
+    return WindowTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(crowd, np.float32))
 
 
 def test_the_papers_objective_by_hand():

@@ -18,7 +18,7 @@ from detect.runs import RunFolder
 from detect.structures import NO_ANNOTATIONS, Dataset
 from detect.training.call import Call
 from detect.training.rehearsal import decoded_bytes, rehearse
-from detect.training.timing import StepTime
+from detect.training.step_time import StepTime
 
 TINY = {
     "init": "imagenet",  # Not looked up: weights do not matter.

@@ -13,7 +13,7 @@ from detect.data import open_dataset
 from detect.errors import DataError
 from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, FloatArray, Size
 from detect.training.multibox import pack, unpack
-from detect.training.multibox_loss import Truth
+from detect.training.multibox_loss import WindowTruth
 from detect.training.window_data import WindowBatches, collect_windows, shown
 
 Box = tuple[float, float, float, float]
@@ -219,9 +219,9 @@ def test_a_split_without_boxes_is_refused(dataset: Dataset):
 def test_packing_loses_nothing():
     none = np.zeros((0, 4), np.float32)
     truths = [
-        Truth(np.array([[0, 0, 0.5, 0.5], [0.1, 0, 1, 1]], np.float32), none),
-        Truth(none, np.array([[0.2, 0.2, 0.3, 0.4]], np.float32)),
-        Truth(none, none),
+        WindowTruth(np.array([[0, 0, 0.5, 0.5], [0.1, 0, 1, 1]], np.float32), none),
+        WindowTruth(none, np.array([[0.2, 0.2, 0.3, 0.4]], np.float32)),
+        WindowTruth(none, none),
     ]
     for one, other in zip(truths, unpack(pack(truths)), strict=True):
         np.testing.assert_array_equal(one.boxes, other.boxes)

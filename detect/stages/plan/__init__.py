@@ -13,14 +13,14 @@ from detect.config import (
     load_any_recipe,
     member_recipes,
 )
+from detect.costs.table import figures
 from detect.errors import DataError, UsageError, option
-from detect.planning.shown import figures
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.plan.chain import time_all
 from detect.stages.plan.options import PlanOptions, PlanResult
-from detect.stages.plan.work import Work
+from detect.stages.plan.work import Timings
 
 __all__ = ["PlanOptions", "PlanResult", "plan"]
 
@@ -76,20 +76,20 @@ def _check_proposing(options: PlanOptions) -> None:
             )
 
 
-def _open(options: PlanOptions, folder: Path, reporter: Reporter) -> Work:
+def _open(options: PlanOptions, folder: Path, reporter: Reporter) -> Timings:
     """Open the splits; DataError for one to train on without annotations."""
     opened = partial(open_data, options.data, reporter=reporter, skip_bad=options.skip_bad)
     dataset = opened(options.split)
     if not dataset.annotated:
         raise DataError(f"{options.data}: no annotations, so nothing to train on; expected some.")
     test = opened(options.test_split) if options.test_split else None
-    return Work(options, dataset, test, folder, reporter)
+    return Timings(options, dataset, test, folder, reporter)
 
 
-def _plan(work: Work, recipes: Sequence[tuple[str, AnyRecipe]], load: float) -> PlanResult:
+def _plan(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]], load: float) -> PlanResult:
     from joblib import cpu_count
 
-    from detect.models.timing import describe
+    from detect.models.crop_time import describe
 
     # torch comes late: what it takes is no part of the memory of a search.
     if work.told.device not in ("auto", "cpu"):

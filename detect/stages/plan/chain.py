@@ -11,18 +11,18 @@ from detect.config import (
     PretrainRecipe,
     member_recipes,
 )
-from detect.planning.stages import Stage, Training, run_stage, training_stage
-from detect.stages.plan.work import Regions, Work, regions_of, time_network, time_training
+from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
+from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
 
-Recipe = TypeVar("Recipe", ClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
+SomeRecipe = TypeVar("SomeRecipe", ClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
 # A recipe and the name of its file.
-Named = tuple[str, Recipe]
+Named = tuple[str, SomeRecipe]
 
 # In the order of the chain.
 _COMMANDS = ("pretrain", "train-multibox", "propose", "train-classifier", "run")
 
 
-def time_all(work: Work, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[Stage, ...]:
+def time_all(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[StageCost, ...]:
     """Time a little of every stage, and return the stages in the order of the chain."""
     boxing = [_multibox(work, one) for one in _of(MultiBoxRecipe, recipes)]
     models = [weights for _, weights in boxing]
@@ -37,29 +37,31 @@ def time_all(work: Work, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[Stag
     return tuple(sorted(stages, key=lambda stage: _COMMANDS.index(stage.command)))
 
 
-def _of(kind: type[Recipe], recipes: Sequence[tuple[str, AnyRecipe]]) -> list[Named[Recipe]]:
+def _of(
+    kind: type[SomeRecipe], recipes: Sequence[tuple[str, AnyRecipe]]
+) -> list[Named[SomeRecipe]]:
     return [(name, recipe) for name, recipe in recipes if isinstance(recipe, kind)]
 
 
-def _multibox(work: Work, named: Named[MultiBoxRecipe]) -> tuple[Stage, Path]:
+def _multibox(work: Timings, named: Named[MultiBoxRecipe]) -> tuple[StageCost, Path]:
     """Return the cost of training MultiBox, and the weights of a hardly trained one."""
     name, recipe = named
     step, weights = time_training(work, name, recipe, work.dataset)
-    networks = [Training(recipe.optimizer.steps, step)] * (work.told.folds or 1)
+    networks = [NetworkTraining(recipe.optimizer.steps, step)] * (work.told.folds or 1)
     return training_stage("train-multibox", name, networks), weights
 
 
-def _pretraining(work: Work, named: Named[PretrainRecipe]) -> Stage:
+def _pretraining(work: Timings, named: Named[PretrainRecipe]) -> StageCost:
     name, recipe = named
     step, _ = time_training(work, name, recipe, work.dataset)
-    networks = [Training(recipe.optimizer.steps, step)]
+    networks = [NetworkTraining(recipe.optimizer.steps, step)]
     concluded = (f"timed on images of {work.dataset.split}, as if of 1,000 classes",)
     return training_stage("pretrain", name, networks, concluded=concluded)
 
 
 def _classifier(
-    work: Work, named: Named[ClassifierRecipe], regions: Sequence[Regions]
-) -> list[Stage]:
+    work: Timings, named: Named[ClassifierRecipe], regions: Sequence[Regions]
+) -> list[StageCost]:
     """Return the cost of training the networks of a recipe, and of detecting with them."""
     from detect.training.region_data import REGION_BYTES, choose_classes
 
@@ -74,7 +76,7 @@ def _classifier(
         training_stage(
             "train-classifier",
             name,
-            [Training(steps, step) for steps, step, _ in own],
+            [NetworkTraining(steps, step) for steps, step, _ in own],
             held=round(regions[0].per_image * len(dataset) * REGION_BYTES),
         ),
         run_stage(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from detect.costs.stage_costs import StageCost, total
 from detect.errors import option
-from detect.planning.stages import Stage, total
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.storage.scores_card import Dtype
@@ -51,12 +51,12 @@ class PlanResult:
     """
 
     images: Mapping[str, int]
-    stages: tuple[Stage, ...]
+    stages: tuple[StageCost, ...]
     device: str
     load: float
     cores: int
 
     @property
-    def total(self) -> Stage:
+    def total(self) -> StageCost:
         """All stages, one after the other."""
         return total(self.stages)

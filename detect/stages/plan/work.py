@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.config import AnyRecipe, ClassifierRecipe
+from detect.costs.stage_costs import StageCost, propose_stage
 from detect.errors import DataError, option
-from detect.planning.stages import Stage, propose_stage
 from detect.progress import Reporter
 from detect.proposals.settings import PRESETS
 from detect.runs import RunFolder
@@ -18,15 +18,15 @@ from detect.structures import Dataset, Proposals
 if TYPE_CHECKING:
     import torch
 
-    from detect.detector.timing import RegionTime
-    from detect.training.timing import StepTime
+    from detect.detector.region_time import RegionTime
+    from detect.training.step_time import StepTime
 
 # Stored proposals that are read to know how many an image has.
 _IMAGES_READ = 64
 
 
 @dataclass(frozen=True)
-class Work:
+class Timings:
     """What every timing needs: the options, the split to train on and the one to test on.
 
     `folder` is for what is made on the way.
@@ -57,11 +57,11 @@ class Regions:
     dataset: Dataset
     proposals: tuple[Proposals, ...]
     per_image: float
-    stage: Stage | None
+    stage: StageCost | None
 
 
 def time_training(
-    work: Work, name: str, recipe: AnyRecipe, dataset: Dataset
+    work: Timings, name: str, recipe: AnyRecipe, dataset: Dataset
 ) -> tuple["StepTime", Path]:
     """Time a few steps of `recipe`; return also the weights of the hardly trained network."""
     from detect.training.call import Call
@@ -74,7 +74,7 @@ def time_training(
 
 
 def regions_of(
-    work: Work, dataset: Dataset, stored: Path | None, models: Sequence[Path]
+    work: Timings, dataset: Dataset, stored: Path | None, models: Sequence[Path]
 ) -> Regions:
     """Return regions of `dataset`: read from `stored`, or proposed and timed.
 
@@ -105,14 +105,14 @@ def _read(dataset: Dataset, path: Path) -> Regions:
 
 
 def time_network(
-    work: Work, name: str, recipe: ClassifierRecipe, dataset: Dataset, regions: Regions
+    work: Timings, name: str, recipe: ClassifierRecipe, dataset: Dataset, regions: Regions
 ) -> tuple["StepTime", "RegionTime"]:
     """Return what a step and a region take a network of `recipe`.
 
     Raises DataError where there is no region.
     """
     from detect.data import read_pixels
-    from detect.detector.timing import time_regions
+    from detect.detector.region_time import time_regions
     from detect.models.checkpoint import load_model
 
     step, weights = time_training(work, name, recipe, dataset)

@@ -5,7 +5,7 @@ from pathlib import Path
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
-from detect.stages.propose.job import Job, estimate, run
+from detect.stages.propose.job import ProposalJob, estimate, run
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
 from detect.stages.sources import check_method, make_source
 
@@ -35,5 +35,5 @@ def propose(options: ProposeOptions, reporter: Reporter = SILENT) -> ProposeResu
     dataset = open_dataset(options.data, options.split, skip_bad=options.skip_bad)
     source = make_source(options.method, settings, options.seed, options.choice)
     workers = source.workers(options.workers)
-    job = Job(options, dataset, source, options.out or _ANYWHERE, workers)
+    job = ProposalJob(options, dataset, source, options.out or _ANYWHERE, workers)
     return estimate(job) if options.dry_run else run(job, reporter)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class ProposalJob:
     """What to propose for, what with, and where to; `out` a folder of parts or a .parquet file."""
 
     told: ProposeOptions
@@ -48,7 +48,7 @@ class Job:
         return plan_parts(self.dataset.samples, self.folder, self.told.shard or (1, 1))
 
 
-def run(job: Job, reporter: Reporter) -> ProposeResult:
+def run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
     """Propose for the images of the job that are not done yet."""
     from detect.proposals.run import Part, assemble, check_folder, check_recipe, is_finished
 
@@ -74,7 +74,7 @@ def run(job: Job, reporter: Reporter) -> ProposeResult:
     return result
 
 
-def _make_way(job: Job, parts: Sequence["Part"]) -> None:
+def _make_way(job: ProposalJob, parts: Sequence["Part"]) -> None:
     """Refuse to write over earlier work unless told to; with `exist_ok` alone, begin anew.
 
     A shard looks only at its own parts: the others' may come and go in the same folder.
@@ -92,7 +92,7 @@ def _make_way(job: Job, parts: Sequence["Part"]) -> None:
 
 
 def _propose(
-    job: Job, parts: Sequence["Part"], recipe: dict[str, Any], reporter: Reporter
+    job: ProposalJob, parts: Sequence["Part"], recipe: dict[str, Any], reporter: Reporter
 ) -> ProposeResult:
     from detect.proposals.run import propose_parts
 
@@ -116,7 +116,7 @@ def _propose(
     return ProposeResult(job.out, images, boxes, tuple(map(as_arguments, skipped)))
 
 
-def estimate(job: Job) -> ProposeResult:
+def estimate(job: ProposalJob) -> ProposeResult:
     """Time a few images and return what all of the job will cost."""
     from detect.proposals.estimate import measure
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from detect.errors import UsageError, option
-from detect.proposals.settings import PRESETS, ColourSpace, Preset, Settings, Strategy
+from detect.proposals.settings import PRESETS, ColourSpace, Preset, SearchSettings, Strategy
 from detect.stages import options as o
 from detect.stages.sources import ChosenMethod, MultiBoxChoice, MultiBoxModels
 
-# The names of Settings that are the option's in the plural.
+# The names of settings that are the option's in the plural.
 _PLURAL = {"colour_spaces": "colour_space", "strategies": "strategy", "ks": "k"}
 
 
@@ -98,12 +98,14 @@ class ProposeOptions(o.Options):
     skip_bad: o.SkipBad = False
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> SearchSettings:
         """Selective Search's: the preset with what was given in place of its own.
 
         Raises UsageError if one is bad.
         """
-        names = {field.name: _PLURAL.get(field.name, field.name) for field in fields(Settings)}
+        names = {
+            field.name: _PLURAL.get(field.name, field.name) for field in fields(SearchSettings)
+        }
         given = {name: getattr(self, own) for name, own in names.items()}
         changes = {name: value for name, value in given.items() if value not in (None, ())}
         try:

@@ -7,7 +7,7 @@ from detect.config import to_toml
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out
-from detect.stages.run.job import Job, settle
+from detect.stages.run.job import DetectionJob, settle
 from detect.stages.run.opening import open_job
 from detect.stages.run.options import KeptScores, RunOptions, RunResult
 from detect.stages.run.records import card_of, environment_of, recipe_of
@@ -35,7 +35,7 @@ def run(options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
     return _detect(job, device, reporter)
 
 
-def _detect(job: Job, device: "torch.device", reporter: Reporter) -> RunResult:
+def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> RunResult:
     """Open everything and detect what is left to detect."""
     told = job.told
     dataset, detector = open_job(job, device, reporter)

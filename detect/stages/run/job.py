@@ -14,7 +14,7 @@ _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
 
 @dataclass(frozen=True)
-class Job:
+class DetectionJob:
     """What was told, the files of all `networks`, and the lowest scores written and drawn."""
 
     told: RunOptions
@@ -23,7 +23,7 @@ class Job:
     picture_threshold: float
 
 
-def settle(options: RunOptions) -> Job:
+def settle(options: RunOptions) -> DetectionJob:
     """Return the job that `options` describe; UsageError for what does not go together.
 
     Raises DataError for an ensemble whose training did not end.
@@ -37,7 +37,7 @@ def settle(options: RunOptions) -> Job:
         check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     else:
         _refuse_with_proposals(options)
-    return Job(options, networks, threshold, drawn_from)
+    return DetectionJob(options, networks, threshold, drawn_from)
 
 
 def _refuse_with_proposals(options: RunOptions) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from detect.errors import UsageError, option
 from detect.progress import Reporter
 from detect.stages.opening import open_data, usable
-from detect.stages.run.job import Job
+from detect.stages.run.job import DetectionJob
 from detect.stages.run.options import RunOptions
 from detect.stages.scoring import scoring
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_job(
-    job: Job, device: "torch.device", reporter: Reporter
+    job: DetectionJob, device: "torch.device", reporter: Reporter
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer

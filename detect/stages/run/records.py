@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from detect.config import Section
 from detect.stages.members import model_name
-from detect.stages.run.job import Job
+from detect.stages.run.job import DetectionJob
 from detect.storage.scores_card import ScoresCard
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class DetectionRecipe(Section):
 
 
 def recipe_of(
-    job: Job, dataset: "Dataset", proposals: dict[str, Any], device: "torch.device"
+    job: DetectionJob, dataset: "Dataset", proposals: dict[str, Any], device: "torch.device"
 ) -> DetectionRecipe:
     """Return what decides the detections; `precision` is what the one told means on `device`."""
     from detect.models.device import resolve_precision
@@ -55,7 +55,11 @@ def recipe_of(
 
 
 def card_of(
-    job: Job, recipe: DetectionRecipe, dataset: "Dataset", detector: "RegionScorer", digest: str
+    job: DetectionJob,
+    recipe: DetectionRecipe,
+    dataset: "Dataset",
+    detector: "RegionScorer",
+    digest: str,
 ) -> ScoresCard | None:
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
@@ -73,7 +77,7 @@ def card_of(
     )
 
 
-def environment_of(job: Job, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:
+def environment_of(job: DetectionJob, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:
     """Return what environment.json holds."""
     from detect.data import data_hash
     from detect.runs import describe_environment

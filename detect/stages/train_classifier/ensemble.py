@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from detect.config import ClassifierRecipe, to_toml
 from detect.files import write_text
 from detect.runs import RunFolder
-from detect.stages.given import check_same
 from detect.stages.members import Members
-from detect.stages.train_classifier.job import Job, collect_regions, train_one, trained
+from detect.stages.train_classifier.job import ClassifierJob, collect_regions, train_one, trained
 from detect.stages.train_classifier.options import TrainedNetwork
+from detect.stages.training_inputs import check_same
 
 
 def train_members(
-    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+    job: ClassifierJob,
+    recipe: ClassifierRecipe,
+    members: Sequence[ClassifierRecipe],
+    record: Members,
 ) -> tuple[TrainedNetwork, ...]:
     """Train the `members` that are not finished yet, and write down each one that is."""
     finished = _begin(job, recipe, members, record)
@@ -34,7 +37,10 @@ def train_members(
 
 
 def _begin(
-    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+    job: ClassifierJob,
+    recipe: ClassifierRecipe,
+    members: Sequence[ClassifierRecipe],
+    record: Members,
 ) -> int:
     """Begin the ensemble, or go on with it; return how many of its networks are finished."""
     resume = job.told.resume
@@ -48,7 +54,7 @@ def _begin(
     return job.training.processes.from_first(lambda: record.finished)
 
 
-def _check_members(job: Job, members: Sequence[ClassifierRecipe]) -> None:
+def _check_members(job: ClassifierJob, members: Sequence[ClassifierRecipe]) -> None:
     """Raise what is wrong with any of `members` before the first one is trained.
 
     Of what can differ between them: their regions, and the weights that they begin with.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from detect.config import ClassifierRecipe
 from detect.progress import Reporter
 from detect.runs import RunFolder
-from detect.stages.given import Given
 from detect.stages.opening import open_data
-from detect.stages.positives import Positives, open_positives
+from detect.stages.positives import ExtraPositives, open_positives
 from detect.stages.train_classifier.options import TrainClassifierOptions, TrainedNetwork
 from detect.stages.training import Training
+from detect.stages.training_inputs import TrainingInputs
 
 if TYPE_CHECKING:
     from detect.storage.proposals import ProposalFile
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class ClassifierJob:
     """What all networks of one call share."""
 
     told: TrainClassifierOptions
     training: Training
     dataset: "Dataset"
     proposals: "ProposalFile"
-    positives: Positives | None
+    positives: ExtraPositives | None
     validation: "Validation | None"
 
     @property
@@ -42,7 +42,7 @@ class Job:
         return self.training.reporter
 
     @property
-    def given(self) -> Given:
+    def given(self) -> TrainingInputs:
         """What a run in one of their folders was given, or is given now."""
         told, validation = self.told, self.validation
         positives = {"split": told.positives_from, "per_class": told.positives_per_class}
@@ -51,10 +51,12 @@ class Job:
             "val_proposals": validation.proposals.recipe if validation else {},
             "positives": positives if told.positives_from else {},
         }
-        return Given(self.dataset, validation.dataset if validation else None, more)
+        return TrainingInputs(self.dataset, validation.dataset if validation else None, more)
 
 
-def open_job(told: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training) -> Job:
+def open_job(
+    told: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training
+) -> ClassifierJob:
     """Open the splits, with the recipe's classes, and their proposals."""
     from detect.storage.proposals import ProposalFile
     from detect.training.region_data import choose_classes
@@ -65,7 +67,7 @@ def open_job(told: TrainClassifierOptions, recipe: ClassifierRecipe, training: T
     proposals = ProposalFile(told.proposals)
     which = (told.data, told.positives_from, told.positives_per_class)
     positives = open_positives(*which, dataset, skip_bad=told.skip_bad)
-    return Job(told, training, dataset, proposals, positives, validation)
+    return ClassifierJob(told, training, dataset, proposals, positives, validation)
 
 
 def _open_validation(
@@ -81,7 +83,7 @@ def _open_validation(
     return Validation(choose_classes(dataset, classes), ProposalFile(told.val_proposals))
 
 
-def collect_regions(job: Job, recipe: ClassifierRecipe) -> "RegionData":
+def collect_regions(job: ClassifierJob, recipe: ClassifierRecipe) -> "RegionData":
     """Return the regions of the training split that `recipe` draws from."""
     from detect.training.region_data import collect
 
@@ -95,7 +97,7 @@ def collect_regions(job: Job, recipe: ClassifierRecipe) -> "RegionData":
     return regions
 
 
-def train_one(job: Job, recipe: ClassifierRecipe, out: Path) -> TrainedNetwork:
+def train_one(job: ClassifierJob, recipe: ClassifierRecipe, out: Path) -> TrainedNetwork:
     """Train one network in `out`."""
     from detect.training.classifier import train_classifier
 
@@ -105,7 +107,7 @@ def train_one(job: Job, recipe: ClassifierRecipe, out: Path) -> TrainedNetwork:
     return trained(job, out)
 
 
-def trained(job: Job, out: Path, *, already: bool = False) -> TrainedNetwork:
+def trained(job: ClassifierJob, out: Path, *, already: bool = False) -> TrainedNetwork:
     """Return the network in `out`, with the figures of its card."""
     from detect.models.model_files import read_card
 

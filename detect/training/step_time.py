@@ -11,7 +11,7 @@ from torch import nn
 
 from detect.config import AnyRecipe
 from detect.memory import available_memory, peak_memory
-from detect.models.timing import Peak, finish, forget_peaks, peaks
+from detect.models.crop_time import Peak, finish, forget_peaks, peaks
 from detect.training.call import Call
 from detect.training.loop import Task, Trainer
 

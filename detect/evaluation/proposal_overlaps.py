@@ -26,7 +26,7 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
 
 @dataclass(frozen=True, eq=False)
-class ImageScores:
+class ProposalOverlaps:
     """The M objects of one image (crowd regions left out) against its N boxes.
 
     Best IoU by budget, (M, B) each: `matched` one-to-one, `matched_plain` the same were there
@@ -42,14 +42,14 @@ class ImageScores:
     boxes: dict[str, int]
 
 
-def measure(notes: Annotations, proposals: Proposals) -> ImageScores:
+def measure(notes: Annotations, proposals: Proposals) -> ProposalOverlaps:
     """Compare the boxes of one image with its objects."""
     overlaps = iou_matrix(notes.boxes[~notes.crowd], proposals.boxes)
     difficult = notes.difficult[~notes.crowd]
     matched = match(overlaps, BUDGETS)
     plain = np.where(difficult[:, None], 0, overlaps)
     names, counts = np.unique(proposals.sources, return_counts=True)
-    return ImageScores(
+    return ProposalOverlaps(
         matched=matched,
         matched_plain=match(plain, BUDGETS) if difficult.any() else matched,
         covered=np.stack([_largest(overlaps[:, :budget]) for budget in BUDGETS], axis=1),

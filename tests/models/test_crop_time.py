@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from detect.models import timing
-from detect.models.timing import describe, forget_peaks, peaks, time_crops
+from detect.models.crop_time import describe, forget_peaks, peaks, time_crops
 
 SIZE = 200 * 2**20
 
@@ -33,7 +32,7 @@ def test_a_crop_takes_its_share_of_the_median_batch_after_the_first(
     monkeypatch: pytest.MonkeyPatch, threads: None
 ) -> None:
     # Without the first: 1, 2 and 6 s, median 2 (mean 3; with the first, median 4); four crops.
-    monkeypatch.setattr(timing, "time", clock([32, 6, 1, 2]))
+    monkeypatch.setattr(crop_time, "time", clock([32, 6, 1, 2]))
     torch.set_num_threads(1)
     assert time_crops(32, 4, torch.device("cpu")) == (0.5, "cpu, 1 thread")
 
@@ -48,7 +47,7 @@ def test_a_cpu_is_described_by_its_threads(threads: None, count: int, text: str)
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_peaks_of_a_gpu_that_did_nothing_yet_are_forgotten() -> None:
     code = (
-        "import torch; from detect.models.timing import forget_peaks, peaks; "
+        "import torch; from detect.models.crop_time import forget_peaks, peaks; "
         "gpu = torch.device('cuda:0'); forget_peaks(gpu); print(peaks(gpu).gpu)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from detect import memory
 from detect.config import PretrainRecipe
-from detect.models.timing import Peak
+from detect.models.crop_time import Peak
 from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.timing import StepTime, Timed, scaled, time_steps
+from detect.training.step_time import StepTime, Timed, scaled, time_steps
 
 FEW = Timed(samples=4, steps=2, seconds=0.5, peak=Peak(1000, 100))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from networks import network
 
-from detect.detector.timing import time_regions
+from detect.detector.region_time import time_regions
 from detect.structures import Image, Proposals
 
 CPU = torch.device("cpu")

@@ -21,7 +21,7 @@ _HEAD = (
 )
 
 
-def claim_rows(names: Sequence[str], scores: Sequence[RecallScores]) -> list[list[str]]:
+def comparison_rows(names: Sequence[str], scores: Sequence[RecallScores]) -> list[list[str]]:
     """Return a head and a row a file: `names` (R) and their `scores` (R), in percent.
 
     The boxes are compared with those of the first; "-" where that has none. All boxes of an

@@ -11,8 +11,8 @@ import torch
 from detect.detector.batches import CropSettings, automatic_size
 from detect.detector.pipeline import RegionScorer
 from detect.models.card import ModelCard
+from detect.models.crop_time import Peak, forget_peaks, peaks
 from detect.models.region_classifier import RegionClassifier
-from detect.models.timing import Peak, forget_peaks, peaks
 from detect.structures import Image, Proposals
 
 # Ours: batches an image, and images, the first of which does not count.

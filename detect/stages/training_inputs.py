@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainingInputs:
     """The images to train on, those to validate on, and `more` that decides the samples.
 
     `more` is plain JSON, such as {"leave_out": "1/2"}, with the same keys in every call of a
@@ -30,7 +30,7 @@ class Given:
         return {"images": samples_hash(self.dataset), "val_images": validation, **self.more}
 
 
-def check_same(folder: "RunFolder", recipe: Section, given: Given) -> None:
+def check_same(folder: "RunFolder", recipe: Section, given: TrainingInputs) -> None:
     """Raise DataError unless the run in `folder` was begun with the same `recipe` and `given`.
 
     What an earlier version did not note there is unknown, and not compared. Where the run goes

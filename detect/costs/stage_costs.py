@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detect.planning.units import bytes_text, duration
+from detect.costs.units import bytes_text, duration
 
 if TYPE_CHECKING:
-    from detect.detector.timing import RegionTime
+    from detect.detector.region_time import RegionTime
     from detect.proposals.estimate import Estimate
-    from detect.training.timing import StepTime
+    from detect.training.step_time import StepTime
 
 SCORE_BYTES = {"float32": 4, "float16": 2}
 
@@ -53,7 +53,7 @@ Figures = ProposeFigures | TrainingFigures | RunFigures
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageCost:
     """One command of the chain, `what` it works on, and what it costs.
 
     `seconds`, `memory` and `gpu_memory` at their highest and `disk` in bytes, 0 where not known;
@@ -74,7 +74,7 @@ class Stage:
 
 def propose_stage(
     split: str, images: int, found: "Estimate", workers: int, *, multibox: bool = False
-) -> Stage:
+) -> StageCost:
     """Return the cost of `detect propose` for a split of `images`, with a `multibox` or without."""
     one, boxes = found.seconds_per_image, found.boxes_per_image
     concluded = []
@@ -82,7 +82,7 @@ def propose_stage(
         concluded.append(f"{workers} workers share the work without loss")
     if multibox:
         concluded.append("MultiBox finds as many new boxes as an untrained one")
-    return Stage(
+    return StageCost(
         command="propose",
         what=split,
         seconds=found.seconds(images, workers),
@@ -102,7 +102,7 @@ def propose_stage(
 
 
 @dataclass(frozen=True)
-class Training:
+class NetworkTraining:
     """One network: the `steps` of its recipe, and what a step takes."""
 
     steps: int
@@ -112,11 +112,11 @@ class Training:
 def training_stage(
     command: str,
     recipe: str,
-    networks: Sequence[Training],
+    networks: Sequence[NetworkTraining],
     *,
     held: int = 0,
     concluded: tuple[str, ...] = (),
-) -> Stage:
+) -> StageCost:
     """Return the cost of training the `networks` of one recipe one after the other.
 
     `held` bytes of memory are for what a step does not show, the regions of the whole split;
@@ -127,7 +127,7 @@ def training_stage(
     step = max((one.step for one in networks), key=lambda step: step.seconds)
     each = f", {duration(seconds / len(networks))} each" if len(networks) > 1 else ""
     memory = max(one.step.peak.memory for one in networks)
-    return Stage(
+    return StageCost(
         command=command,
         what=_networks(recipe, len(networks)),
         seconds=seconds,
@@ -169,7 +169,7 @@ def run_stage(
     networks: Sequence["RegionTime"],
     columns: int,
     kept: str | None,
-) -> Stage:
+) -> StageCost:
     """Return the cost of `detect run` with `networks` over a split of `images`.
 
     `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type,
@@ -180,7 +180,7 @@ def run_stage(
     several = len(networks) > 1
     scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
     adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
-    return Stage(
+    return StageCost(
         command="run",
         what=f"{split}, {_networks(recipe, len(networks))}",
         seconds=total * sum(network.seconds for network in networks),
@@ -202,9 +202,9 @@ def run_stage(
     )
 
 
-def total(stages: Sequence[Stage]) -> Stage:
+def total(stages: Sequence[StageCost]) -> StageCost:
     """Return the cost of all `stages`, one after the other."""
-    return Stage(
+    return StageCost(
         command="all,",
         what="one after the other",
         seconds=sum(stage.seconds for stage in stages),

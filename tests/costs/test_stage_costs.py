@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from detect.detector.timing import RegionTime
-from detect.models.timing import Peak
-from detect.planning.shown import busy_lines, figures, lines
-from detect.planning.stages import (
-    Stage,
-    Training,
+from detect.costs.stage_costs import (
+    NetworkTraining,
+    StageCost,
     propose_stage,
     run_stage,
     total,
     training_stage,
 )
+from detect.costs.table import busy_lines, figures, lines
+from detect.detector.region_time import RegionTime
+from detect.models.crop_time import Peak
 from detect.proposals.estimate import Estimate
 from detect.structures import Proposals
-from detect.training.timing import StepTime
+from detect.training.step_time import StepTime
 
 GB = 10**9
 STEP = StepTime(seconds=0.72, batch=64, samples=64, steps=8, peak=Peak(GB, 0), disk=200_000_000)
@@ -29,15 +29,15 @@ def estimate(boxes: int = 2000) -> Estimate:
     return Estimate((Proposals("1", (9, 9), *shapes),), 1.8, 20_000.0, GB // 4)
 
 
-def proposing(images: int = 200, workers: int = 2) -> Stage:
+def proposing(images: int = 200, workers: int = 2) -> StageCost:
     return propose_stage("train", images, estimate(), workers)
 
 
-def training(count: int = 1, step: StepTime = STEP, steps: int = 5000) -> Stage:
-    return training_stage("train-classifier", "a.toml", [Training(steps, step)] * count)
+def training(count: int = 1, step: StepTime = STEP, steps: int = 5000) -> StageCost:
+    return training_stage("train-classifier", "a.toml", [NetworkTraining(steps, step)] * count)
 
 
-def running(images: int = 72, regions: float = 2000.0, kept: str | None = None) -> Stage:
+def running(images: int = 72, regions: float = 2000.0, kept: str | None = None) -> StageCost:
     return run_stage("test", "a.toml", images, regions, [REGION] * 3, columns=4, kept=kept)
 
 
@@ -72,16 +72,18 @@ def test_networks_of_one_recipe_are_trained_one_after_the_other() -> None:
     assert (six.seconds, six.disk, six.memory) == (6 * one.seconds, 6 * one.disk, one.memory)
     assert six.what == "a.toml, 6 networks"
     assert "5,000 steps of 64 at 0.72 s, 60 min each; 8 steps timed" in six.basis
-    mixed = training_stage("train-classifier", "a.toml", [Training(10, STEP), Training(30, STEP)])
+    mixed = training_stage(
+        "train-classifier", "a.toml", [NetworkTraining(10, STEP), NetworkTraining(30, STEP)]
+    )
     assert mixed.seconds == pytest.approx(40 * 0.72)
     assert mixed.figures.steps == 40
 
 
 def test_what_a_training_holds_adds_to_what_a_step_takes_where_that_is_known() -> None:
-    networks = [Training(10, STEP)]
+    networks = [NetworkTraining(10, STEP)]
     assert training_stage("train-classifier", "a.toml", networks, held=5).memory == GB + 5
     unknown = StepTime(1.0, 2, 2, 2, Peak(0, 0), 9)
-    assert training_stage("pretrain", "a.toml", [Training(10, unknown)], held=5).memory == 0
+    assert training_stage("pretrain", "a.toml", [NetworkTraining(10, unknown)], held=5).memory == 0
 
 
 def test_what_was_concluded_and_not_measured_is_named() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detect.planning.units import bytes_text, duration
+from detect.costs.units import bytes_text, duration
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from scoring import SIZE, dataset
 
-from detect.evaluation.claim import claim_rows, short_names
+from detect.evaluation.comparison import comparison_rows, short_names
 from detect.evaluation.figures import RecallScores
 from detect.evaluation.recall import recall_report
 from detect.evaluation.tables import align, markdown
@@ -20,7 +20,7 @@ def scores(boxes: list[tuple[float, ...]]) -> RecallScores:
 
 def test_rows_compare_the_boxes_with_those_of_the_first_file() -> None:
     several = scores([SQUARE, (0, 0, 1, 1), (0, 0, 2, 1), (150, 0, 250, 60)])
-    rows = claim_rows(["full", "half"], [several, scores([(0, 0, 100, 60)])])
+    rows = comparison_rows(["full", "half"], [several, scores([(0, 0, 100, 60)])])
     assert rows[0] == [
         "proposals", "boxes an image", "% of the first", "coverage 0.50", "coverage 0.70",
         "recall 0.50", "recall 0.70", "AR", "class mean coverage 0.50",
@@ -32,13 +32,13 @@ def test_rows_compare_the_boxes_with_those_of_the_first_file() -> None:
 
 
 def test_a_first_file_without_boxes_is_compared_with_by_none() -> None:
-    rows = claim_rows(["none", "some"], [scores([]), scores([SQUARE])])
+    rows = comparison_rows(["none", "some"], [scores([]), scores([SQUARE])])
     assert [row[2] for row in rows[1:]] == ["-", "-"]
 
 
 def test_a_report_for_every_name() -> None:
     with pytest.raises(ValueError, match="longer than"):
-        claim_rows(["a"], [scores([SQUARE]), scores([SQUARE])])
+        comparison_rows(["a"], [scores([SQUARE]), scores([SQUARE])])
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from detect.costs.stage_costs import StageCost, total
+from detect.costs.units import bytes_text, duration
 from detect.evaluation.tables import align
-from detect.planning.stages import Stage, total
-from detect.planning.units import bytes_text, duration
 
 _LEFT_OUT = (
     "Not counted: validation, pictures, reading annotations. The disk of a training is its run",
@@ -27,7 +27,7 @@ def busy_lines(load: float, cores: int) -> list[str]:
     ]
 
 
-def lines(stages: Sequence[Stage]) -> list[str]:
+def lines(stages: Sequence[StageCost]) -> list[str]:
     """Return the table, a row a stage and one of all, and what each row comes from."""
     every = [*stages, total(stages)] if len(stages) > 1 else list(stages)
     on_gpu = any(stage.gpu_memory for stage in every)
@@ -37,17 +37,17 @@ def lines(stages: Sequence[Stage]) -> list[str]:
     return [*align([head, *rows]), "", *reasons, "", *_LEFT_OUT]
 
 
-def _row(stage: Stage, on_gpu: bool) -> list[str]:
+def _row(stage: StageCost, on_gpu: bool) -> list[str]:
     gpu = [bytes_text(stage.gpu_memory) if stage.gpu_memory else "-"] if on_gpu else []
     disk = bytes_text(stage.disk) if stage.disk else "-"
     return [_name(stage), duration(stage.seconds), bytes_text(stage.memory), *gpu, disk]
 
 
-def _name(stage: Stage) -> str:
+def _name(stage: StageCost) -> str:
     return f"{stage.command} {stage.what}".rstrip()
 
 
-def _reasons(stage: Stage) -> list[str]:
+def _reasons(stage: StageCost) -> list[str]:
     """Return what the stage's figures come from, and what of them was concluded."""
     lines = [f"{_name(stage)}: {stage.basis}."]
     if stage.extrapolated:
@@ -55,12 +55,12 @@ def _reasons(stage: Stage) -> list[str]:
     return lines
 
 
-def figures(stages: Sequence[Stage]) -> dict[str, Any]:
+def figures(stages: Sequence[StageCost]) -> dict[str, Any]:
     """Return the plan as JSON values: {"stages": [...], "total": {...}}, hours and bytes."""
     return {"stages": [_entry(stage) for stage in stages], "total": _costs(total(stages))}
 
 
-def _entry(stage: Stage) -> dict[str, Any]:
+def _entry(stage: StageCost) -> dict[str, Any]:
     return {
         "stage": stage.command,
         "on": stage.what,
@@ -71,7 +71,7 @@ def _entry(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _costs(stage: Stage) -> dict[str, Any]:
+def _costs(stage: StageCost) -> dict[str, Any]:
     return {
         "hours": stage.seconds / 3600,
         "memory_bytes": stage.memory,

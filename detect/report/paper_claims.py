@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from detect.report.extras import EnsembleCurve
+from detect.report.extras import EnsembleSummary
 from detect.report.looks import percent
 from detect.report.paper import CLAIMS
 from detect.report.runs import Run
@@ -57,7 +57,7 @@ class Claim:
 
 
 def claims(
-    scored: Sequence[Scored], proposed: Sequence[Proposed], curve: EnsembleCurve | None = None
+    scored: Sequence[Scored], proposed: Sequence[Proposed], curve: EnsembleSummary | None = None
 ) -> list[Claim]:
     """Return the claims in the paper's order; mAP by the ILSVRC protocol.
 
@@ -122,7 +122,7 @@ def _run_figures(scored: Sequence[Scored]) -> dict[str, str]:
     return figures
 
 
-def _curve_figures(curve: EnsembleCurve | None) -> dict[str, str]:
+def _curve_figures(curve: EnsembleSummary | None) -> dict[str, str]:
     if curve is None or curve.networks < 2:
         return {}
     figures = {

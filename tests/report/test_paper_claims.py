@@ -10,8 +10,8 @@ from scoring import dataset, detections
 
 from detect.evaluation.flat import flatten_detections
 from detect.report import paper
-from detect.report.claims import Proposed, Scored, claims, largest
 from detect.report.measure import Measured, measure
+from detect.report.paper_claims import Proposed, Scored, claims, largest
 from detect.report.runs import Run, proposal_kind
 from detect.report.sections import page_values
 
