@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from detect.models import crop_time
 from detect.models.crop_time import describe, forget_peaks, peaks, time_crops
 
 SIZE = 200 * 2**20
