@@ -9,9 +9,8 @@ from detect.demo.options import DemoOptions, DemoResult
 from detect.demo.steps import NOTICE, RECIPE, plan
 from detect.files import write_text
 from detect.progress import SILENT, Reporter
-from detect.runs import next_run_folder
 from detect.stages import EvaluateResult, RecallResult
-from detect.stages.opening import check_out
+from detect.stages.opening import check_out, holding_out
 
 __all__ = ["NOTICE", "DemoOptions", "DemoResult", "demo"]
 
@@ -33,10 +32,16 @@ def demo(
     UsageError where `out` is taken, EnvironmentProblem without scikit-image, and the errors of
     the stages.
     """
+    with holding_out(options.out, "demo", "scenes", reporter) as out:
+        check_out(out, exist_ok=options.exist_ok, resume=options.resume)
+        return _demo(options, out, reporter, done)
+
+
+def _demo(
+    options: DemoOptions, out: Path, reporter: Reporter, done: Callable[[Any, Any], None]
+) -> DemoResult:
     from detect.demo.page import write_page
 
-    out = options.out or next_run_folder("demo", "scenes")
-    check_out(out, exist_ok=options.exist_ok, resume=options.resume)
     steps = plan(out, options)
     seconds = [_compose(out, options.scenes, len(steps), reporter)]
     results = []

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
+from detect.locks import holding
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -67,8 +69,15 @@ def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportR
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     files and data that are wrong or do not belong together.
     """
-    check_out(options.out, exist_ok=options.exist_ok)
     _check(options)
+    # A single file is there at once or not at all; a folder's parts are another's until the end.
+    in_parts = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
+    with holding(options.out, reporter) if in_parts else nullcontext():
+        check_out(options.out, exist_ok=options.exist_ok)
+        return _import(options, reporter)
+
+
+def _import(options: ImportOptions, reporter: Reporter) -> ImportResult:
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     if options.file.suffix == _SUBMISSION:
         return _detections(options.file, options.out, dataset)

@@ -1,11 +1,13 @@
 """How stages open data sets: what `skip_bad` leaves out is counted and told, everywhere alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.errors import DataError, UsageError, option
+from detect.locks import InUseError, holding, is_lock
 from detect.progress import Reporter
 
 if TYPE_CHECKING:
@@ -16,15 +18,34 @@ if TYPE_CHECKING:
 def check_out(out: Path, *, exist_ok: bool, resume: bool | None = None) -> None:
     """Refuse to write over earlier work unless told to; raise UsageError.
 
-    An empty folder counts as not there. `resume` is None for a stage that has no such option.
+    An empty folder counts as not there; the lock of this call is not in it. `resume` is None for a
+    stage that has no such option.
     """
-    taken = out.is_file() or (out.is_dir() and any(out.iterdir()))
+    taken = out.is_file() or (out.is_dir() and not all(map(is_lock, out.iterdir())))
     if taken and not (exist_ok or resume):
         go_on = "" if resume is None else f"{option('resume')} to go on with it or "
         raise UsageError(
             f"{option('out', out)} exists already. Choose another, or add {go_on}"
             f"{option('exist_ok')} to write over it."
         )
+
+
+@contextmanager
+def holding_out(out: Path | None, command: str, name: str, reporter: Reporter) -> Iterator[Path]:
+    """Hold `out`, or the next free runs/COMMAND/NAME, and yield it; raise as `holding`."""
+    from detect.runs import next_run_folder
+
+    with ExitStack() as held:
+        folder = None
+        while folder is None:
+            chosen = out or next_run_folder(command, name)
+            try:
+                held.enter_context(holding(chosen, reporter))
+                folder = chosen
+            except InUseError:  # Another call has taken this name since: there is a next one.
+                if out:
+                    raise
+        yield folder
 
 
 def open_data(

@@ -12,7 +12,7 @@ from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.opening import check_out, open_data
+from detect.stages.opening import check_out, holding_out, open_data
 
 if TYPE_CHECKING:
     from detect.report.measure import Measured
@@ -73,12 +73,16 @@ def report(options: ReportOptions, reporter: Reporter = SILENT) -> ReportResult:
     data, runs and proposals that are wrong or do not belong together.
     """
     _check(options)
+    name = options.runs[0].resolve().name
+    with holding_out(options.out, "report", name, reporter) as out:
+        check_out(out, exist_ok=options.exist_ok)
+        return _report(options, out, reporter)
+
+
+def _report(options: ReportOptions, out: Path, reporter: Reporter) -> ReportResult:
     from detect.report.measure import check_objects
     from detect.report.page import write_report
-    from detect.runs import next_run_folder
 
-    out = options.out or next_run_folder("report", options.runs[0].resolve().name)
-    check_out(out, exist_ok=options.exist_ok)
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     check_objects(dataset)
     measured = _measure(options, dataset, reporter)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.errors import DataError
+from detect.locks import holding
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -78,7 +79,12 @@ def split(options: SplitOptions, reporter: Reporter = SILENT) -> SplitResult:
     The rule is R-CNN's for ILSVRC's val1 and val2 (data/halves.py). Raises UsageError where `out`
     is taken, DataError for data that is wrong or has nothing to balance.
     """
-    check_out(options.out, exist_ok=options.exist_ok)
+    with holding(options.out, reporter):
+        check_out(options.out, exist_ok=options.exist_ok)
+        return _split(options, reporter)
+
+
+def _split(options: SplitOptions, reporter: Reporter) -> SplitResult:
     import numpy as np
 
     from detect.data.halves import class_counts, split_in_halves

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from detect.errors import EnvironmentProblem, UsageError, option
+from detect.locks import holding_file
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -73,9 +74,10 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvm
         raise UsageError(f"{option('out', options.out)}: expected a name ending in .safetensors.")
     check_positives(options.positives_from, options.positives_per_class)
     store = FeatureStore(options.out.with_name(f".{options.out.name}.features"))
-    for path in (options.out, store.path):
-        check_out(path, exist_ok=options.exist_ok, resume=options.resume)
-    return _train(options, store, reporter)
+    with holding_file(options.out, reporter):
+        for path in (options.out, store.path):
+            check_out(path, exist_ok=options.exist_ok, resume=options.resume)
+        return _train(options, store, reporter)
 
 
 def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) -> TrainSvmResult:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.members import forget_ensemble
-from detect.stages.opening import check_out
+from detect.stages.opening import check_out, holding_out
 from detect.stages.training_inputs import TrainingInputs, check_same
 
 if TYPE_CHECKING:
@@ -80,21 +80,22 @@ class TrainingOptions(o.Options):
 class Training:
     """One training: its options, this one of the processes that train together, its device.
 
-    `reporter` is that of the caller in the first process; the others' shows nothing.
+    `reporter` is that of the caller in the first process; the others' shows nothing. `held` keeps
+    the run folder for this training alone until its end.
     """
 
     told: TrainingOptions
     processes: "Processes"
     device: "torch.device"
     reporter: Reporter
+    held: ExitStack
 
     def choose_out(self, command: str) -> Path:
-        """Return `out` or the next free runs/COMMAND/NAME; UsageError if it may not be written.
+        """Hold and return `out` or the next free runs/COMMAND/NAME.
 
-        The first of the processes decides for all.
+        The first of the processes does it for all. Raises UsageError if it may not be written, and
+        as `holding`.
         """
-        from detect.runs import next_run_folder
-
         told = self.told
         if told.resume and told.out is None:
             raise UsageError(
@@ -102,7 +103,8 @@ class Training:
             )
 
         def choose() -> Path:
-            chosen = told.out or next_run_folder(command, told.config.stem)
+            free = holding_out(told.out, command, told.config.stem, self.reporter)
+            chosen = self.held.enter_context(free)
             check_out(chosen, exist_ok=told.exist_ok, resume=told.resume)
             return chosen
 
@@ -153,5 +155,5 @@ def together(told: TrainingOptions, reporter: Reporter) -> Iterator[Training]:
     """Join the processes that torchrun started, if it did, and choose the device of this one."""
     from detect.training.distributed import joined
 
-    with joined(told.device) as (processes, device):
-        yield Training(told, processes, device, reporter if processes.first else SILENT)
+    with joined(told.device) as (processes, device), ExitStack() as held:
+        yield Training(told, processes, device, reporter if processes.first else SILENT, held)

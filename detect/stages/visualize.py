@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
+from detect.locks import holding
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -66,6 +67,12 @@ def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> Visuali
     data that is wrong or does not belong together.
     """
     _check(options)
+    with holding(options.out, reporter):
+        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+        return _visualize(options, reporter)
+
+
+def _visualize(options: VisualizeOptions, reporter: Reporter) -> VisualizeResult:
     from detect.data import read_pixels
     from detect.visualize import file_name, write_picture
 
@@ -84,7 +91,7 @@ def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> Visuali
 
 
 def _check(options: VisualizeOptions) -> None:
-    """Raise UsageError unless one thing is drawn, to a place that is free."""
+    """Raise UsageError unless one thing is drawn."""
     drawn = (options.detections is not None, options.proposals is not None, options.ground_truth)
     if sum(drawn) != 1:
         raise UsageError(
@@ -93,7 +100,6 @@ def _check(options: VisualizeOptions) -> None:
         )
     if options.coverage and options.proposals is None:
         raise UsageError(f"{option('coverage')} goes with {option('proposals', 'P')}.")
-    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
 
 
 def _choose(dataset: "Dataset", ids: Sequence[str]) -> list["Sample"]:

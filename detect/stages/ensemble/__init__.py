@@ -8,6 +8,7 @@ from detect.ensemble import Combination
 from detect.ensemble.curve import EnsembleCurve, choose_subsets, ensemble_curve
 from detect.errors import UsageError, option
 from detect.files import write_json
+from detect.locks import holding
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
@@ -34,8 +35,7 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleR
 
     _check(options)
     scores = ScoresFile(options.scores)
-    names = scores.card.names
-    networks = _networks(options, names)
+    networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
     recombined = Recombined(scores, _combination(options, scores), networks, weights)
     out = options.out
@@ -43,15 +43,22 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleR
         raise UsageError(
             f"{option('out', out)}: the run's own detections are there. Choose another."
         )
-    check_out(out, exist_ok=options.exist_ok)
-    dataset = None
+    with holding(out, reporter):
+        check_out(out, exist_ok=options.exist_ok)
+        return _recombine(options, recombined, reporter)
+
+
+def _recombine(
+    options: EnsembleOptions, recombined: Recombined, reporter: Reporter
+) -> EnsembleResult:
+    scores, dataset = recombined.scores, None
     if options.data is not None:
         dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
         check_same_data(scores, dataset, reporter)
-    path = out / "detections.json"
+    path = options.out / "detections.json"
     counts = recombined.write(path)
     curve = None if dataset is None else _curve(options, recombined, dataset, reporter)
-    return EnsembleResult(path, *counts, networks, names, curve)
+    return EnsembleResult(path, *counts, recombined.networks, scores.card.names, curve)
 
 
 def _check(options: EnsembleOptions) -> None:

@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detect.errors import UsageError, as_arguments, option
+from detect.locks import WHOLE, holding, holding_file
 from detect.progress import Reporter
 from detect.stages.opening import check_out, warn_skipped
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
@@ -45,19 +47,30 @@ class ProposalJob:
         """Return the parts of this call."""
         from detect.proposals.run import plan_parts
 
-        return plan_parts(self.dataset.samples, self.folder, self.told.shard or (1, 1))
+        return plan_parts(self.dataset.samples, self.folder, self.told.shard or WHOLE)
+
+    def holding(self, reporter: Reporter) -> AbstractContextManager[None]:
+        """Return what holds the file, or the parts of this call: shards work side by side."""
+        if self.folder != self.out:
+            return holding_file(self.out, reporter)
+        return holding(self.folder, reporter, self.told.shard or WHOLE)
 
 
 def run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
     """Propose for the images of the job that are not done yet."""
-    from detect.proposals.run import Part, assemble, check_folder, check_recipe, is_finished
-
-    told, single = job.told, job.folder != job.out
-    if single and told.shard:
+    if job.folder != job.out and job.told.shard:
         raise UsageError(
             f"{option('shard')} needs a folder as {option('out')}: shards write their own parts "
             "into it."
         )
+    with job.holding(reporter):
+        return _run(job, reporter)
+
+
+def _run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
+    from detect.proposals.run import Part, assemble, check_folder, check_recipe, is_finished
+
+    told, single = job.told, job.folder != job.out
     parts, recipe = job.parts(), job.recipe
     _make_way(job, parts)
     whole = Part(job.out, job.dataset.samples)

@@ -4,6 +4,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from detect.config import to_toml
+from detect.locks import holding
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out
@@ -31,8 +32,9 @@ def run(options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
 
     job = settle(options)
     device = choose_device(options.device)
-    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
-    return _detect(job, device, reporter)
+    with holding(options.out, reporter):
+        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+        return _detect(job, device, reporter)
 
 
 def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> RunResult:

@@ -1,9 +1,11 @@
 """Networks of one ensemble, trained one after the other; a finished one is not trained again."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from detect.config import ClassifierRecipe, to_toml
 from detect.files import write_text
+from detect.locks import holding
 from detect.runs import RunFolder
 from detect.stages.members import Members
 from detect.stages.train_classifier.job import ClassifierJob, collect_regions, train_one, trained
@@ -17,7 +19,22 @@ def train_members(
     members: Sequence[ClassifierRecipe],
     record: Members,
 ) -> tuple[TrainedNetwork, ...]:
-    """Train the `members` that are not finished yet, and write down each one that is."""
+    """Train the `members` that are not finished yet, and write down each one that is.
+
+    Their folders are held from the beginning: it removes what was begun in them.
+    """
+    with ExitStack() as held:
+        for number in range(1, len(members) + 1) if job.first else ():
+            held.enter_context(holding(record.folder(number), job.reporter))
+        return _train(job, recipe, members, record)
+
+
+def _train(
+    job: ClassifierJob,
+    recipe: ClassifierRecipe,
+    members: Sequence[ClassifierRecipe],
+    record: Members,
+) -> tuple[TrainedNetwork, ...]:
     finished = _begin(job, recipe, members, record)
     networks = []
     for number, member in enumerate(members, 1):
