@@ -227,8 +227,8 @@ def _holder(path: Path) -> str:
     """Return what the file `path` says of its holder, if it says it in whole."""
     try:
         with path.open("rb") as file:
-            text = file.read(_LONGEST_HOLDER)
-    except OSError:
+            text = file.read(_LONGEST_HOLDER).decode()
+    except (OSError, UnicodeDecodeError):
         return "another process"
-    holder, end, _ = text.decode(errors="replace").partition("\n")
+    holder, end, _ = text.partition("\n")
     return holder if end and holder.isprintable() else "another process"
