@@ -1,9 +1,10 @@
 """One process a folder: what two commands would write at the same time, one of them may.
 
-The locks are the kernel's (flock; on Windows LockFile): one ends with the process that holds it,
-however that ends, so that none is ever stale. The standard library's own calls, because packages
-for it differ by version in what counts here: some empty the file when they open it, others fall
-back to a lock that outlives its process.
+The locks are the kernel's (flock; on Windows a locked byte): one ends with the process that holds
+it, however that ends, so that none is ever stale. Made of the standard library: filelock up to
+3.29.7 empties the file before it has the lock (its issue 591), and with it the holder's name; where
+flock is missing, newer ones fall back to a file that outlives its process. docs/reliability.md says
+what network file systems do.
 """
 
 import errno

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,15 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
             with holding(tmp_path, SILENT):
                 assert os.listdir(tmp_path) == [".lock"]
             assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_that_somebody_removed_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    with ExitStack() as second:
+        with holding(tmp_path, SILENT):
+            (tmp_path / ".lock").unlink()
+            second.enter_context(holding(tmp_path, SILENT))
+        with refused(), holding(tmp_path, SILENT):
+            pass
 
 
 def test_shares_go_together_if_they_have_no_file_in_common(tmp_path: Path) -> None:
