@@ -40,7 +40,7 @@ class TrainingOptions(o.Options):
     data: Path = Field(description="A data set.")
     out: Path | None = Field(None, description="Run folder.")
     split: o.Text = Field(description="The split to train on.")
-    config: Path = Field(description="The recipe, a TOML file.")
+    config: o.Recipe
     val_split: o.Text | None = Field(None, description="The split to validate on.")
     set: o.Texts = Field((), description="Change a value of the recipe.")
     init: o.Text | None = Field(
@@ -102,7 +102,7 @@ class Training:
             )
 
         def choose() -> Path:
-            chosen = told.out or next_run_folder(command, told.config.stem)
+            chosen = told.out or next_run_folder(command, o.recipe_name(told.config))
             check_out(chosen, exist_ok=told.exist_ok, resume=told.resume)
             return chosen
 
