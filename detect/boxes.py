@@ -27,8 +27,8 @@ def coverage_matrix(boxes: Floats, others: Floats) -> NDArray[np.float64]:
     COCO's IoU with a crowd region (pycocotools, maskUtils.iou with iscrowd).
     """
     intersection = _intersections(boxes, others)
-    box_areas = np.broadcast_to(areas(boxes)[:, None], intersection.shape)
-    return np.divide(intersection, box_areas, out=np.zeros_like(intersection), where=box_areas > 0)
+    own = np.broadcast_to(areas(boxes)[:, None], intersection.shape)
+    return np.divide(intersection, own, out=np.zeros_like(intersection), where=own > 0)
 
 
 def clip(boxes: FloatArray, size: Size) -> FloatArray:
