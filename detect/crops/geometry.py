@@ -154,8 +154,8 @@ def _axis(first: IntArray, last: IntArray, length: int, crop_size: int) -> IntAr
     start, end = first + before, np.minimum(last, length - 1) + 1  # from here on half-open
     offset = np.minimum(_round(before.astype(np.float32) * scale), crop_size)
     visible = np.maximum(end - start, 0).astype(np.float32)
-    shown = np.minimum(_round(visible * scale), crop_size - offset)
-    return np.stack([start, end, offset, shown], axis=1)
+    target_length = np.minimum(_round(visible * scale), crop_size - offset)
+    return np.stack([start, end, offset, target_length], axis=1)
 
 
 def _joined(columns: IntArray, rows: IntArray) -> Windows:

@@ -46,12 +46,14 @@ def open_dataset(
     if not root.is_dir():
         kind = "not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {kind}; expected a data set.")
-    found = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
-    if len(found) > 1:
-        raise DataError(f"{root}: two layouts in one folder, {found[0]} and {found[1]}. Part them.")
-    if not found and not folder.matches(root):
+    layouts = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
+    if len(layouts) > 1:
+        raise DataError(
+            f"{root}: two layouts in one folder, {layouts[0]} and {layouts[1]}. Part them."
+        )
+    if not layouts and not folder.matches(root):
         raise DataError(_no_data_set(root))
-    read = LAYOUTS[found[0]][1] if found else folder.read
+    read = LAYOUTS[layouts[0]][1] if layouts else folder.read
     dataset = read(root, split, skip_bad, need_images)
     if not dataset.samples:
         raise DataError(f"{root}: no usable image in split {dataset.split}: {dataset.skipped[0]}")
@@ -119,8 +121,8 @@ def samples_hash(dataset: Dataset) -> str:
 
 
 def _objects(sample: Sample) -> str:
-    notes = sample.annotations
-    columns = (notes.boxes, notes.labels, notes.difficult, notes.crowd)
+    annotations = sample.annotations
+    columns = (annotations.boxes, annotations.labels, annotations.difficult, annotations.crowd)
     values = [column.tolist() for column in columns]
     return f"{sample.image_id}\t{sample.size}\t{values}\n"
 
@@ -132,10 +134,10 @@ def _line(sample: Sample) -> str:
 
 def _no_data_set(root: Path) -> str:
     """Return the text for a folder that is none, with the folder below it that is one."""
-    inside = [
+    candidates = [
         path
         for path in sorted(root.iterdir())
         if path.is_dir() and any(matches(path) for matches, _ in LAYOUTS.values())
     ]
-    hint = f" Did you mean {inside[0]}?" if inside else ""
+    hint = f" Did you mean {candidates[0]}?" if candidates else ""
     return f"{root}: no data set. Looked for {'; '.join(LAYOUTS)}; and for images in it.{hint}"

@@ -87,9 +87,11 @@ def to_annotations(
             )
     boxes = np.array(annotation.corners, np.float64).reshape(-1, 4) + np.array(shift)
     check_boxes(annotation.path, boxes, size, lambda index: _describe(annotation, index))
-    found = [labels[name] for name in annotation.names]
+    object_labels = [labels[name] for name in annotation.names]
     return Annotations(
-        boxes.astype(np.float32), np.array(found, np.int64), np.array(annotation.difficult, bool)
+        boxes.astype(np.float32),
+        np.array(object_labels, np.int64),
+        np.array(annotation.difficult, bool),
     )
 
 

@@ -37,16 +37,16 @@ def read(
         path.stem.removeprefix(_PREFIX): path
         for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
     }
-    name, list_path, own = find_list(root, split, lists)
-    if own:
+    name, list_path, is_json = find_list(root, split, lists)
+    if is_json:
         skipping = Skipping(skip_bad)
         content = parse(list_path, skipping)
         listed = tuple(content.images)
     else:
         listed = read_ids(list_path)
         content, skipping = _holding(listed, list_path, list(lists.values()), skip_bad)
-    own_name = content.path.stem.removeprefix(_PREFIX)
-    folders = (root / "images", root / "images" / own_name, root)
+    json_name = content.path.stem.removeprefix(_PREFIX)
+    folders = (root / "images", root / "images" / json_name, root)
 
     def locate(record: Record) -> tuple[Path, Size]:
         image = _place(record, folders, content.path, need_images)
@@ -145,8 +145,8 @@ def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) 
 
 def _stated_size(record: Record, path: Path) -> Size | None:
     """Return (H, W) of an image record; None where it states none."""
-    what = f"image {record['id']}"
-    height, width = (int(number(record, key, what, path, 0)) for key in ("height", "width"))
+    record_name = f"image {record['id']}"
+    height, width = (int(number(record, key, record_name, path, 0)) for key in ("height", "width"))
     return (height, width) if height > 0 and width > 0 else None
 
 
