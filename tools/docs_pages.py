@@ -31,8 +31,8 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
-SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-RECIPES = {
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "&lt;"}
+RECIPES: dict[str, type[BaseModel]] = {
     "train-classifier": ClassifierRecipe,
     "train-multibox": MultiBoxRecipe,
     "pretrain": PretrainRecipe,
