@@ -1,4 +1,4 @@
-"""Geometry of boxes (N, 4): xyxy, pixels, continuous, half-open (README.md, "Conventions")."""
+"""Geometry of boxes (N, 4): xyxy, pixels, continuous, half-open (docs/conventions.md)."""
 
 import numpy as np
 from numpy.typing import NDArray

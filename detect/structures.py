@@ -1,6 +1,6 @@
 """What travels between modules: samples, annotations, proposals, detections.
 
-Frozen, checked once when made, with read-only arrays. Conventions: README.md, "Conventions".
+Frozen, checked once when made, with read-only arrays. Conventions: docs/conventions.md.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,7 +2,7 @@
 
 Source: Caffe's `window_data_layer.cpp` (training) and R-CNN's `rcnn_im_crop.m` (testing), which
 share one formula; R-CNN, arXiv 1311.2524v5, appendix A, for its meaning. Caffe counts pixels as
-inclusive integers; our boxes are half-open (README.md, "Conventions"). The box's centre and
+inclusive integers; our boxes are half-open (docs/conventions.md). The box's centre and
 half sides are the same numbers in both, so the inclusive convention enters at one place only:
 the enlarged window, whose rounded ends Caffe takes as its first and last pixel.
 """
