@@ -48,5 +48,5 @@ def test_an_overlap_at_the_threshold_stays_and_a_box_that_went_suppresses_none()
 
 @pytest.mark.parametrize(("most", "kept"), [(0, []), (1, [0, 2]), (2, [0, 1, 2, 4])])
 def test_every_class_is_by_itself_and_has_its_own_cap(most: int, kept: list[int]) -> None:
-    labels = np.array([0, 0, 1, 0, 1])
+    labels = np.array([1, 1, 0, 1, 0])
     assert nms_per_class(LINE, labels, 0.5, most).tolist() == kept

@@ -44,7 +44,7 @@ class FlatDetections:
 class Truth:
     """Ground truth of a data set, M objects, image after image in the order of its samples.
 
-    `images` (M,) places in `Dataset.samples`; the rest as in `regions.Annotations`.
+    `images` (M,) places in `Dataset.samples`; the rest as in `structures.Annotations`.
     """
 
     images: IntArray
