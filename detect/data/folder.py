@@ -1,6 +1,6 @@
 """Plain folders of images and images by name: a data set without annotations.
 
-An image's id is its file's name without extension; its size stays (0, 0) until it is read.
+An image's id is its file's name without extension; its size is not known until it is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -85,7 +85,7 @@ def _dataset(
         split=name,
         classes=(),
         category_ids=(),
-        samples=tuple(Sample(image_id, path, (0, 0)) for image_id, path in found),
+        samples=tuple(Sample(image_id, path) for image_id, path in found),
         annotated=False,
         listed=listed,
         skipped=tuple(skipping.lines),

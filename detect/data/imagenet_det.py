@@ -115,7 +115,7 @@ def _sample(
     image = only_file([folders[name].find(image_id, need_images) for name in holding], image_id)
     path = _xml(root, holding[0], image_id)
     if not path.is_file():
-        size = read_size(image) if image.exists() else (0, 0)
+        size = read_size(image) if image.exists() else None
         return Sample(image_id, image, size, NO_ANNOTATIONS)
     xml = parse(path)
     size = size_of(xml, image)

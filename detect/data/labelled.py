@@ -101,7 +101,7 @@ def _labelled(
         split=split,
         classes=classes,
         category_ids=tuple(range(1, len(classes) + 1)),
-        samples=tuple(Sample(one, path, (0, 0)) for one, (path, _) in zip(ids, found, strict=True)),
+        samples=tuple(Sample(one, path) for one, (path, _) in zip(ids, found, strict=True)),
         annotated=False,
         listed=tuple(ids),
         skipped=tuple(skipped),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detect.boxes import Doubles
 from detect.evaluation.curve import JudgedDetections, recall_and_precision
-from detect.evaluation.flat import Doubles
 from detect.structures import BoolArray
 
 # More steps than this cannot be told apart in a panel.

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
+from detect.boxes import Doubles
 from detect.data import read_pixels
 from detect.evaluation import voc
-from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
+from detect.evaluation.flat import FlatDetections, flatten_truth
 from detect.report.looks import DPI, WIDTH
 from detect.structures import Dataset, Detections, Image, IntArray
 from detect.visualize import draw_detections, write_picture

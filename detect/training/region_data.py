@@ -83,7 +83,7 @@ def collect(
 
 def check_same_image(sample: Sample, proposals: Proposals) -> None:
     """Raise DataError if `proposals` were made on an image of another size than `sample`'s."""
-    if sample.size != (0, 0) and proposals.size != sample.size:
+    if sample.size is not None and proposals.size != sample.size:
         raise DataError(
             f"image {sample.image_id}: the proposals were made for an image of "
             f"{proposals.size[1]}x{proposals.size[0]} px, this one has "

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import nms
 
 from detect.boxes import clip
 from detect.errors import DetectError, option
@@ -17,9 +16,10 @@ from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
 from detect.models.multibox_card import MultiBoxCard
+from detect.nms import nms
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp
-from detect.structures import FloatArray, Image, Proposals, Size
+from detect.structures import FloatArray, Image, IntArray, Proposals, Size
 
 SOURCE = "multibox"
 ADAPTIVE = 0.0  # in place of an IoU: adaptive_nms
@@ -98,11 +98,6 @@ def _best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
     return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
 
 
-def _suppress(boxes: FloatArray, iou: float, limit: int) -> NDArray[np.intp]:
+def _suppress(boxes: FloatArray, threshold: float, limit: int) -> IntArray:
     """`boxes` (N, 4), best first -> places of the best `limit` that no better one overlaps."""
-    if iou == ADAPTIVE:
-        return adaptive_nms(boxes, limit)
-    # Ranks in place of scores: torchvision's order of equal scores is not promised.
-    ranks = torch.arange(len(boxes), 0, -1, dtype=torch.float64)
-    kept = nms(torch.from_numpy(boxes.astype(np.float64)), ranks, iou)
-    return np.asarray(kept.numpy()[:limit], np.intp)
+    return adaptive_nms(boxes, limit) if threshold == ADAPTIVE else nms(boxes, threshold, limit)
