@@ -5,7 +5,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -102,7 +102,7 @@ def key_names(kind: type[Section], prefix: str = "") -> Iterator[str]:
         if isinstance(inner, type) and issubclass(inner, Section):
             yield prefix + name
             yield from key_names(inner, f"{prefix}{name}.")
-        elif not any(isinstance(arg, type) and issubclass(arg, Section) for arg in get_args(inner)):
+        else:
             yield prefix + name
 
 
