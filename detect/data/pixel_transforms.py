@@ -84,8 +84,9 @@ def _made(number: int, table: Mapping[str, Any], side: int) -> PixelTransform:
         kind = _kind(arguments.pop("name"))
         _check_names(kind, arguments)
         with warnings.catch_warnings():
-            # With a warning the library goes on with other values than it was told.
-            warnings.simplefilter("error", UserWarning)
+            # With a warning the library goes on with other values than it was told, numpy with NaN.
+            for category in (UserWarning, RuntimeWarning):
+                warnings.simplefilter("error", category)
             transform = PixelTransform(kind, arguments)
             _try(transform, side)
     except DataError as error:
@@ -99,15 +100,16 @@ def _kind(name: str) -> type:
     """Return the transform `name`; DataError if there is none, or it is not of this kind."""
     library = albumentations()
     kind = getattr(library, name, None)
-    if not inspect.isclass(kind) or not issubclass(kind, library.BasicTransform):
-        near = difflib.get_close_matches(name, list(_names(library)), 3, 0.5)
+    base = library.ImageOnlyTransform
+    if not inspect.isclass(kind) or not issubclass(kind, library.BasicTransform) or kind is base:
+        near = difflib.get_close_matches(name, list(_names(library)))
         raise DataError(
             f"albumentations {library.__version__} has no transform {name!r}."
             + (f" Did you mean {' or '.join(near)}?" if near else "")
         )
     if _needs_more(kind):
         raise DataError(f"{name} needs other images or texts than the crop: it cannot be used.")
-    if not issubclass(kind, library.ImageOnlyTransform):
+    if not issubclass(kind, base):
         raise DataError(
             f"{name} changes more than the values of pixels (where things are, or whether), and "
             "boxes and labels would not follow: it cannot be used."
