@@ -97,6 +97,15 @@ def test_what_is_drawn_is_howards_and_r_cnns() -> None:
     assert np.allclose(drawn.flips.mean(axis=0), [0.5, 0, 0], atol=0.02)
 
 
+def test_seeds_of_transforms_come_from_a_stream_of_their_own() -> None:
+    rng, alone = np.random.default_rng(3), np.random.default_rng(3)
+    drawn = CropAugmenter().draw(rng, 5)
+    alone.random((2, 5, 3)), alone.random((5, 3))
+    assert rng.random() == alone.random()
+    assert len(set(drawn.seeds.tolist())) == 5
+    assert drawn.take(slice(1, 3)).seeds.tolist() == drawn.seeds[1:3].tolist()
+
+
 def test_the_order_matters() -> None:
     batch = crops(1).repeat(2, axis=0)
     orders = np.array([[0, 1, 2], [1, 2, 0]])

@@ -1,6 +1,7 @@
 """Transforms of albumentations by name: functions of crop and seed, refusals in their words."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -63,6 +64,13 @@ def test_each_of_the_library_is_a_function_of_crop_and_seed(name: str) -> None:
     assert np.array_equal(other(first, (3, 0)), expected)
     assert expected.shape == first.shape
     assert np.array_equal(first, crops(2)[0])
+
+
+def test_threads_do_not_share_what_is_drawn() -> None:
+    (transform,) = make_transforms(FIVE[:1], SIDE)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lambda: transform._transform).result()
+    assert other is not transform._transform
 
 
 @given(
