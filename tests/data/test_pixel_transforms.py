@@ -1,8 +1,10 @@
 """Transforms of albumentations by name: functions of crop and seed, refusals in their words."""
 
 import random
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -129,6 +131,12 @@ def test_one_draws_the_same_whatever_those_before_it_draw() -> None:
     assert np.array_equal(first, second)
     alone = augmenter(noise, noise).apply(np.random.default_rng(0), crops())
     assert not np.array_equal(alone, first)
+
+
+def test_the_example_of_the_documentation_can_be_made() -> None:
+    text = (Path(__file__).parents[2] / "docs/augmentation.md").read_text(encoding="utf-8")
+    example = tomllib.loads(text.split("```toml")[1].split("```")[0])
+    assert len(make_transforms(example["augment"]["more"], SIDE)) == 3
 
 
 @pytest.mark.parametrize(
