@@ -46,7 +46,8 @@ class PixelTransform(threading.local):
         try:
             changed = self._transform(image=crop, force_apply=always)["image"]
         except Exception as error:  # Whatever a library of seventy transforms may raise.
-            raise DataError(f"{self._name} fails on a crop {_shape(crop)}: {error}") from error
+            reason = _on_one_line(error)
+            raise DataError(f"{self._name} fails on a crop {_shape(crop)}: {reason}") from error
         if changed.shape != crop.shape or changed.dtype != crop.dtype:
             raise DataError(
                 f"{self._name} makes {_shape(changed)} of a crop {_shape(crop)}: expected the same "
@@ -91,7 +92,7 @@ def _made(number: int, table: Mapping[str, Any], side: int) -> PixelTransform:
             _try(transform, side)
     except DataError as error:
         raise DataError(f"{where}: {error.marked}") from None
-    except (ValueError, TypeError, UserWarning) as error:
+    except Exception as error:
         raise DataError(f"{where}: {kind.__name__}: {_reason(error)}") from None
     return transform
 
@@ -155,10 +156,14 @@ def _reason(error: Exception) -> str:
     """Say on one line what the library has against the arguments."""
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
-        return " ".join(str(error).split())
+        return _on_one_line(error)
     problem = cause.errors()[0]
     text = problem["msg"].removeprefix("Value error, ")
     return f"{problem['loc'][0]}: {text}, got {problem['input']!r}."
+
+
+def _on_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _shape(crop: NDArray[Any]) -> str:
