@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -109,7 +109,7 @@ def key_names(kind: type[Section], prefix: str = "") -> Iterator[str]:
         if isinstance(inner, type) and issubclass(inner, Section):
             yield prefix + name
             yield from key_names(inner, f"{prefix}{name}.")
-        elif not any(isinstance(arg, type) and issubclass(arg, Section) for arg in get_args(inner)):
+        else:
             yield prefix + name
 
 

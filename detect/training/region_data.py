@@ -174,7 +174,7 @@ class CropBatches:
     def __init__(self, data: RegionData, recipe: ClassifierRecipe, num_classes: int) -> None:
         self._data, self._recipe, self._num_classes = data, recipe, num_classes
         self._cache = ImageCache(recipe.crops.image_side)
-        self._augmenter = make_augmenter(recipe.augment)
+        self._augmenter = make_augmenter(recipe)
 
     def make(
         self, step: int, rows: slice = slice(None)

@@ -67,6 +67,10 @@ def test_a_recipe_is_a_file_or_what_it_holds(given, tmp_path):
     [
         ({"optimizer": {"stepz": 3}}, "unknown key optimizer.stepz. Did you mean optimizer.steps?"),
         (3, "config=3: expected a path."),
+        (
+            tomllib.loads(TINY_MULTIBOX) | {"augment": {"more": [{"name": "Bluur"}]}},
+            "config: [[augment.more]] table 1: albumentations 2.0.8 has no transform",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_the_arguments_fault(given, config, text):
