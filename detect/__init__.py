@@ -6,7 +6,7 @@
     print(found)
 
 What is here is loaded when it is first used; what the other commands do is in `detect.stages`.
-Conventions (boxes, images, labels) are stated once, in README.md under "Conventions".
+Conventions (boxes, images, labels) are stated once, in docs/conventions.md.
 """
 
 from importlib import import_module

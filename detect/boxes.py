@@ -1,4 +1,4 @@
-"""Geometry of boxes (N, 4): xyxy, pixels, continuous, half-open (README.md, "Conventions")."""
+"""Geometry of boxes (N, 4): xyxy, pixels, continuous, half-open (docs/conventions.md)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,29 +6,53 @@ from numpy.typing import NDArray
 from detect.structures import FloatArray, Size
 
 Floats = NDArray[np.floating]
+Doubles = NDArray[np.float64]
+
+SMALLEST = float(np.finfo(np.float64).tiny)  # px², of an empty box: 0 / 0 would be no number
 
 
-def areas(boxes: Floats) -> NDArray[np.float64]:
+def areas(boxes: Floats) -> Doubles:
     """`boxes` (N, 4) -> areas (N,), px²; zero for a box turned inside out."""
     sides = np.maximum(boxes[:, 2:].astype(np.float64) - boxes[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
 
 
-def iou_matrix(boxes: Floats, others: Floats) -> NDArray[np.float64]:
-    """`boxes` (N, 4), `others` (M, 4) -> intersection over union (N, M); 0 where both are empty."""
-    intersection = _intersections(boxes, others)
-    union = areas(boxes)[:, None] + areas(others)[None, :] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+def as_columns(boxes: Floats) -> Doubles:
+    """`boxes` (N, 4) -> -x1, -y1, x2, y2 and areas as the rows of (5, N).
+
+    What `iou` and `coverage` compare: with these signs one minimum of four rows gives what two
+    boxes have in common. Made once, they serve for many comparisons.
+    """
+    corners = boxes.T.astype(np.float64)
+    return np.concatenate([-corners[:2], corners[2:], np.maximum(areas(boxes), SMALLEST)[None]])
 
 
-def coverage_matrix(boxes: Floats, others: Floats) -> NDArray[np.float64]:
-    """`boxes` (N, 4), `others` (M, 4) -> share of each box that lies in each other box (N, M).
+def iou(columns: Doubles, others: Doubles) -> Doubles:
+    """Intersection over union of `as_columns` that broadcast; 0 where both boxes are empty.
+
+    (5, N) and (5, N) -> (N,) pair by pair; (5, 1) and (5, N) -> (N,); (5, N, 1) and (5, 1, M) ->
+    (N, M).
+    """
+    intersection = _intersection(columns, others)
+    return np.asarray(intersection / (columns[4] + others[4] - intersection), np.float64)
+
+
+def coverage(columns: Doubles, others: Doubles) -> Doubles:
+    """Share of each box that lies in the other, of `as_columns` that broadcast as in `iou`.
 
     COCO's IoU with a crowd region (pycocotools, maskUtils.iou with iscrowd).
     """
-    intersection = _intersections(boxes, others)
-    own = np.broadcast_to(areas(boxes)[:, None], intersection.shape)
-    return np.divide(intersection, own, out=np.zeros_like(intersection), where=own > 0)
+    return np.asarray(_intersection(columns, others) / columns[4], np.float64)
+
+
+def iou_matrix(boxes: Floats, others: Floats) -> Doubles:
+    """`boxes` (N, 4), `others` (M, 4) -> `iou` of each with each (N, M)."""
+    return iou(as_columns(boxes)[:, :, None], as_columns(others)[:, None])
+
+
+def coverage_matrix(boxes: Floats, others: Floats) -> Doubles:
+    """`boxes` (N, 4), `others` (M, 4) -> `coverage` of each by each (N, M)."""
+    return coverage(as_columns(boxes)[:, :, None], as_columns(others)[:, None])
 
 
 def clip(boxes: FloatArray, size: Size) -> FloatArray:
@@ -60,10 +84,8 @@ def canonical_order(boxes: Floats) -> NDArray[np.intp]:
     return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0]))
 
 
-def _intersections(boxes: Floats, others: Floats) -> NDArray[np.float64]:
-    """`boxes` (N, 4), `others` (M, 4) -> areas of their intersections (N, M), px²."""
-    boxes, others = boxes.astype(np.float64), others.astype(np.float64)
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    sides = np.maximum(bottom_right - top_left, 0)
-    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+def _intersection(columns: Doubles, others: Doubles) -> Doubles:
+    """Areas that `as_columns` that broadcast have in common, px²."""
+    common = np.minimum(columns[:4], others[:4])
+    sides = np.maximum(common[:2] + common[2:], 0)
+    return np.asarray(sides[0] * sides[1], np.float64)

@@ -59,8 +59,8 @@ class DoctorResult:
     @property
     def problems(self) -> int:
         """How many findings keep something from working."""
-        found = [one for findings in self.sections.values() for one in findings]
-        return sum(one.level == PROBLEM for one in found)
+        all_findings = [finding for findings in self.sections.values() for finding in findings]
+        return sum(finding.level == PROBLEM for finding in all_findings)
 
 
 Check = Callable[[], list[Finding]]
@@ -89,9 +89,11 @@ def _packages() -> list[Finding]:
         from packaging.requirements import Requirement
     except ImportError:
         return [*findings, Finding(PROBLEM, "packaging", "not installed", "pip install packaging")]
-    wanted = [Requirement(line) for line in metadata.requires or ()]
-    needed = [item for item in wanted if item.marker is None or item.marker.evaluate({"extra": ""})]
-    extras = [item for item in wanted if item not in needed and "dev" not in str(item.marker)]
+    requirements = [Requirement(line) for line in metadata.requires or ()]
+    needed = [
+        item for item in requirements if item.marker is None or item.marker.evaluate({"extra": ""})
+    ]
+    extras = [item for item in requirements if item not in needed and "dev" not in str(item.marker)]
     findings += [_package(item.name, item.specifier, PROBLEM) for item in needed]
     return findings + [_package(item.name, item.specifier, NOTE) for item in extras]
 
@@ -109,10 +111,10 @@ def _package(name: str, specifier: Any, missing: Level) -> Finding:
     try:
         importlib.import_module(_IMPORT_NAMES.get(name, name.replace("-", "_")))
     except Exception as error:
-        found = f"{version}, cannot be imported: {_short(error)}"
+        state = f"{version}, cannot be imported: {_short(error)}"
         # Without --no-deps pip would put another OpenCV over the contrib build.
         remedy = f'pip install --force-reinstall --no-deps "{name}{specifier}"'
-        return Finding(PROBLEM, name, found, remedy)
+        return Finding(PROBLEM, name, state, remedy)
     return Finding(OK, name, version)
 
 
@@ -127,18 +129,18 @@ def _opencv() -> list[Finding]:
     try:
         boxes = _selective_search_boxes(importlib.import_module("cv2"))
     except Exception as error:
-        found = "missing: " + _short(error)
+        state = "missing: " + _short(error)
         if any(versions[name] for name in OPENCV if "contrib" not in name):
-            found = "missing: a build without contrib modules overwrote cv2/"
-        return [*findings, Finding(PROBLEM, "Selective Search", found, REPAIR)]
+            state = "missing: a build without contrib modules overwrote cv2/"
+        return [*findings, Finding(PROBLEM, "Selective Search", state, REPAIR)]
     working = f"works: {boxes} boxes on a test image"
     return [*findings, Finding(OK, "Selective Search", working)]
 
 
 def _clash(name: str) -> str:
     """Say what a build without contrib modules means."""
-    same = ", in the same folder cv2/: harmless while Selective Search works"
-    return "" if "contrib" in name else same
+    meaning = ", in the same folder cv2/: harmless while Selective Search works"
+    return "" if "contrib" in name else meaning
 
 
 def _selective_search_boxes(cv2: Any) -> int:
@@ -175,10 +177,10 @@ def _computing() -> list[Finding]:
 
 def _gpus(torch: Any) -> list[Finding]:
     if torch.cuda.is_available():
-        found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+        gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
         return [
             Finding(OK, f"cuda:{i}", f"{gpu.name}, {gpu.total_memory / _GIB:.0f} GiB")
-            for i, gpu in enumerate(found)
+            for i, gpu in enumerate(gpus)
         ]
     if shutil.which("nvidia-smi"):
         remedy = "check `nvidia-smi`, and that PyTorch is a CUDA build for this driver"
@@ -205,11 +207,11 @@ def _storage() -> list[Finding]:
 def _memory() -> Finding:
     """Report what is available of the memory, or all of it where the system says no more."""
     free, total = available_memory()
-    found = f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB available"
+    state = f"{free / _GIB:.1f} of {total / _GIB:.1f} GiB available"
     # Measured: training at 96 px in batches of 64 takes under 2 GiB.
     if free < 2 * _GIB:
-        return Finding(NOTE, "memory", found, "close other programs, or use smaller batches")
-    return Finding(OK, "memory", found)
+        return Finding(NOTE, "memory", state, "close other programs, or use smaller batches")
+    return Finding(OK, "memory", state)
 
 
 def _safely(title: str, check: Check) -> tuple[Finding, ...]:

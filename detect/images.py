@@ -61,25 +61,25 @@ def read_image(path: Path) -> Image:
         return np.array(_to_rgb(upright, path))
 
 
-def as_image(given: Any, argument: str) -> Image:
-    """Return the RGB uint8 (H, W, 3) that `given` is, or read it where it is a path.
+def as_image(source: Any, argument: str) -> Image:
+    """Return the RGB uint8 (H, W, 3) that `source` is, or read it where it is a path.
 
     UsageError, naming the `argument`, for anything else; DataError as `read_image`.
     """
-    if isinstance(given, str | Path):
-        return read_image(Path(given))
-    right = isinstance(given, np.ndarray) and given.dtype == np.uint8 and given.ndim == 3
-    if right and given.shape[2] == 3 and given.size:
-        return cast(Image, given)
+    if isinstance(source, str | Path):
+        return read_image(Path(source))
+    is_pixels = isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.ndim == 3
+    if is_pixels and source.shape[2] == 3 and source.size:
+        return cast(Image, source)
     raise UsageError(
         f"{option(argument)}: expected a path, or pixels as an RGB array (height, width, 3) of "
-        f"uint8, got {_described(given)}."
+        f"uint8, got {_described(source)}."
     )
 
 
-def _described(given: Any) -> str:
-    kind = type(given).__name__
-    shape, dtype = getattr(given, "shape", None), getattr(given, "dtype", None)
+def _described(value: Any) -> str:
+    kind = type(value).__name__
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     return kind if shape is None else f"{kind} {tuple(shape)} of {dtype}"
 
 

@@ -74,15 +74,15 @@ def assign(
 
 
 def _best(
-    boxes: FloatArray, truths: FloatArray, chosen: NDArray[np.intp]
+    boxes: FloatArray, truths: FloatArray, candidates: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], IntArray]:
-    """Largest IoU (N,) of each box with the `chosen` truths, and which truth (N,), -1 at IoU 0."""
-    if len(chosen) == 0 or len(boxes) == 0:
+    """Largest IoU (N,) of each box with truths `candidates`, and which truth (N,), -1 at IoU 0."""
+    if len(candidates) == 0 or len(boxes) == 0:
         return np.zeros(len(boxes)), np.full(len(boxes), -1, np.int64)
-    overlaps = iou_matrix(boxes, truths[chosen])
+    overlaps = iou_matrix(boxes, truths[candidates])
     column = overlaps.argmax(axis=1)
     best = overlaps[np.arange(len(boxes)), column]
-    return best, np.where(best > 0, chosen[column], -1)
+    return best, np.where(best > 0, candidates[column], -1)
 
 
 def _in_crowd(boxes: FloatArray, annotations: Annotations) -> BoolArray:
@@ -138,12 +138,12 @@ def pools(assignments: Iterable[Assignment]) -> tuple[Pool, Pool]:
     """Gather Assignments, one an image in order, into Pools: foreground, background."""
     rows: tuple[list[Pool], list[Pool]] = ([], [])
     for number, assignment in enumerate(assignments):
-        for pool, chosen in zip(
+        for pool, mask in zip(
             rows, (assignment.labels >= 0, assignment.labels == BACKGROUND), strict=True
         ):
-            box = np.flatnonzero(chosen).astype(np.int32)
+            box = np.flatnonzero(mask).astype(np.int32)
             image = np.full(len(box), number, np.int32)
-            pool.append(Pool(image, box, assignment.labels[chosen].astype(np.int32)))
+            pool.append(Pool(image, box, assignment.labels[mask].astype(np.int32)))
     return _concatenated(rows[0]), _concatenated(rows[1])
 
 

@@ -65,32 +65,32 @@ def available_memory() -> tuple[int, int]:
 
     Of the machine, or of the container that this runs in where that allows less.
     """
-    found = [_of_machine(), *_of_container()]
-    return min(free for free, _ in found), min(total for _, total in found)
+    free_and_total = [_machine_memory(), *_container_memory()]
+    return min(free for free, _ in free_and_total), min(total for _, total in free_and_total)
 
 
-def _of_machine() -> tuple[int, int]:
+def _machine_memory() -> tuple[int, int]:
     try:
-        found = _kilobytes(MEMINFO)
-        return found["MemAvailable"] * 1024, found["MemTotal"] * 1024
+        meminfo = _kilobytes(MEMINFO)
+        return meminfo["MemAvailable"] * 1024, meminfo["MemTotal"] * 1024
     except (OSError, KeyError):
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return total, total
 
 
-def _of_container() -> list[tuple[int, int]]:
+def _container_memory() -> list[tuple[int, int]]:
     """Return what is left and the limit, for every kind of limit that is set."""
-    found = []
+    free_and_total = []
     for folder, limit, taken, unused in _LIMITS:
         # ValueError: "max", which means no limit.
         with suppress(OSError, KeyError, ValueError):
             total = int((CGROUP / folder / limit).read_text("ascii"))
-            held = int((CGROUP / folder / taken).read_text("ascii"))
+            used = int((CGROUP / folder / taken).read_text("ascii"))
             # These pages are given up for new work; MemAvailable counts them as free as well.
             lines = (CGROUP / folder / "memory.stat").read_text("ascii").splitlines()
-            held -= int(dict(line.split() for line in lines)[unused])
-            found.append((max(0, total - held), total))
-    return found
+            used -= int(dict(line.split() for line in lines)[unused])
+            free_and_total.append((max(0, total - used), total))
+    return free_and_total
 
 
 def _kilobytes(path: Path) -> dict[str, int]:

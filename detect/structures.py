@@ -1,6 +1,6 @@
 """What travels between modules: samples, annotations, proposals, detections.
 
-Frozen, checked once when made, with read-only arrays. Conventions: README.md, "Conventions".
+Frozen, checked once when made, with read-only arrays. Conventions: docs/conventions.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,12 +64,12 @@ NO_ANNOTATIONS = Annotations(np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
 class Sample:
     """One image of a data set: its id, file, `size` (H, W) px after EXIF rotation, ground truth.
 
-    `size` is (0, 0) while unknown (an image of a plain folder that was not opened yet).
+    `size` is None while unknown (an image of a plain folder that was not opened yet).
     """
 
     image_id: str
     path: Path
-    size: Size
+    size: Size | None = None
     annotations: Annotations = NO_ANNOTATIONS
 
 

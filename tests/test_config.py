@@ -62,6 +62,35 @@ def test_toml_round_trip(recipe_file: Path, tmp_path: Path) -> None:
     assert load(again) == recipe
 
 
+MORE = """
+[[augment.more]]
+name = "GaussNoise"
+p = 0.3
+std_range = [0.05, 0.15]
+
+[[augment.more]]
+name = "AdditiveNoise"
+
+[augment.more.noise_params]
+ranges = [[0.0, 0.1]]
+"""
+
+
+@pytest.mark.parametrize("kind", [ClassifierRecipe, MultiBoxRecipe, PretrainRecipe])
+def test_transforms_are_written_where_there_are_some(tmp_path: Path, kind: type[Section]) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(MINIMAL + MORE)
+    recipe = load_recipe(kind, path)
+    assert MORE in to_toml(recipe)
+    path.write_text(to_toml(recipe))
+    assert load_recipe(kind, path) == recipe
+    without = load_recipe(kind, path, ["augment.more=[]"])
+    assert "more" not in to_toml(without)
+    assert "more" not in without.model_dump()["augment"]
+    changed = load_recipe(kind, path, ['augment.more=[{name = "Blur", p = 0.1}]'])
+    assert changed.model_dump()["augment"]["more"] == ({"name": "Blur", "p": 0.1},)
+
+
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
@@ -86,6 +115,13 @@ def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) 
         (
             MINIMAL + "[sampling]\nbackground_iou = [0.6, 0.2]\n",
             "0 <= low < high <= foreground_iou.",
+        ),
+        (MINIMAL + "[[augment.more]]\np = 0.3\n", "augment.more.0.name: Field required."),
+        (MINIMAL + "[augment]\nmore = 3\n", "augment.more: Input should be a valid tuple"),
+        (MINIMAL + "[augment]\nmroe = []\n", "augment.mroe. Did you mean augment.more?"),
+        (
+            MINIMAL + "[[augment.more]]\nname = 'Blur'\np = inf\n",
+            "augment.more.0.p.float: Input should be a finite number, got inf.",
         ),
     ],
 )

@@ -34,7 +34,8 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.files", "detect.locks", "detect.memory", "detect.config", "detect.progress",
+        "detect.nms", "detect.files", "detect.locks", "detect.memory", "detect.config",
+        "detect.progress",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside
@@ -54,7 +55,7 @@ ONLY_FOR = {
     "detect.config": ("detect.stages", "detect.training", "detect.config"),
     "detect.crops.batched": ("detect.detector",),
     "torch": TORCH,
-    "torchvision": ("detect.models", "detect.detector", "detect.proposals.multibox"),
+    "torchvision": ("detect.models",),
 }
 HEAVY = ("torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow")
 

@@ -28,7 +28,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "tests" / "mutants.toml"
 # What the tests read; nothing else is copied.
-COPIED = ("detect", "tests", "tools", "configs", "docs", "pyproject.toml", "README.md")
+COPIED = (
+    "detect", "tests", "tools", "configs", "docs", "pyproject.toml", "mkdocs.yml", "README.md",
+    "CHANGELOG.md", "CONTRIBUTING.md",
+)  # fmt: skip
 AT_ONCE = 2
 PATIENCE = 300.0  # seconds for the tests of one fault: a loop without end is no notice
 

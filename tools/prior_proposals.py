@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from detect.data import data_hash, open_dataset
+from detect.data import data_hash, image_size, open_dataset
 from detect.errors import DetectError
 from detect.models.priors import fit_priors
 from detect.proposals.merge import merge
@@ -61,13 +61,14 @@ def propose(
 ) -> Iterator[Proposals]:
     """Yield the `priors` (K, 4), fractions of the image, for every image, after `first`'s boxes."""
     for sample in dataset.samples:
-        height, width = sample.size
+        size = image_size(sample)
+        height, width = size
         boxes = to_image(np.clip(priors, np.float32(0), np.float32(1)), (0, 0, width, height))
         # No prior is better than another: they keep their order.
         scores = np.linspace(1, 0, len(boxes), endpoint=False).astype(np.float32)
         names = np.full(len(boxes), SOURCE)
-        own = Proposals(sample.image_id, sample.size, boxes, scores, names)
-        yield own if first is None else merge(first.read(sample.image_id, sample.size), own)
+        own = Proposals(sample.image_id, size, boxes, scores, names)
+        yield own if first is None else merge(first.read(sample.image_id, size), own)
 
 
 if __name__ == "__main__":

@@ -126,12 +126,19 @@ def plain_type(annotation: Any) -> Any:
 
 
 def _plain(kind: Any, limits: list[Any]) -> tuple[Any, list[Any]]:
-    """Take Annotated and None off a type; return it and the limits found on the way."""
+    """Take Annotated, None and what only Python can hand over off a type; return it and its limits.
+
+    The limits are those found on the way.
+    """
     if get_origin(kind) is Annotated:
         inner, *more = get_args(kind)
         return _plain(inner, [*limits, *more])
     if get_origin(kind) in (Union, types.UnionType):
-        (inner,) = (one for one in get_args(kind) if one is not type(None))
+        (inner,) = (
+            member
+            for member in get_args(kind)
+            if member is not type(None) and get_origin(member) is not dict
+        )
         return _plain(inner, limits)
     return kind, limits
 

@@ -4,8 +4,9 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,16 +16,22 @@ from detect.errors import DataError, UsageError, option
 SomeRecipe = TypeVar("SomeRecipe", bound=Section)
 
 
-def load_recipe(kind: type[SomeRecipe], path: Path, changes: Sequence[str] = ()) -> SomeRecipe:
-    """Read the TOML file `path`, apply `changes` ("a.b=3") and check the whole.
+def load_recipe(
+    kind: type[SomeRecipe], source: Path | dict[str, Any], changes: Sequence[str] = ()
+) -> SomeRecipe:
+    """Read a TOML file, or the dictionary it would be, apply `changes` ("a.b=3"), check the whole.
 
-    Raises DataError for a file that is missing or wrong, UsageError for a wrong change.
+    Raises DataError for a file that is missing or wrong, UsageError for a wrong dictionary and a
+    wrong change.
     """
-    values = read_toml(path)
+    values = deepcopy(source) if isinstance(source, dict) else read_toml(source)
     try:
         kind.model_validate(values)
     except ValidationError as error:
-        raise DataError(f"{path}: {first_problem(kind, error)}") from None
+        problem = first_problem(kind, error)
+        if isinstance(source, dict):
+            raise UsageError(f"{option('config')}: {problem}") from None
+        raise DataError(f"{source}: {problem}") from None
     for change in changes:
         _apply(values, change)
     try:
@@ -102,7 +109,7 @@ def key_names(kind: type[Section], prefix: str = "") -> Iterator[str]:
         if isinstance(inner, type) and issubclass(inner, Section):
             yield prefix + name
             yield from key_names(inner, f"{prefix}{name}.")
-        elif not any(isinstance(arg, type) and issubclass(arg, Section) for arg in get_args(inner)):
+        else:
             yield prefix + name
 
 

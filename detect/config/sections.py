@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
@@ -18,6 +19,16 @@ class Section(BaseModel):
     """A table of a recipe; unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what stands for nothing: recipes without it stay as they are."""
+        values: dict[str, Any] = handler(self)
+        return {name: value for name, value in values.items() if name not in self.unsaid()}
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return set()
 
 
 class SeededRecipe(Section):
@@ -34,25 +45,39 @@ class SeededRecipe(Section):
         """What draws the initial weights."""
         return self.seed if self.initial_seed is None else self.initial_seed
 
-    @model_serializer(mode="wrap")
-    def _what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what stands for nothing: recipes of one network stay as they are."""
-        values: dict[str, Any] = handler(self)
-        return {name: value for name, value in values.items() if name not in self.unsaid()}
-
     def unsaid(self) -> set[str]:
         """Return the names of what stands for nothing."""
         return {"initial_seed"} if self.initial_seed is None else set()
 
 
+class TransformSection(Section):
+    """A pixel-level transform of albumentations: its name, and its arguments by their names.
+
+    Whether there is such a one is found out where crops are made (detect/data/pixel_transforms.py).
+    """
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+    __pydantic_extra__: dict[str, JsonValue]
+
+    name: str
+
+
 class AugmentSection(Section):
-    """Distortions of a crop: arXiv 1409.4842, section 6, after Howard (arXiv 1312.5402)."""
+    """Distortions of a crop: arXiv 1409.4842, section 6, after Howard (arXiv 1312.5402).
+
+    `more` transforms follow them, in their order: the paper has none.
+    """
 
     mirror: bool = True
     vertical_mirror: bool = False
     transpose: bool = False
     photometric: bool = True
     photometric_strength: float = Field(0.5, ge=0, le=1)
+    more: tuple[TransformSection, ...] = ()
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return set() if self.more else {"more"}
 
 
 class CropAugmentSection(AugmentSection):

@@ -73,10 +73,10 @@ class StageCost:
 
 
 def propose_stage(
-    split: str, images: int, found: "Estimate", workers: int, *, multibox: bool = False
+    split: str, images: int, estimate: "Estimate", workers: int, *, multibox: bool = False
 ) -> StageCost:
     """Return the cost of `detect propose` for a split of `images`, with a `multibox` or without."""
-    one, boxes = found.seconds_per_image, found.boxes_per_image
+    per_image, boxes = estimate.seconds_per_image, estimate.boxes_per_image
     concluded = []
     if workers > 1:
         concluded.append(f"{workers} workers share the work without loss")
@@ -85,16 +85,16 @@ def propose_stage(
     return StageCost(
         command="propose",
         what=split,
-        seconds=found.seconds(images, workers),
-        memory=found.memory_of(workers),
-        disk=found.disk(images),
-        basis=f"{images:,} images at {duration(one)} and {boxes:,.0f} boxes each, "
-        f"{found.timed} of them timed",
+        seconds=estimate.seconds(images, workers),
+        memory=estimate.memory_of(workers),
+        disk=estimate.disk(images),
+        basis=f"{images:,} images at {duration(per_image)} and {boxes:,.0f} boxes each, "
+        f"{estimate.timed} of them timed",
         extrapolated=tuple(concluded),
         figures=ProposeFigures(
             images=images,
-            images_timed=found.timed,
-            seconds_per_image=one,
+            images_timed=estimate.timed,
+            seconds_per_image=per_image,
             boxes_per_image=boxes,
             workers=workers,
         ),
@@ -122,24 +122,24 @@ def training_stage(
     `held` bytes of memory are for what a step does not show, the regions of the whole split;
     `concluded`: what else was not measured.
     """
-    seconds = sum(one.steps * one.step.seconds for one in networks)
+    seconds = sum(network.steps * network.step.seconds for network in networks)
     first = networks[0]
-    step = max((one.step for one in networks), key=lambda step: step.seconds)
+    step = max((network.step for network in networks), key=lambda step: step.seconds)
     each = f", {duration(seconds / len(networks))} each" if len(networks) > 1 else ""
-    memory = max(one.step.peak.memory for one in networks)
+    memory = max(network.step.peak.memory for network in networks)
     return StageCost(
         command=command,
         what=_networks(recipe, len(networks)),
         seconds=seconds,
         memory=memory and memory + held,
-        disk=sum(one.step.disk for one in networks),
+        disk=sum(network.step.disk for network in networks),
         basis=f"{first.steps:,} steps of {step.batch} at {duration(step.seconds)}{each}; "
         f"{step.steps} steps timed",
-        gpu_memory=max(one.step.peak.gpu for one in networks),
+        gpu_memory=max(network.step.peak.gpu for network in networks),
         extrapolated=(*_smaller_steps(step), *concluded),
         figures=TrainingFigures(
             networks=len(networks),
-            steps=sum(one.steps for one in networks),
+            steps=sum(network.steps for network in networks),
             batch=step.batch,
             seconds_per_step=step.seconds,
             steps_timed=step.steps,
@@ -176,7 +176,7 @@ def run_stage(
     and take their bytes twice while the finished file is made of a file an image.
     """
     total = images * regions
-    one = sum(network.seconds for network in networks) / len(networks)
+    per_region = sum(network.seconds for network in networks) / len(networks)
     several = len(networks) > 1
     scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
     adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
@@ -186,7 +186,7 @@ def run_stage(
         seconds=total * sum(network.seconds for network in networks),
         memory=max(network.peak.memory for network in networks),
         disk=2 * scores if kept else 0,
-        basis=f"{images:,} images of {regions:,.0f} regions at {duration(one)} a region"
+        basis=f"{images:,} images of {regions:,.0f} regions at {duration(per_region)} a region"
         f"{' and network' if several else ''}; {networks[0].regions:,} regions timed; {adds}, and "
         "as much again while the one file of all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
@@ -195,7 +195,7 @@ def run_stage(
             images=images,
             regions_per_image=regions,
             networks=len(networks),
-            seconds_per_region=one,
+            seconds_per_region=per_region,
             regions_timed=networks[0].regions,
             scores_bytes=scores,
         ),

@@ -29,10 +29,10 @@ def busy_lines(load: float, cores: int) -> list[str]:
 
 def lines(stages: Sequence[StageCost]) -> list[str]:
     """Return the table, a row a stage and one of all, and what each row comes from."""
-    every = [*stages, total(stages)] if len(stages) > 1 else list(stages)
-    on_gpu = any(stage.gpu_memory for stage in every)
+    all_stages = [*stages, total(stages)] if len(stages) > 1 else list(stages)
+    on_gpu = any(stage.gpu_memory for stage in all_stages)
     head = ["stage", "time", "memory", *(["on the GPU"] if on_gpu else []), "disk"]
-    rows = [_row(stage, on_gpu) for stage in every]
+    rows = [_row(stage, on_gpu) for stage in all_stages]
     reasons = [line for stage in stages for line in _reasons(stage)]
     return [*align([head, *rows]), "", *reasons, "", *_LEFT_OUT]
 

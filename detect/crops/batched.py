@@ -40,8 +40,8 @@ def crop(
     pixels = (image.float() - colour[:, None, None])[None]
     crops = torch.empty((len(windows), crop_size, crop_size, 3), device=image.device)
     for start in range(0, len(windows), step):
-        part = windows.take(slice(start, start + step))
-        crops[start : start + step] = _sampled(pixels, part, crop_size).permute(1, 2, 3, 0)
+        group = windows.take(slice(start, start + step))
+        crops[start : start + step] = _sampled(pixels, group, crop_size).permute(1, 2, 3, 0)
     return crops.add_(colour).permute(0, 3, 1, 2)
 
 
@@ -67,9 +67,9 @@ def _positions(windows: Windows, axis: int, crop_size: int, length: int) -> Floa
     cost 0.1 levels more in an image of 4,000 px.
     """
     first, last = windows.sources[:, axis, None], windows.sources[:, axis + 2, None]
-    offset, shown = windows.targets[:, axis, None], windows.targets[:, axis + 2, None]
+    offset, target_length = windows.targets[:, axis, None], windows.targets[:, axis + 2, None]
     pixel = np.arange(crop_size)[None, :] - offset
-    scale = (last - first) / np.maximum(shown, 1)
+    scale = (last - first) / np.maximum(target_length, 1)
     centres = np.clip(first + (pixel + 0.5) * scale, first + 0.5, last - 0.5)
-    inside = (pixel >= 0) & (pixel < shown)
+    inside = (pixel >= 0) & (pixel < target_length)
     return np.where(inside, centres * (2 / length) - 1, _OUTSIDE).astype(np.float32)

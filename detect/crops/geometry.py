@@ -2,7 +2,7 @@
 
 Source: Caffe's `window_data_layer.cpp` (training) and R-CNN's `rcnn_im_crop.m` (testing), which
 share one formula; R-CNN, arXiv 1311.2524v5, appendix A, for its meaning. Caffe counts pixels as
-inclusive integers; our boxes are half-open (README.md, "Conventions"). The box's centre and
+inclusive integers; our boxes are half-open (docs/conventions.md). The box's centre and
 half sides are the same numbers in both, so the inclusive convention enters at one place only:
 the enlarged window, whose rounded ends Caffe takes as its first and last pixel.
 """
@@ -154,8 +154,8 @@ def _axis(first: IntArray, last: IntArray, length: int, crop_size: int) -> IntAr
     start, end = first + before, np.minimum(last, length - 1) + 1  # from here on half-open
     offset = np.minimum(_round(before.astype(np.float32) * scale), crop_size)
     visible = np.maximum(end - start, 0).astype(np.float32)
-    shown = np.minimum(_round(visible * scale), crop_size - offset)
-    return np.stack([start, end, offset, shown], axis=1)
+    target_length = np.minimum(_round(visible * scale), crop_size - offset)
+    return np.stack([start, end, offset, target_length], axis=1)
 
 
 def _joined(columns: IntArray, rows: IntArray) -> Windows:

@@ -22,7 +22,7 @@ SHAPE = (len(SEVENTHS), 3, 6, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class ScaledWindows:
     """What the crops show at the four scales.
 
     `sizes` (4, 2) H, W px that the image is resized to; `windows` (4, 3, 6, 4) x1, y1, x2, y2,
@@ -41,21 +41,21 @@ def members(crops: int) -> IntArray:
     customary meaning. Raises ValueError for another number.
     """
     places = np.arange(np.prod(SHAPE)).reshape(SHAPE)
-    chosen = {1: places[0, 1, 4, :1], 10: places[0, 1, :5], 144: places}
-    if crops not in chosen:
+    subsets = {1: places[0, 1, 4, :1], 10: places[0, 1, :5], 144: places}
+    if crops not in subsets:
         raise ValueError(f"crops: expected one of {', '.join(map(str, CROPS))}, got {crops}")
-    return np.asarray(chosen[crops].reshape(-1), np.int64)
+    return np.asarray(subsets[crops].reshape(-1), np.int64)
 
 
-def views(size: Size, input_size: int) -> Views:
-    """Image `size` (H, W) px, a network's `input_size` px -> Views.
+def scaled_windows(size: Size, input_size: int) -> ScaledWindows:
+    """Image `size` (H, W) px, a network's `input_size` px -> ScaledWindows.
 
     Sides round to the nearest pixel, positions down.
     """
     shorter = [round(input_size * sevenths / 7) for sevenths in SEVENTHS]
     sizes = [_scaled(size, side) for side in shorter]
     pairs = zip(sizes, shorter, strict=True)
-    return Views(
+    return ScaledWindows(
         np.array(sizes, np.int64),
         np.stack([_squares(scaled, side, input_size) for scaled, side in pairs]),
     )
@@ -66,16 +66,16 @@ def cut(image: Image, input_size: int, crops: int) -> NDArray[np.uint8]:
 
     Averaged over area where the image shrinks, interpolated linearly where it grows (ours).
     """
-    shown = views((image.shape[0], image.shape[1]), input_size)
-    chosen = np.zeros(SHAPE, np.bool_)
-    chosen.reshape(-1)[members(crops)] = True
-    found = np.empty((*SHAPE, input_size, input_size, 3), np.uint8)
-    for scale in np.flatnonzero(chosen.any(axis=(1, 2, 3))).tolist():
-        wanted = chosen[scale].any(axis=2)
-        resized = _resized(image, shown.sizes[scale].tolist())
-        found[scale, wanted, 0] = _crops(resized, shown.windows[scale][wanted], input_size)
-        found[scale, wanted, 1] = found[scale, wanted, 0][:, :, ::-1]
-    return found[chosen]
+    scaled = scaled_windows((image.shape[0], image.shape[1]), input_size)
+    selected = np.zeros(SHAPE, np.bool_)
+    selected.reshape(-1)[members(crops)] = True
+    cropped = np.empty((*SHAPE, input_size, input_size, 3), np.uint8)
+    for scale in np.flatnonzero(selected.any(axis=(1, 2, 3))).tolist():
+        at_scale = selected[scale].any(axis=2)
+        resized = _resized(image, scaled.sizes[scale].tolist())
+        cropped[scale, at_scale, 0] = _crops(resized, scaled.windows[scale][at_scale], input_size)
+        cropped[scale, at_scale, 1] = cropped[scale, at_scale, 0][:, :, ::-1]
+    return cropped[selected]
 
 
 def _scaled(size: Size, shorter: int) -> tuple[int, int]:
@@ -107,8 +107,8 @@ def _of_square(left: int, top: int, shorter: int, side: int) -> list[tuple[int, 
 def _resized(image: Image, size: list[int]) -> Image:
     height, width = size
     shrinks = height <= image.shape[0] and width <= image.shape[1]
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=kind), np.uint8)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
 
 
 def _crops(image: Image, windows: IntArray, side: int) -> NDArray[np.uint8]:

@@ -12,8 +12,8 @@ from detect.data import coco, folder, imagenet_det, voc
 from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.files import digest
-from detect.images import read_image
-from detect.structures import Dataset, Image, Sample
+from detect.images import read_image, read_size
+from detect.structures import Dataset, Image, Sample, Size
 
 Matches = Callable[[Path], bool]
 Read = Callable[[Path, str | None, bool, bool], Dataset]
@@ -27,6 +27,9 @@ LAYOUTS: dict[str, tuple[Matches, Read]] = {
     ),
 }
 
+# Stored hashes have 0, 0 for a size that is not known.
+_NO_SIZE: Size = (0, 0)
+
 
 def open_dataset(
     root: Path | str,
@@ -39,19 +42,21 @@ def open_dataset(
 
     `split` is a name, or the path of a text file of image ids; None only for a plain folder of
     images. Without `need_images` the annotations are enough: sizes that only a missing image would
-    tell are (0, 0). Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
+    tell are None. Bad samples raise, or are left out and recorded in `skipped` with `skip_bad`.
     DataError for what is wrong with the user's data, UsageError for a split that is not given.
     """
     root, split = Path(root), None if split is None else str(split)
     if not root.is_dir():
         kind = "not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {kind}; expected a data set.")
-    found = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
-    if len(found) > 1:
-        raise DataError(f"{root}: two layouts in one folder, {found[0]} and {found[1]}. Part them.")
-    if not found and not folder.matches(root):
+    layouts = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
+    if len(layouts) > 1:
+        raise DataError(
+            f"{root}: two layouts in one folder, {layouts[0]} and {layouts[1]}. Part them."
+        )
+    if not layouts and not folder.matches(root):
         raise DataError(_no_data_set(root))
-    read = LAYOUTS[found[0]][1] if found else folder.read
+    read = LAYOUTS[layouts[0]][1] if layouts else folder.read
     dataset = read(root, split, skip_bad, need_images)
     if not dataset.samples:
         raise DataError(f"{root}: no usable image in split {dataset.split}: {dataset.skipped[0]}")
@@ -79,13 +84,21 @@ def read_pixels(sample: Sample) -> Image:
     """
     image = read_image(sample.path)
     height, width = image.shape[:2]
-    if sample.size not in ((0, 0), (height, width)):
+    if sample.size is not None and sample.size != (height, width):
         raise DataError(
             f"{sample.path}: the image has {width}x{height} px (width x height, after EXIF "
             f"rotation), its annotation says {sample.size[1]}x{sample.size[0]}. Correct the "
             "annotation, or remove the rotation tag if the boxes ignore it."
         )
     return image
+
+
+def image_size(sample: Sample) -> Size:
+    """Return a sample's size (H, W), of its file's header where it is not known.
+
+    DataError as `read_image`.
+    """
+    return sample.size or read_size(sample.path)
 
 
 def without_undecodable(dataset: Dataset, samples: Iterable[Sample]) -> Dataset:
@@ -119,23 +132,24 @@ def samples_hash(dataset: Dataset) -> str:
 
 
 def _objects(sample: Sample) -> str:
-    notes = sample.annotations
-    columns = (notes.boxes, notes.labels, notes.difficult, notes.crowd)
+    annotations = sample.annotations
+    columns = (annotations.boxes, annotations.labels, annotations.difficult, annotations.crowd)
     values = [column.tolist() for column in columns]
-    return f"{sample.image_id}\t{sample.size}\t{values}\n"
+    return f"{sample.image_id}\t{sample.size or _NO_SIZE}\t{values}\n"
 
 
 def _line(sample: Sample) -> str:
     bytes_ = sample.path.stat().st_size if sample.path.is_file() else -1
-    return f"{sample.image_id}\t{sample.size[0]}\t{sample.size[1]}\t{bytes_}\n"
+    height, width = sample.size or _NO_SIZE
+    return f"{sample.image_id}\t{height}\t{width}\t{bytes_}\n"
 
 
 def _no_data_set(root: Path) -> str:
     """Return the text for a folder that is none, with the folder below it that is one."""
-    inside = [
+    candidates = [
         path
         for path in sorted(root.iterdir())
         if path.is_dir() and any(matches(path) for matches, _ in LAYOUTS.values())
     ]
-    hint = f" Did you mean {inside[0]}?" if inside else ""
+    hint = f" Did you mean {candidates[0]}?" if candidates else ""
     return f"{root}: no data set. Looked for {'; '.join(LAYOUTS)}; and for images in it.{hint}"

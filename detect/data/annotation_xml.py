@@ -20,13 +20,13 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class AnnotationXml:
-    """One file as written: `size` (H, W), (0, 0) where it states none; the rest one an object.
+    """One file as written: `size` (H, W), None where it states none; the rest one an object.
 
     `corners` are xmin, ymin, xmax, ymax; `difficult` is VOC's flag.
     """
 
     path: Path
-    size: Size
+    size: Size | None
     names: tuple[str, ...]
     corners: tuple[tuple[float, ...], ...]
     difficult: tuple[bool, ...]
@@ -57,20 +57,17 @@ def parse(path: Path) -> AnnotationXml:
     )
 
 
-def size_of(annotation: AnnotationXml, image: Path) -> Size:
-    """Return the size (H, W) the file states, else (0x0 and the like) that of `image`'s header.
+def size_of(annotation: AnnotationXml, image: Path) -> Size | None:
+    """Return the size (H, W) the file states, else that of `image`'s header.
 
-    (0, 0) where neither is there.
+    None where neither is there.
     """
-    height, width = annotation.size
-    if height > 0 and width > 0:
-        return annotation.size
-    return read_size(image) if image.exists() else (0, 0)
+    return annotation.size or (read_size(image) if image.exists() else None)
 
 
 def to_annotations(
     annotation: AnnotationXml,
-    size: Size,
+    size: Size | None,
     labels: Mapping[str, int],
     shift: tuple[int, int, int, int],
 ) -> Annotations:
@@ -87,9 +84,11 @@ def to_annotations(
             )
     boxes = np.array(annotation.corners, np.float64).reshape(-1, 4) + np.array(shift)
     check_boxes(annotation.path, boxes, size, lambda index: _describe(annotation, index))
-    found = [labels[name] for name in annotation.names]
+    object_labels = [labels[name] for name in annotation.names]
     return Annotations(
-        boxes.astype(np.float32), np.array(found, np.int64), np.array(annotation.difficult, bool)
+        boxes.astype(np.float32),
+        np.array(object_labels, np.int64),
+        np.array(annotation.difficult, bool),
     )
 
 
@@ -98,12 +97,13 @@ def _describe(annotation: AnnotationXml, index: int) -> str:
     return f"object {index + 1} ({annotation.names[index]}), xmin ymin xmax ymax = {corners},"
 
 
-def _size(tree: Any, path: Path) -> Size:
-    """Return (H, W) as stated; (0, 0) where the file states none."""
+def _size(tree: Any, path: Path) -> Size | None:
+    """Return (H, W) as stated; None where the file states none, or 0x0 and the like."""
     element = tree.find("size")
     if element is None:
-        return 0, 0
-    return int(_number(element, "height", path, "0")), int(_number(element, "width", path, "0"))
+        return None
+    height, width = (int(_number(element, side, path, "0")) for side in ("height", "width"))
+    return (height, width) if height > 0 and width > 0 else None
 
 
 def _name(element: Any, path: Path, number: int) -> str:

@@ -1,19 +1,19 @@
 """Random changes of training crops: mirror, Howard's photometric distortions, interpolation.
 
-The only place that uses albumentations, by its functions for one image: its transforms keep a
-random state of their own and cost 0.3 ms a call before any pixel is touched. Here every choice
-comes from the Generator passed in, so a batch is a pure function of it.
+And the transforms that a recipe adds (pixel_transforms.py). The photometric distortions use
+albumentations' functions for one image: its transforms keep a random state of their own and cost
+0.3 ms a call before any pixel is touched. Here every choice comes from the Generator passed in, so
+a batch is a pure function of it.
 """
 
-import os
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.data.pixel_transforms import PixelTransform, albumentations
 from detect.structures import FloatArray
 
 # With equal chance: GoogLeNet, arXiv 1409.4842v1, section 6.
@@ -31,16 +31,19 @@ class Changes:
     """What changes in each of N crops.
 
     `flips` (N, 3) left-right, top-bottom, transposed; `orders` (N, 3) which of _DISTORTIONS comes
-    first, second, third; `factors` (N, 3) by how much, in that order too.
+    first, second, third; `factors` (N, 3) by how much, in that order too; `seeds` (N,) of what
+    `CropAugmenter.more` draws.
     """
 
     flips: NDArray[np.bool_]
     orders: NDArray[np.intp]
     factors: NDArray[np.float64]
+    seeds: NDArray[np.int64]
 
     def take(self, rows: slice) -> "Changes":
         """Return the changes of the crops `rows`."""
-        return Changes(self.flips[rows], self.orders[rows], self.factors[rows])
+        flips, orders, factors = self.flips[rows], self.orders[rows], self.factors[rows]
+        return Changes(flips, orders, factors, self.seeds[rows])
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class CropAugmenter:
     strength 0.5 are Howard's (arXiv 1312.5402, after PIL's ImageEnhance). We leave
     out his lighting noise (Krizhevsky's PCA), which needs colour statistics of the data set. The
     mean colour around a crop is distorted with it. `interpolation`: "random" is GoogLeNet's
-    (section 6), "bilinear" R-CNN's. Raises ValueError for a strength outside [0, 1] or another
-    interpolation.
+    (section 6), "bilinear" R-CNN's. `more` transforms come last, in their order; the paper has
+    none. Raises ValueError for a strength outside [0, 1] or another interpolation.
     """
 
     mirror: bool = True
@@ -65,6 +68,7 @@ class CropAugmenter:
     photometric: bool = True
     strength: float = 0.5
     interpolation: Literal["random", "bilinear"] = "random"
+    more: tuple[PixelTransform, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -92,14 +96,23 @@ class CropAugmenter:
         flips = rng.random((count, 3)) < 0.5
         orders = rng.random((count, 3)).argsort(axis=1)
         factors = rng.uniform(1 - self.strength, 1 + self.strength, (count, 3))
-        return Changes(flips & (self.mirror, self.vertical_mirror, self.transpose), orders, factors)
+        # From a stream of their own: whatever is drawn from `rng` later stays what it was.
+        seeds = rng.spawn(1)[0].integers(2**63, size=count)
+        flips &= (self.mirror, self.vertical_mirror, self.transpose)
+        return Changes(flips, orders, factors, seeds)
 
     def change(self, crops: NDArray[np.uint8], changes: Changes) -> NDArray[np.uint8]:
-        """`crops` (N, S, S, 3) uint8 -> changed copies; ValueError for other arrays."""
+        """`crops` (N, S, S, 3) uint8 -> changed copies.
+
+        Raises ValueError for other arrays, DataError where one of `more` fails.
+        """
         if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
             raise ValueError(f"apply: expected uint8 (N, S, S, 3), got {crops.dtype} {crops.shape}")
         changed = _flipped(crops, changes.flips)
-        return _distorted(changed, changes) if self.photometric else changed
+        if self.photometric:
+            _distort(changed, changes)
+        self._transform(changed, changes.seeds)
+        return changed
 
     def apply(self, rng: np.random.Generator, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """`crops` (N, S, S, 3) uint8 -> changed copies, a pure function of them and `rng`'s state.
@@ -107,6 +120,13 @@ class CropAugmenter:
         Raises ValueError for other arrays.
         """
         return self.change(crops, self.draw(rng, len(crops)))
+
+    def _transform(self, crops: NDArray[np.uint8], seeds: NDArray[np.int64]) -> None:
+        """Write what `more` transforms make of `crops` (N, S, S, 3) into them."""
+        for number, transform in enumerate(self.more):
+            for crop, seed in zip(crops, seeds.tolist(), strict=True):
+                # With the number, so that one transform draws the same whatever the others are.
+                crop[...] = transform(crop, (seed, number))
 
 
 def flip_boxes(boxes: FloatArray, flips: NDArray[np.bool_]) -> FloatArray:
@@ -132,9 +152,9 @@ def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.u
     return flipped
 
 
-def _distorted(crops: NDArray[np.uint8], changes: Changes) -> NDArray[np.uint8]:
-    """Write brightness, contrast and colour changes into `crops` (N, S, S, 3) and return it."""
-    functional = _albumentations()
+def _distort(crops: NDArray[np.uint8], changes: Changes) -> None:
+    """Write brightness, contrast and colour changes into `crops` (N, S, S, 3)."""
+    functional = albumentations().augmentations.pixel.functional
     steps = [getattr(functional, name) for name in _DISTORTIONS]
     rows = zip(crops, changes.orders.tolist(), changes.factors.tolist(), strict=True)
     for crop, order, amounts in rows:
@@ -142,12 +162,3 @@ def _distorted(crops: NDArray[np.uint8], changes: Changes) -> NDArray[np.uint8]:
         for number, amount in zip(order, amounts, strict=True):
             image = steps[number](image, amount)
         crop[...] = image
-    return crops
-
-
-def _albumentations() -> ModuleType:
-    """Import albumentations' functions of pixels, without its question to the network."""
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-    from albumentations.augmentations.pixel import functional
-
-    return functional  # type: ignore[no-any-return]

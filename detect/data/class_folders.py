@@ -29,8 +29,8 @@ def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
     if listed.is_file():
         classes = read_names(listed)
     else:
-        every = {path.name for one in _splits(root).values() for path in subfolders(one)}
-        classes = tuple(sorted(every))
+        names = {path.name for parent in _splits(root).values() for path in subfolders(parent)}
+        classes = tuple(sorted(names))
     return classes, in_class_folders(folder, classes, str(listed))
 
 
@@ -53,19 +53,19 @@ def in_class_folders(folder: Path, classes: tuple[str, ...], source: str) -> Lab
     Raises DataError for a subfolder without images, and for one not among `classes`, which come
     from `source`.
     """
-    found: Labelled = []
+    labelled: Labelled = []
     for path in subfolders(folder):
         if path.name not in classes:
             hint = nearest(path.name, classes)
             raise DataError(f"{path}: {source} does not name this class{hint}.")
-        images = [image for same in images_by_stem(path).values() for image in same]
+        images = [image for files in images_by_stem(path).values() for image in files]
         if not images:
             raise DataError(
                 f"{path}: a class folder without images (by extension: .jpg, .png, ...). Add "
                 "images, or remove the folder."
             )
-        found += [(image, path.name) for image in images]
-    return found
+        labelled += [(image, path.name) for image in images]
+    return labelled
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -37,27 +37,27 @@ def read(
         path.stem.removeprefix(_PREFIX): path
         for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
     }
-    name, list_path, own = find_list(root, split, lists)
-    if own:
+    name, list_path, is_json = find_list(root, split, lists)
+    if is_json:
         skipping = Skipping(skip_bad)
         content = parse(list_path, skipping)
         listed = tuple(content.images)
     else:
         listed = read_ids(list_path)
         content, skipping = _holding(listed, list_path, list(lists.values()), skip_bad)
-    own_name = content.path.stem.removeprefix(_PREFIX)
-    folders = (root / "images", root / "images" / own_name, root)
+    json_name = content.path.stem.removeprefix(_PREFIX)
+    folders = (root / "images", root / "images" / json_name, root)
 
-    def locate(record: Record) -> tuple[Path, Size]:
+    def locate(record: Record) -> tuple[Path, Size | None]:
         image = _place(record, folders, content.path, need_images)
         stated = _stated_size(record, content.path)
-        return image, stated or (read_size(image) if image.is_file() else (0, 0))
+        return image, stated or (read_size(image) if image.is_file() else None)
 
     return _dataset(content, listed, locate, skipping, root, name)
 
 
 def read_annotations(path: Path) -> Dataset:
-    """Read a COCO JSON alone; the images need not be there, sizes it lacks are (0, 0).
+    """Read a COCO JSON alone; the images need not be there, sizes it lacks are None.
 
     DataError as `read`, the missing images apart.
     """
@@ -65,9 +65,9 @@ def read_annotations(path: Path) -> Dataset:
     skipping = Skipping(False)
     content = parse(path, skipping)
 
-    def locate(record: Record) -> tuple[Path, Size]:
+    def locate(record: Record) -> tuple[Path, Size | None]:
         file_name = str(record.get("file_name", record["id"]))
-        return root / "images" / file_name, _stated_size(record, path) or (0, 0)
+        return root / "images" / file_name, _stated_size(record, path)
 
     name = path.stem.removeprefix(_PREFIX)
     return _dataset(content, tuple(content.images), locate, skipping, root, name)
@@ -96,7 +96,7 @@ def _holding(
 def _dataset(
     content: CocoJson,
     listed: tuple[str, ...],
-    locate: Callable[[Record], tuple[Path, Size]],
+    locate: Callable[[Record], tuple[Path, Size | None]],
     skipping: Skipping,
     root: Path,
     name: str,
@@ -145,13 +145,13 @@ def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) 
 
 def _stated_size(record: Record, path: Path) -> Size | None:
     """Return (H, W) of an image record; None where it states none."""
-    what = f"image {record['id']}"
-    height, width = (int(number(record, key, what, path, 0)) for key in ("height", "width"))
+    record_name = f"image {record['id']}"
+    height, width = (int(number(record, key, record_name, path, 0)) for key in ("height", "width"))
     return (height, width) if height > 0 and width > 0 else None
 
 
 def _annotations(
-    content: CocoJson, image_id: str, size: Size, labels: dict[int, int]
+    content: CocoJson, image_id: str, size: Size | None, labels: dict[int, int]
 ) -> Annotations:
     """Convert and check the annotations of one image."""
     records, path = content.annotations.get(image_id, []), content.path

@@ -43,11 +43,13 @@ def parse(path: Path, skipping: Skipping) -> CocoJson:
     return CocoJson(path, images, grouped, names, category_ids, integer_ids)
 
 
-def number(record: Record, key: str, what: str, path: Path, default: float | None = None) -> float:
-    """Return the finite number under `key` of `what`, or `default`; DataError otherwise."""
+def number(
+    record: Record, key: str, record_name: str, path: Path, default: float | None = None
+) -> float:
+    """Return the finite number under `key` of `record_name`, or `default`; DataError otherwise."""
     value: Any = record.get(key, default)
     if not is_number(value):
-        raise DataError(f"{path}: {what}: {key} must be a finite number, got {value!r}.")
+        raise DataError(f"{path}: {record_name}: {key} must be a finite number, got {value!r}.")
     return float(value)
 
 

@@ -1,6 +1,6 @@
 """Plain folders of images and images by name: a data set without annotations.
 
-An image's id is its file's name without extension; its size stays (0, 0) until it is read.
+An image's id is its file's name without extension; its size is not known until it is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,12 +29,12 @@ def read(
     if split is None:
         return of_images([root])
     name, list_path, _ = find_list(root, split, {})
-    files, skipping, found = ImageFiles(root), Skipping(skip_bad), []
+    files, skipping, images = ImageFiles(root), Skipping(skip_bad), []
     listed = read_ids(list_path)
     for image_id in listed:
         with skipping.guard():
-            found.append((image_id, files.find(image_id)))
-    return _dataset(root, name, found, listed, skipping)
+            images.append((image_id, files.find(image_id)))
+    return _dataset(root, name, images, listed, skipping)
 
 
 def of_images(paths: Sequence[Path]) -> Dataset:
@@ -42,11 +42,11 @@ def of_images(paths: Sequence[Path]) -> Dataset:
 
     DataError for a path that is not there, a folder without images, two images of one id.
     """
-    found: list[tuple[str, Path]] = []
+    images: list[tuple[str, Path]] = []
     for path in paths:
-        found += _in_folder(path) if path.is_dir() else [_single(path)]
+        images += _in_folder(path) if path.is_dir() else [_single(path)]
     by_id: dict[str, Path] = {}
-    for image_id, path in found:
+    for image_id, path in images:
         if image_id in by_id:
             raise DataError(
                 f"image id {image_id} (a file's name without extension) stands for two files, "
@@ -58,12 +58,12 @@ def of_images(paths: Sequence[Path]) -> Dataset:
 
 
 def _in_folder(folder: Path) -> list[tuple[str, Path]]:
-    found = images_by_stem(folder)
-    if not found:
+    by_stem = images_by_stem(folder)
+    if not by_stem:
         raise DataError(
             f"{folder}: no image directly in this folder (by extension: .jpg, .png, ...)."
         )
-    return [(stem, path) for stem, paths in found.items() for path in paths]
+    return [(stem, path) for stem, paths in by_stem.items() for path in paths]
 
 
 def _single(path: Path) -> tuple[str, Path]:
@@ -85,7 +85,7 @@ def _dataset(
         split=name,
         classes=(),
         category_ids=(),
-        samples=tuple(Sample(image_id, path, (0, 0)) for image_id, path in found),
+        samples=tuple(Sample(image_id, path) for image_id, path in found),
         annotated=False,
         listed=listed,
         skipped=tuple(skipping.lines),

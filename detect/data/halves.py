@@ -71,9 +71,9 @@ def split_in_halves(
             f"and {candidates}"
         )
     groups = _Groups.of(counts)
-    found = [_search(groups, _deal(groups, rng)) for _ in range(candidates)]
-    best = min(found, key=lambda taken: _score(groups.imbalance(taken)))
-    return _drawn(groups, best, rng)
+    dealings = [_search(groups, _deal(groups, rng)) for _ in range(candidates)]
+    best = min(dealings, key=lambda taken: _score(groups.imbalance(taken)))
+    return _draw_halves(groups, best, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ def _steepest(groups: _Groups, taken: IntArray, difference: Doubles) -> tuple[In
     return leaving, coming
 
 
-def _drawn(groups: _Groups, taken: IntArray, rng: np.random.Generator) -> Halves:
+def _draw_halves(groups: _Groups, taken: IntArray, rng: np.random.Generator) -> Halves:
     """Draw which images of each group the first half takes."""
     order = rng.permutation(len(groups.group))
     order = order[np.argsort(groups.group[order], kind="stable")]

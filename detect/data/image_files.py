@@ -16,42 +16,42 @@ class ImageFiles:
 
     def candidates(self, image_id: str) -> list[Path]:
         """Return the image files of `image_id`; none where there is no such file or folder."""
-        wanted = self.folder / image_id
-        if wanted.parent not in self._listed:
-            self._listed[wanted.parent] = images_by_stem(wanted.parent)
-        return self._listed[wanted.parent].get(wanted.name, [])
+        path = self.folder / image_id
+        if path.parent not in self._listed:
+            self._listed[path.parent] = images_by_stem(path.parent)
+        return self._listed[path.parent].get(path.name, [])
 
     def find(self, image_id: str, needed: bool = True) -> Path:
         """Return the one file of `image_id`; DataError for several, and for none if `needed`.
 
         Not needed, the path of one that is missing is that of a JPEG.
         """
-        found = self.candidates(image_id)
-        if not (found or needed):
+        files = self.candidates(image_id)
+        if not (files or needed):
             return self.folder / f"{image_id}.jpg"
-        if not found:
-            known = self._listed[(self.folder / image_id).parent]
+        if not files:
+            stems = self._listed[(self.folder / image_id).parent]
             raise DataError(
                 f"{self.folder / image_id}: the split lists this image, but there is no such file "
-                f"with an image's extension{nearest(Path(image_id).name, known)}."
+                f"with an image's extension{nearest(Path(image_id).name, stems)}."
             )
-        return only(found, image_id)
+        return only_file(files, image_id)
 
 
-def only(found: list[Path], image_id: str) -> Path:
-    """Return the one path of `found` (at least one); DataError for several."""
-    if len(found) > 1:
+def only_file(files: list[Path], image_id: str) -> Path:
+    """Return the one path of `files` (at least one); DataError for several."""
+    if len(files) > 1:
         raise DataError(
-            f"image id {image_id} has two files, {found[0]} and {found[1]}. Remove or rename one."
+            f"image id {image_id} has two files, {files[0]} and {files[1]}. Remove or rename one."
         )
-    return found[0]
+    return files[0]
 
 
 def images_by_stem(folder: Path) -> dict[str, list[Path]]:
     """Return stem -> image files (by extension, sorted) directly in `folder`; {} without one."""
-    found: dict[str, list[Path]] = {}
+    images: dict[str, list[Path]] = {}
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
-                found.setdefault(path.stem, []).append(path)
-    return found
+                images.setdefault(path.stem, []).append(path)
+    return images

@@ -37,15 +37,15 @@ def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
     data = root / "Data/CLS-LOC"
     folder = split_folder(split, {path.name: path for path in subfolders(data)}, root)
     train = data / "train"
-    known = {path.name for path in subfolders(train)} if train.is_dir() else set[str]()
+    wnids = {path.name for path in subfolders(train)} if train.is_dir() else set[str]()
     if subfolders(folder):
-        known |= {path.name for path in subfolders(folder)}
-        classes = tuple(sorted(known))
+        wnids |= {path.name for path in subfolders(folder)}
+        classes = tuple(sorted(wnids))
         return classes, in_class_folders(folder, classes, str(train))
     images = images_by_stem(folder)
     truth = _ground_truth(root, folder, images)
-    found = [(path, truth[stem]) for stem, paths in images.items() for path in paths]
-    return tuple(sorted(known | set(truth.values()))), found
+    labelled = [(path, truth[stem]) for stem, paths in images.items() for path in paths]
+    return tuple(sorted(wnids | set(truth.values()))), labelled
 
 
 def _ground_truth(root: Path, folder: Path, images: dict[str, list[Path]]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from detect.data.annotation_xml import parse, size_of, to_annotations
-from detect.data.image_files import ImageFiles, only
+from detect.data.image_files import ImageFiles, only_file
 from detect.data.split import Skipping, find_list, read_ids, read_text, unique_names
 from detect.errors import DataError
 from detect.images import read_size
@@ -64,20 +64,20 @@ def read(
 
 def read_synsets(root: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
     """Read the names file -> WordNet ids, names, category ids (the line's place without any)."""
-    found = [root / name for name in NAMES_FILES if (root / name).is_file()]
-    if not found:
+    files = [root / name for name in NAMES_FILES if (root / name).is_file()]
+    if not files:
         raise DataError(
             f"{root / NAMES_FILES[0]}: no such file; expected the names of the synsets, one a "
             "line, as in 'n02672831 accordion'."
         )
-    lines = [line.strip() for line in read_text(found[0]).splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(files[0]).splitlines() if line.strip()]
     matched = [_NAMES_LINE.fullmatch(line) for line in lines]
     for line, match in zip(lines, matched, strict=True):
         if match is None:
-            raise DataError(f"{found[0]}: expected 'SYNSET NAME', got {line!r}.")
+            raise DataError(f"{files[0]}: expected 'SYNSET NAME', got {line!r}.")
     parts = [match for match in matched if match is not None]
-    synsets = unique_names((match["synset"] for match in parts), found[0])
-    names = unique_names((match["name"] for match in parts), found[0])
+    synsets = unique_names((match["synset"] for match in parts), files[0])
+    names = unique_names((match["name"] for match in parts), files[0])
     numbers = [match["number"] for match in parts]
     if len(set(numbers)) == len(numbers) and None not in numbers:
         return synsets, names, tuple(map(int, numbers))
@@ -112,10 +112,10 @@ def _sample(
             f"{root / 'Data/DET'}: the split lists {image_id}, but there is no such image in "
             f"{', '.join(folders) or 'it'}."
         )
-    image = only([folders[name].find(image_id, need_images) for name in holding], image_id)
+    image = only_file([folders[name].find(image_id, need_images) for name in holding], image_id)
     path = _xml(root, holding[0], image_id)
     if not path.is_file():
-        size = read_size(image) if image.exists() else (0, 0)
+        size = read_size(image) if image.exists() else None
         return Sample(image_id, image, size, NO_ANNOTATIONS)
     xml = parse(path)
     size = size_of(xml, image)

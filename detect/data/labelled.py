@@ -33,19 +33,19 @@ class LabelledImages:
 
     def take(self, places: IntArray) -> "LabelledImages":
         """Return the images at `places`, in that order."""
-        chosen = tuple(self.images.samples[place] for place in places.tolist())
-        return LabelledImages(replace(self.images, samples=chosen), self.labels[places])
+        samples = tuple(self.images.samples[place] for place in places.tolist())
+        return LabelledImages(replace(self.images, samples=samples), self.labels[places])
 
     def numbered_as(self, classes: tuple[str, ...]) -> "LabelledImages":
         """Return the same images with labels in the order of `classes`, which may be more.
 
         Raises DataError for images of a class not among them.
         """
-        own = self.images.classes
-        places = np.array([classes.index(name) if name in classes else -1 for name in own])
+        current = self.images.classes
+        places = np.array([classes.index(name) if name in classes else -1 for name in current])
         labels = places[self.labels]
         if (labels < 0).any():
-            name = own[int(self.labels[labels < 0][0])]
+            name = current[int(self.labels[labels < 0][0])]
             raise DataError(
                 f"{self.images.root}: split {self.images.split} has images of {name!r}, which the "
                 f"model does not know{nearest(name, classes)}. Leave them out, or name it alike."
@@ -70,18 +70,18 @@ def open_labelled(root: Path, split: str | None, *, skip_bad: bool = False) -> L
             f"{root}: no folder of classes. Looked for SPLIT/CLASS/ with images, and for "
             "ILSVRC12's Data/CLS-LOC/."
         )
-    classes, found = layout.read(root, split)
+    classes, labelled = layout.read(root, split)
     skipping = Skipping(skip_bad)
-    kept = _readable(found, skipping) if skip_bad else found
+    kept = _readable(labelled, skipping) if skip_bad else labelled
     if not kept:
         reason = f": {skipping.lines[0]}" if skipping.lines else "."
         raise DataError(f"{root}: no usable image in split {split}{reason}")
     return _labelled(root, str(split), classes, kept, skipping.lines)
 
 
-def _readable(found: Labelled, skipping: Skipping) -> Labelled:
+def _readable(labelled: Labelled, skipping: Skipping) -> Labelled:
     kept: Labelled = []
-    for path, name in found:
+    for path, name in labelled:
         with skipping.guard():
             read_image(path)
             kept.append((path, name))
@@ -101,7 +101,7 @@ def _labelled(
         split=split,
         classes=classes,
         category_ids=tuple(range(1, len(classes) + 1)),
-        samples=tuple(Sample(one, path, (0, 0)) for one, (path, _) in zip(ids, found, strict=True)),
+        samples=tuple(Sample(one, path) for one, (path, _) in zip(ids, found, strict=True)),
         annotated=False,
         listed=tuple(ids),
         skipped=tuple(skipped),

@@ -38,7 +38,9 @@ def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple
     stem is the name. UsageError without `split`, DataError for one that is neither.
     """
     if split is None:
-        raise UsageError(f"{root}: say which split with {option('split')}; there: {_shown(lists)}.")
+        raise UsageError(
+            f"{root}: say which split with {option('split')}; there: {_listing(lists)}."
+        )
     if split in lists:
         return split, lists[split], True
     path = Path(split)
@@ -46,7 +48,7 @@ def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple
         return path.stem, path, False
     raise DataError(
         f"{option('split', split)}: neither a split of {root} nor a text file of ids. "
-        f"Splits there: {_shown(lists)}{nearest(split, lists)}."
+        f"Splits there: {_listing(lists)}{nearest(split, lists)}."
     )
 
 
@@ -99,8 +101,8 @@ def unique_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
 
 def nearest(word: str, words: Collection[str]) -> str:
     """Return "; nearest: NAME" for the most similar of `words`, or ""."""
-    found = difflib.get_close_matches(word, words, n=1)
-    return f"; nearest: {found[0]}" if found else ""
+    similar = difflib.get_close_matches(word, words, n=1)
+    return f"; nearest: {similar[0]}" if similar else ""
 
 
 def _without_number(line: str) -> str:
@@ -109,7 +111,7 @@ def _without_number(line: str) -> str:
     return head.strip() if head and is_number else line
 
 
-def _shown(lists: Collection[str], most: int = 20) -> str:
+def _listing(lists: Collection[str], most: int = 20) -> str:
     """Return the names, short ones first (VOC has 60 lists of single classes beside its splits)."""
     names = sorted(lists, key=lambda name: (len(name), name))
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "") or "none"

@@ -16,11 +16,11 @@ SKIP_HINT = f"Correct it, or leave the image out with {option('skip_bad')}."
 
 
 def check_boxes(
-    path: Path, boxes: NDArray[np.float64], size: Size, describe: Callable[[int], str]
+    path: Path, boxes: NDArray[np.float64], size: Size | None, describe: Callable[[int], str]
 ) -> None:
     """Raise DataError for the first of `boxes` (N, 4) xyxy without area or outside the image.
 
-    `describe` names object i as the file has it. A `size` of (0, 0) is unknown: not checked.
+    `describe` names object i as the file has it. A `size` that is not known, None, is not checked.
     """
     with np.errstate(over="ignore"):
         stored = boxes.astype(np.float32)
@@ -33,9 +33,9 @@ def check_boxes(
         raise DataError(
             f"{path}: {where} has no area (width or height is not above 0). {SKIP_HINT}"
         )
-    height, width = size
-    if size == (0, 0):
+    if size is None:
         return
+    height, width = size
     excess = np.concatenate([-boxes[:, :2], boxes[:, 2:] - [width, height]], axis=1)
     farthest = excess.max(axis=1, initial=0.0)
     if (farthest > TOLERANCE).any():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from detect.demo.options import DemoOptions, DemoResult
-from detect.demo.steps import NOTICE, RECIPE, plan
+from detect.demo.steps import NOTICE, RECIPE, pipeline_steps
 from detect.files import write_text
 from detect.progress import SILENT, Reporter
 from detect.stages import EvaluateResult, RecallResult
@@ -14,7 +14,7 @@ from detect.stages.opening import check_out, holding_out
 
 __all__ = ["NOTICE", "DemoOptions", "DemoResult", "demo"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def _unseen(options: Any, result: Any) -> None:
@@ -42,7 +42,7 @@ def _demo(
 ) -> DemoResult:
     from detect.demo.page import write_page
 
-    steps = plan(out, options)
+    steps = pipeline_steps(out, options)
     seconds = [_compose(out, options.scenes, len(steps), reporter)]
     results = []
     for number, step in enumerate(steps, start=2):
@@ -51,8 +51,8 @@ def _demo(
         results.append(step.stage(step.options, reporter))
         seconds.append(time.monotonic() - start)
         done(step.options, results[-1])
-    score = _one(EvaluateResult, results).protocols["voc2012"]
-    recall = _one(RecallResult, results).files[0].scores
+    score = _result_of(EvaluateResult, results).protocols["voc2012"]
+    recall = _result_of(RecallResult, results).files[0].scores
     page = write_page(out, steps, seconds, score, recall)
     return DemoResult(page, sum(seconds), score, recall)
 
@@ -70,5 +70,5 @@ def _compose(out: Path, scenes: int, steps: int, reporter: Reporter) -> float:
     return seconds
 
 
-def _one(kind: type[Found], results: Iterable[object]) -> Found:
-    return next(one for one in results if isinstance(one, kind))
+def _result_of(kind: type[Result], results: Iterable[object]) -> Result:
+    return next(result for result in results if isinstance(result, kind))

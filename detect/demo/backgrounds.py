@@ -33,8 +33,8 @@ def train_backgrounds() -> Background:
     def make(rng: np.random.Generator, number: int, size: Size) -> NDArray[np.float32]:
         scene = _piece(rng, photographs[number % len(photographs)], size)
         if rng.random() < 0.5:
-            other = _piece(rng, photographs[int(rng.integers(len(photographs)))], size)
-            scene += np.float32(rng.uniform(0.2, 0.8)) * (other - scene)
+            second = _piece(rng, photographs[int(rng.integers(len(photographs)))], size)
+            scene += np.float32(rng.uniform(0.2, 0.8)) * (second - scene)
         contrast, gains = rng.uniform(0.6, 1.3), rng.uniform(0.65, 1.35, 3)
         mean = scene.mean(axis=(0, 1))
         return _lit(rng, ((scene - mean) * contrast + mean) * gains)
@@ -61,8 +61,8 @@ def _piece(rng: np.random.Generator, image: Image, size: Size) -> NDArray[np.flo
     top = int(rng.integers(image.shape[0] - tall + 1))
     left = int(rng.integers(image.shape[1] - wide + 1))
     piece = image[top : top + tall, left : left + wide][:, :: rng.choice((-1, 1))]
-    way = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(np.ascontiguousarray(piece), size[::-1], interpolation=way)
+    interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(np.ascontiguousarray(piece), size[::-1], interpolation=interpolation)
     return np.asarray(scaled, np.float32)
 
 

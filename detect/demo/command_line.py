@@ -28,13 +28,13 @@ _COMMANDS: dict[type[Options], tuple[tuple[str, ...], str | None]] = {
 def command_line(options: Options) -> str:
     """Return "detect COMMAND ARGUMENT --FLAG VALUE ...", with the options that were given."""
     words, argument = _COMMANDS[type(options)]
-    found = ["detect", *words]
+    tokens = ["detect", *words]
     if argument is not None:
-        found += _texts(getattr(options, argument))
+        tokens += _texts(getattr(options, argument))
     for name in options.gave(*type(options).model_fields):
         if name != argument:
-            found += _spelled(f"--{name.replace('_', '-')}", getattr(options, name))
-    return shlex.join(found)
+            tokens += _spelled(f"--{name.replace('_', '-')}", getattr(options, name))
+    return shlex.join(tokens)
 
 
 def _spelled(flag: str, value: Any) -> Iterator[str]:
@@ -47,4 +47,4 @@ def _spelled(flag: str, value: Any) -> Iterator[str]:
 
 
 def _texts(value: Any) -> list[str]:
-    return [str(one) for one in (value if isinstance(value, tuple) else (value,))]
+    return [str(item) for item in (value if isinstance(value, tuple) else (value,))]

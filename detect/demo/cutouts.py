@@ -165,12 +165,12 @@ def _refine(image: Image, mask: Mask, band: int) -> Mask:
     labels[outer > 0] = cv2.GC_PR_BGD
     labels[mask > 0] = cv2.GC_PR_FGD
     labels[inner > 0] = cv2.GC_FGD
-    inside, outside = np.zeros((1, 65)), np.zeros((1, 65))
+    foreground_model, background_model = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # GrabCut starts its mixtures from OpenCV's global generator
     unused = (0, 0, 1, 1)
-    cv2.grabCut(image, labels, unused, outside, inside, 3, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
-    return np.asarray(cv2.medianBlur(found, 2 * band + 1))
+    cv2.grabCut(image, labels, unused, background_model, foreground_model, 3, cv2.GC_INIT_WITH_MASK)
+    refined = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
+    return np.asarray(cv2.medianBlur(refined, 2 * band + 1))
 
 
 def _cut(image: Image, mask: Mask) -> Cutout:

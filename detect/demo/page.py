@@ -51,7 +51,7 @@ def write_page(
         stages=list(zip(titles, lines, seconds, strict=True)),
         total=sum(seconds),
         sheet=_inline(sheet),
-        steps=[(caption, _inline(picture)) for caption, picture in _walk(out, test)],
+        steps=[(caption, _inline(picture)) for caption, picture in _input_pictures(out, test)],
     )
     write_text(out / "index.html", text)
     return out / "index.html"
@@ -60,9 +60,9 @@ def write_page(
 def contact_sheet(dataset: Dataset, detections: Path) -> Image:
     """Return the detections of the first scenes of `dataset`, judged, on one sheet (H, W, 3)."""
     rows, columns = _SHEET
-    found = read_detections(detections, dataset)
+    by_image = read_detections(detections, dataset)
     pictures = [
-        _judged(dataset, index, found) for index in range(min(rows * columns, len(dataset)))
+        _draw_judged(dataset, index, by_image) for index in range(min(rows * columns, len(dataset)))
     ]
     width = max(picture.shape[1] for picture in pictures)
     height = max(picture.shape[0] for picture in pictures)
@@ -76,13 +76,13 @@ def contact_sheet(dataset: Dataset, detections: Path) -> Image:
     return sheet
 
 
-def _judged(dataset: Dataset, index: int, found: dict[str, Detections]) -> Image:
+def _draw_judged(dataset: Dataset, index: int, by_image: dict[str, Detections]) -> Image:
     sample = dataset.samples[index]
-    shown = found[sample.image_id]
-    return draw_detections(read_pixels(sample), shown, dataset.classes, sample.annotations)
+    detections = by_image[sample.image_id]
+    return draw_detections(read_pixels(sample), detections, dataset.classes, sample.annotations)
 
 
-def _walk(out: Path, test: Dataset) -> list[tuple[str, Image]]:
+def _input_pictures(out: Path, test: Dataset) -> list[tuple[str, Image]]:
     """Return captioned pictures of what goes in: a train scene, and the regions of a test scene."""
     train = open_dataset(out / "data", "train").samples[4]
     truth = draw_ground_truth(read_pixels(train), train.annotations, test.classes)

@@ -91,16 +91,16 @@ def _varied(rng: np.random.Generator, cutout: Cutout, coin: bool) -> Pasted:
 
 def _turned(cutout: Cutout, scale: float, angle: float) -> Pasted:
     """Scale by `scale` (averaging where it shrinks) and turn by `angle` degrees."""
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(cutout.image, None, fx=scale, fy=scale, interpolation=way)
-    alpha = cv2.resize(cutout.alpha, (small.shape[1], small.shape[0]), interpolation=way)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(cutout.image, None, fx=scale, fy=scale, interpolation=interpolation)
+    alpha = cv2.resize(cutout.alpha, (small.shape[1], small.shape[0]), interpolation=interpolation)
     height, width = alpha.shape
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    reach = np.abs(turn[:, :2]) @ (width, height)
-    turn[:, 2] += reach / 2 - (width / 2, height / 2)
+    rotation = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    reach = np.abs(rotation[:, :2]) @ (width, height)
+    rotation[:, 2] += reach / 2 - (width / 2, height / 2)
     size = (int(np.ceil(reach[0])), int(np.ceil(reach[1])))
-    turned = cv2.warpAffine(small, turn, size, borderMode=cv2.BORDER_REPLICATE)
-    return _floats(turned), _floats(cv2.warpAffine(alpha, turn, size)) / np.float32(255)
+    turned = cv2.warpAffine(small, rotation, size, borderMode=cv2.BORDER_REPLICATE)
+    return _floats(turned), _floats(cv2.warpAffine(alpha, rotation, size)) / np.float32(255)
 
 
 def _floats(array: ArrayLike) -> NDArray[np.float32]:
@@ -141,14 +141,14 @@ def _paste(scene: NDArray[np.float32], pasted: Pasted, box: tuple[int, int, int,
     """Lay the object over `scene` (in place), with a soft shadow below and to the right."""
     image, alpha = pasted
     x1, y1, x2, y2 = box
-    whole = np.zeros(SIZE, np.float32)
-    whole[y1:y2, x1:x2] = alpha
+    scene_alpha = np.zeros(SIZE, np.float32)
+    scene_alpha[y1:y2, x1:x2] = alpha
     reach = 0.05 * max(alpha.shape)
     shift = np.array([[1, 0, reach], [0, 1, reach]], np.float32)
-    shadow = cv2.GaussianBlur(cv2.warpAffine(whole, shift, SIZE[::-1]), (0, 0), max(reach, 1))
+    shadow = cv2.GaussianBlur(cv2.warpAffine(scene_alpha, shift, SIZE[::-1]), (0, 0), max(reach, 1))
     scene *= 1 - 0.45 * shadow[..., None]
-    part = scene[y1:y2, x1:x2]
-    part += alpha[..., None] * (image - part)
+    patch = scene[y1:y2, x1:x2]
+    patch += alpha[..., None] * (image - patch)
 
 
 def _write_scene(root: Path, image_id: str, image: Image, annotations: Annotations) -> None:

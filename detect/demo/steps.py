@@ -73,7 +73,7 @@ class Step:
         return command_line(self.options)
 
 
-def plan(out: Path, options: DemoOptions) -> list[Step]:
+def pipeline_steps(out: Path, options: DemoOptions) -> list[Step]:
     """Return the steps that follow the scenes, in the folder `out`."""
     again = {name: True for name in ("resume", "exist_ok") if getattr(options, name)}
     test = {"data": out / "data", "split": "test"}
@@ -106,7 +106,7 @@ def _regions(out: Path, split: str) -> Path:
 
 def _propose(out: Path, split: str, again: Mapping[str, bool]) -> Step:
     """Propose with half the boxes of the default on scenes as wide as they are: for speed."""
-    told = ProposeOptions(
+    stage_options = ProposeOptions(
         data=out / "data",
         split=split,
         preset="googlenet",
@@ -114,11 +114,11 @@ def _propose(out: Path, split: str, again: Mapping[str, bool]) -> Step:
         out=_regions(out, split),
         **again,
     )
-    return Step(f"Propose regions in the {split} scenes", propose, told)
+    return Step(f"Propose regions in the {split} scenes", propose, stage_options)
 
 
 def _train(out: Path, options: DemoOptions, again: Mapping[str, bool]) -> Step:
-    told = TrainClassifierOptions(
+    stage_options = TrainClassifierOptions(
         data=out / "data",
         split="train",
         proposals=_regions(out, "train"),
@@ -128,11 +128,11 @@ def _train(out: Path, options: DemoOptions, again: Mapping[str, bool]) -> Step:
         out=out / "model",
         **again,
     )
-    return Step("Train GoogLeNet to tell objects from background", train_classifier, told)
+    return Step("Train GoogLeNet to tell objects from background", train_classifier, stage_options)
 
 
 def _detect(out: Path, device: str, again: Mapping[str, bool]) -> Step:
-    told = RunOptions(
+    stage_options = RunOptions(
         images=out / "data",
         split="test",
         model=out / "model",
@@ -142,4 +142,4 @@ def _detect(out: Path, device: str, again: Mapping[str, bool]) -> Step:
         out=out / "found",
         **again,
     )
-    return Step("Detect objects in the test scenes", run, told)
+    return Step("Detect objects in the test scenes", run, stage_options)

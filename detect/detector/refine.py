@@ -8,7 +8,6 @@ NMS is done again: a departure that needs a twentieth of the crops.
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from detect.boxes import clip
 from detect.detector.batches import CropSettings, batches
@@ -18,6 +17,7 @@ from detect.models.box_regression import BoxRegression
 from detect.models.card import ModelCard
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
+from detect.nms import nms_per_class
 from detect.structures import Detections, FloatArray, Image, IntArray
 
 
@@ -77,8 +77,6 @@ def refine(
     boxes = detections.boxes.copy()
     boxes[known[inside]] = moved[inside]
     boxes, labels, scores = best_first(boxes, detections.labels, detections.scores)
-    values = map(torch.from_numpy, (boxes.astype(np.float64), scores, labels))
-    # They are sorted already; torchvision's order of equal scores is not promised.
-    kept = np.sort(batched_nms(*values, nms).numpy())
+    kept = nms_per_class(boxes, labels, nms)
     parts = (boxes[kept], labels[kept], scores[kept])
     return Detections(detections.image_id, *parts, detections.classes)

@@ -9,7 +9,7 @@ later than it and off unless asked for.
 from detect.ensemble.averaging import average
 from detect.ensemble.box_fusion import select_fused
 from detect.ensemble.combination import Combination, DecayKind, Kind
-from detect.ensemble.nms import select
+from detect.ensemble.selection import select
 from detect.ensemble.soft_nms import select_softly
 
 __all__ = [

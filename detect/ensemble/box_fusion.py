@@ -6,15 +6,11 @@ Solovyev, Wang and Gabruseva, arXiv 1910.13302, section 3.1.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detect.boxes import SMALLEST, Doubles, Floats, as_columns, iou
 from detect.ensemble.averaging import network_shares
 from detect.ensemble.candidates import Selected, best_first, best_of_each
-from detect.ensemble.nms import select
-from detect.ensemble.overlaps import SMALLEST, as_columns, iou_with
-
-Floats = NDArray[np.floating]
-Doubles = NDArray[np.float64]
+from detect.ensemble.selection import select
 
 
 def select_fused(
@@ -48,13 +44,13 @@ def select_fused(
     return best_of_each((fused[0][enough], fused[1][enough], fused[2][enough]), per_class)
 
 
-def _fuse_classes(found: Selected, networks: int, iou: float) -> Selected:
+def _fuse_classes(found: Selected, networks: int, fusion_iou: float) -> Selected:
     """Fuse the boxes of each label among themselves; `found` and the result best first."""
     boxes, labels, scores = found
     parts: list[Selected] = []
     for label in np.unique(labels).tolist():
         own = labels == label
-        fused, values = fuse(boxes[own], scores[own], networks, iou)
+        fused, values = fuse(boxes[own], scores[own], networks, fusion_iou)
         parts.append((fused.astype(np.float32), np.full(len(fused), label, np.int64), values))
     if not parts:
         return found
@@ -62,10 +58,12 @@ def _fuse_classes(found: Selected, networks: int, iou: float) -> Selected:
     return best_first(*columns)
 
 
-def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Doubles, Doubles]:
+def fuse(
+    boxes: Floats, scores: Doubles, networks: int, fusion_iou: float
+) -> tuple[Doubles, Doubles]:
     """`boxes` (N, 4), `scores` (N,) of one class, best first -> `boxes` (K, 4), `scores` (K,).
 
-    A box joins the fused box it overlaps most, if by more than `iou`, else it begins one.
+    A box joins the fused box it overlaps most, if by more than `fusion_iou`, else it begins one.
     Coordinates are means weighted by the scores; a score is the mean of the cluster's T boxes
     (the algorithm's step 6) times min(T, `networks`) / `networks` (step 7).
     """
@@ -76,7 +74,7 @@ def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Dou
     count = 0
     for place, part in enumerate(parts):
         box = columns[:, place]
-        nearest = _nearest(box, fused[:, :count], iou)
+        nearest = _nearest(box, fused[:, :count], fusion_iou)
         if nearest == count:
             sums[count], fused[:, count] = part, box
             count += 1
@@ -93,10 +91,10 @@ def fuse(boxes: Floats, scores: Doubles, networks: int, iou: float) -> tuple[Dou
     return found, totals / members * shares
 
 
-def _nearest(box: Doubles, fused: Doubles, iou: float) -> int:
+def _nearest(box: Doubles, fused: Doubles, fusion_iou: float) -> int:
     """Return the place in `fused` (5, K) that `box` (5,) belongs to, K for a new one."""
     if not fused.size:
         return 0
-    overlaps = iou_with(box[:, None], fused)
+    overlaps = iou(box[:, None], fused)
     place = int(overlaps.argmax())
-    return place if overlaps[place] > iou else len(overlaps)
+    return place if overlaps[place] > fusion_iou else len(overlaps)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detect.ensemble.averaging import average
 from detect.ensemble.box_fusion import select_fused
 from detect.ensemble.candidates import Selected
-from detect.ensemble.nms import select
+from detect.ensemble.selection import select
 from detect.ensemble.soft_nms import gaussian, linear, select_softly
 
 Floats = NDArray[np.floating]

@@ -9,11 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.boxes import Doubles, Floats, as_columns, iou
 from detect.ensemble.candidates import Selected, best_first, candidates
-from detect.ensemble.overlaps import as_columns, iou_with
 
-Floats = NDArray[np.floating]
-Doubles = NDArray[np.float64]
 # IoU (N,) with a better box -> what the scores are multiplied by (N,)
 Decay = Callable[[Doubles], Doubles]
 
@@ -72,7 +70,7 @@ def soft_nms(
         best = int(scores.argmax())
         taken.append(int(left[best]))
         values.append(float(scores[best]))
-        scores = scores * decay(iou_with(columns[:, best, None], columns))
+        scores = scores * decay(iou(columns[:, best, None], columns))
         kept = scores >= threshold
         kept[best] = False
         left, columns, scores = left[kept], columns[:, kept], scores[kept]

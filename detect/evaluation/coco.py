@@ -8,8 +8,9 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detect.boxes import Doubles
 from detect.evaluation.curve import with_mean
-from detect.evaluation.flat import Doubles, FlatDetections, FlatTruth, image_order
+from detect.evaluation.flat import FlatDetections, FlatTruth, image_order
 from detect.structures import Dataset
 
 # IoU 0.50:0.05:0.95 (Lin et al. 2014; pycocotools, Params.setDetParams).

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from detect.boxes import Doubles, coverage
 from detect.errors import DataError
-from detect.evaluation.flat import Doubles, FlatDetections, FlatTruth, coverage, overlapping
+from detect.evaluation.flat import FlatDetections, FlatTruth, overlapping
 from detect.structures import BoolArray, Dataset, IntArray
 
 # recall (N,), precision (N,), best score first -> average precision

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.boxes import Doubles, as_columns, iou
 from detect.errors import DataError
 from detect.structures import Annotations, BoolArray, Dataset, Detections, IntArray
 
-Doubles = NDArray[np.float64]
 Overlap = Callable[[Doubles, Doubles], Doubles]
 
 # Pairs compared at once; bounds the memory at about 200 MB.
@@ -44,7 +44,7 @@ class FlatDetections:
 class FlatTruth:
     """Ground truth of a data set, M objects, image after image in the order of its samples.
 
-    `images` (M,) places in `Dataset.samples`; the rest as in `regions.Annotations`.
+    `images` (M,) places in `Dataset.samples`; the rest as in `structures.Annotations`.
     """
 
     images: IntArray
@@ -122,22 +122,6 @@ def image_order(dataset: Dataset) -> IntArray:
     return order
 
 
-def iou(boxes: Doubles, others: Doubles) -> Doubles:
-    """`boxes` (P, 4), `others` (P, 4) -> intersection over union of each pair (P,)."""
-    intersection = _intersection(boxes, others)
-    union = _area(boxes) + _area(others) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
-
-
-def coverage(boxes: Doubles, others: Doubles) -> Doubles:
-    """`boxes` (P, 4), `others` (P, 4) -> share of each box that lies in its other (P,).
-
-    COCO's overlap with a crowd region (pycocotools, maskUtils.iou with iscrowd).
-    """
-    own = _area(boxes)
-    return np.divide(_intersection(boxes, others), own, out=np.zeros_like(own), where=own > 0)
-
-
 def overlapping(
     detections: FlatDetections,
     truth: FlatTruth,
@@ -147,13 +131,15 @@ def overlapping(
 ) -> OverlappingPairs:
     """Return the pairs of one image and class that touch and reach the object's threshold.
 
-    `thresholds` (M,): `overlap` must be at least this; `chosen` (M,): objects to look at.
+    `thresholds` (M,): `overlap` (boxes.iou or boxes.coverage) must be at least this; `chosen`
+    (M,): objects to look at.
     Touching is asked for as in the devkits, which compare only where iw > 0 and ih > 0.
     """
     first = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     parts = [first]
+    boxes, others = as_columns(detections.boxes), as_columns(truth.boxes)
     for found, objects in _same_cell(detections, truth, np.flatnonzero(chosen)):
-        values = overlap(detections.boxes[found], truth.boxes[objects])
+        values = overlap(boxes[:, found], others[:, objects])
         enough = (values >= thresholds[objects]) & (values > 0)
         parts.append((found[enough], objects[enough], values[enough]))
     return OverlappingPairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -185,18 +171,6 @@ def _parts(ends: IntArray) -> Iterator[slice]:
         stop = int(np.searchsorted(ends, before + _PAIRS_AT_ONCE, side="right"))
         yield slice(start, max(stop, start + 1))
         start = max(stop, start + 1)
-
-
-def _area(boxes: Doubles) -> Doubles:
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
-
-
-def _intersection(boxes: Doubles, others: Doubles) -> Doubles:
-    """`boxes` (P, 4), `others` (P, 4) -> area of each pair's intersection (P,), px²."""
-    top_left = np.maximum(boxes[:, :2], others[:, :2])
-    sides = np.maximum(np.minimum(boxes[:, 2:], others[:, 2:]) - top_left, 0)
-    return np.asarray(sides[:, 0] * sides[:, 1], np.float64)
 
 
 def _join(parts: Sequence[Annotations | Detections], name: str, dtype: Any) -> NDArray[Any]:

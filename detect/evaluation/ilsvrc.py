@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from detect.boxes import Doubles
 from detect.evaluation.curve import JudgedDetections, in_crowd
 from detect.evaluation.flat import (
-    Doubles,
     FlatDetections,
     FlatTruth,
     OverlappingPairs,

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from detect.boxes import Doubles
 from detect.evaluation import voc
 from detect.evaluation.curve import JudgedDetections
 from detect.evaluation.flat import (
-    Doubles,
     FlatDetections,
     FlatTruth,
     OverlappingPairs,

@@ -83,7 +83,7 @@ def _measure_all(dataset: Dataset, proposals: Iterable[Proposals]) -> list[Propo
         if place in found:
             raise _other_data(dataset, f"image {one.image_id!r} comes twice")
         sample = dataset.samples[place]
-        if sample.size != (0, 0) and one.size != sample.size:
+        if sample.size is not None and one.size != sample.size:
             sizes = f"made at {one.size}, the image is {sample.size} (height, width)"
             raise _other_data(dataset, f"{sample.image_id!r} was {sizes}")
         found[place] = measure(sample.annotations, one)

@@ -8,7 +8,7 @@ object, a tighter one for those that follow. As in github.com/pdollar/edges, edg
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.boxes import Floats, iou_matrix
+from detect.boxes import Floats, as_columns, iou
 
 # The same repository, edgeBoxes.m: beta and eta for the best average recall.
 FIRST_IOU, DECAY = 0.9, 0.9996
@@ -17,6 +17,7 @@ LAST_IOU = 0.5  # edgeBoxesMex.cpp tightens no further
 
 def adaptive_nms(boxes: Floats, limit: int) -> NDArray[np.intp]:
     """`boxes` (N, 4), best first -> places (K,) of those kept, best first, K <= `limit`."""
+    columns = as_columns(boxes)
     kept: list[int] = []
     highest = np.zeros(len(boxes))  # IoU with any box kept
     threshold, place = FIRST_IOU, 0
@@ -26,7 +27,7 @@ def adaptive_nms(boxes: Floats, limit: int) -> NDArray[np.intp]:
             break
         place += int(free[0])
         kept.append(place)
-        np.maximum(highest, iou_matrix(boxes[place : place + 1], boxes)[0], out=highest)
+        np.maximum(highest, iou(columns[:, place, None], columns), out=highest)
         place += 1
         if threshold > LAST_IOU:
             threshold *= DECAY

@@ -10,7 +10,7 @@ import numpy as np
 
 from detect.errors import DataError
 from detect.memory import forget_peak, peak_memory
-from detect.proposals.run import attempts
+from detect.proposals.run import propose_images
 from detect.proposals.worker import Propose
 from detect.storage.proposals import write_part
 from detect.structures import Proposals, Sample
@@ -71,7 +71,7 @@ def measure(
     start = time.perf_counter()
     rows: list[Proposals] = []
     problem = ""
-    for outcome in attempts(propose, spread(samples, timed), workers=1):
+    for outcome in propose_images(propose, spread(samples, timed), workers=1):
         if outcome.proposals is not None:
             rows.append(outcome.proposals)
         elif not skip_bad:

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from detect.errors import DataError, EnvironmentProblem, option
 from detect.files import remove_unfinished
-from detect.proposals.worker import Propose, ProposedImage, attempt, start
+from detect.proposals.worker import Propose, ProposedImage, prepare_worker, propose_image
 from detect.storage.proposals import (
     IMAGES_PER_PART,
     ProposalFile,
@@ -74,8 +74,8 @@ def is_finished(part: Part, skip_bad: bool = False) -> bool:
     if not part.path.exists():
         return False
     stored = ProposalFile(part.path).image_ids
-    wanted = [sample.image_id for sample in part.samples]
-    return set(stored) <= set(wanted) if skip_bad else list(stored) == wanted
+    expected = [sample.image_id for sample in part.samples]
+    return set(stored) <= set(expected) if skip_bad else list(stored) == expected
 
 
 def propose_parts(
@@ -93,7 +93,7 @@ def propose_parts(
     first bad image raises DataError, unless `skip_bad` leaves it out of its part.
     """
     samples = [sample for part in parts for sample in part.samples]
-    outcomes = attempts(propose, samples, workers, backend)
+    outcomes = propose_images(propose, samples, workers, backend)
     for part in parts:
         rows: list[Proposals] = []
         for _ in part.samples:
@@ -113,7 +113,7 @@ def assemble(parts: Sequence[Part], out: Path, recipe: StoredRecipe) -> None:
     write_part(out, stored, recipe)
 
 
-def attempts(
+def propose_images(
     propose: Propose, samples: Sequence[Sample], workers: int, backend: str = "loky"
 ) -> Iterator[ProposedImage]:
     """Yield the outcome of every sample, in order; one worker runs in this process.
@@ -126,7 +126,7 @@ def attempts(
     if backend == "loky" and workers <= 1:
         threads = cv2.getNumThreads()
         try:
-            yield from (attempt(propose, sample) for sample in samples)
+            yield from (propose_image(propose, sample) for sample in samples)
         finally:
             cv2.setNumThreads(threads)
         return
@@ -144,13 +144,13 @@ def _in_parallel(
     propose: Propose, samples: Sequence[Sample], backend: str
 ) -> Iterator[ProposedImage]:
     """Yield in order; joblib cannot stream from Ray, which gets a part's images at a time."""
-    tasks = (delayed(attempt)(propose, sample) for sample in samples)
+    tasks = (delayed(propose_image)(propose, sample) for sample in samples)
     if backend != "ray":
         parallel: Any = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
         yield from _closed_quietly(parallel(tasks))
         return
-    while some := list(islice(tasks, IMAGES_PER_PART)):
-        yield from Parallel(batch_size=1)(some)
+    while group := list(islice(tasks, IMAGES_PER_PART)):
+        yield from Parallel(batch_size=1)(group)
 
 
 def _closed_quietly(outcomes: Generator[ProposedImage, None, None]) -> Iterator[ProposedImage]:
@@ -179,7 +179,7 @@ def _prepare(backend: str) -> dict[str, Any]:
             f"{package}"
         ) from error
     if backend == "loky":
-        return {"initializer": start, "initargs": (os.getpid(), os.getcwd())}
+        return {"initializer": prepare_worker, "initargs": (os.getpid(), os.getcwd())}
     if backend == "dask":
         imported.Client(set_as_default=True)  # a cluster named by dask's own settings, or local
     else:

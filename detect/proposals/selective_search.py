@@ -82,8 +82,8 @@ def propose(image: Image, image_id: str, settings: SearchSettings, seed: int = 0
     size = (image.shape[0], image.shape[1])
     boxes = find_boxes(image, settings)
     boxes = boxes[_ranking(boxes, image_id, seed)]
-    names = np.full(len(boxes), SOURCE)
-    return Proposals(image_id, size, boxes, scores_by_rank(len(boxes)), names)
+    sources = np.full(len(boxes), SOURCE)
+    return Proposals(image_id, size, boxes, scores_by_rank(len(boxes)), sources)
 
 
 def scores_by_rank(count: int) -> FloatArray:

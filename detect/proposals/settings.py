@@ -35,10 +35,10 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Raise ValueError for an unknown name or a number out of its range."""
-        names = ((self.colour_spaces, COLOUR_SPACES), (self.strategies, STRATEGIES))
-        for chosen, known in names:
-            unknown = [name for name in chosen if name not in known]
-            if unknown or not chosen:
+        choices = ((self.colour_spaces, COLOUR_SPACES), (self.strategies, STRATEGIES))
+        for names, known in choices:
+            unknown = [name for name in names if name not in known]
+            if unknown or not names:
                 raise ValueError(f"unknown {unknown or 'empty list'}; known: {', '.join(known)}")
         if not self.ks or min(self.ks) < 1:
             raise ValueError(f"every k must be at least 1, got {list(self.ks)}")

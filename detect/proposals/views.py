@@ -27,12 +27,12 @@ def views(size: Size, kind: str) -> list[Window]:
     if kind not in VIEWS:
         raise ValueError(f"kind: expected one of {', '.join(VIEWS)}, got {kind!r}")
     height, width = size
-    found: list[Window] = [(0, 0, width, height)]
+    windows: list[Window] = [(0, 0, width, height)]
     if kind != "whole":
-        found += _squares(size, min(size), 3)
+        windows += _squares(size, min(size), 3)
     if kind == "dense":
-        found += _covering(size, max(1, round(SIDE * min(size))))
-    return list(dict.fromkeys(found))
+        windows += _covering(size, max(1, round(SIDE * min(size))))
+    return list(dict.fromkeys(windows))
 
 
 def _squares(size: Size, side: int, count: int) -> list[Window]:

@@ -27,7 +27,7 @@ class ProposedImage:
     problem: str = ""
 
 
-def attempt(propose: Propose, sample: Sample) -> ProposedImage:
+def propose_image(propose: Propose, sample: Sample) -> ProposedImage:
     """Read the image of `sample` and propose; a bad image becomes the outcome's problem."""
     cv2.setNumThreads(1)  # the workers share the cores
     try:
@@ -37,7 +37,7 @@ def attempt(propose: Propose, sample: Sample) -> ProposedImage:
     return ProposedImage(sample.image_id, propose(image, sample.image_id))
 
 
-def start(parent: int, folder: str) -> None:
+def prepare_worker(parent: int, folder: str) -> None:
     """Prepare a worker process to work in `folder`, and to end when `parent` has gone.
 
     loky keeps its workers for the next call, which may come from another folder, and they outlive

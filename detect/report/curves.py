@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detect.boxes import Doubles
 from detect.evaluation.curve import JudgedDetections, recall_and_precision
-from detect.evaluation.flat import Doubles
 from detect.structures import BoolArray
 
 # More steps than this cannot be told apart in a panel.
@@ -40,15 +40,15 @@ def curves_of(outcome: JudgedDetections, names: tuple[str, ...]) -> Mapping[str,
     """Return the curve of every class of `names` that has a positive."""
     order = np.argsort(outcome.labels, kind="stable")
     ends = np.cumsum(np.bincount(outcome.labels, minlength=len(names)))
-    found = {}
-    for label, own in enumerate(np.split(order, ends[:-1])):
+    curves = {}
+    for label, rows in enumerate(np.split(order, ends[:-1])):
         positives = int(outcome.positives[label])
         if positives:
-            hits = outcome.hits[own]
-            found[names[label]] = _envelope(
-                *recall_and_precision(hits, outcome.ignored[own], positives), hits
+            hits = outcome.hits[rows]
+            curves[names[label]] = _envelope(
+                *recall_and_precision(hits, outcome.ignored[rows], positives), hits
             )
-    return found
+    return curves
 
 
 def _envelope(recall: Doubles, precision: Doubles, hits: BoolArray) -> Curve:

@@ -34,7 +34,7 @@ class EnsembleSummary:
         return float(self.sizes[0]["mean"])
 
 
-def read_curve(path: Path) -> EnsembleSummary:
+def read_ensemble(path: Path) -> EnsembleSummary:
     """Read what `detect ensemble --json` wrote; DataError for anything else."""
     values = _read(path)
     try:
@@ -46,11 +46,11 @@ def read_curve(path: Path) -> EnsembleSummary:
             ],
             names={str(key): str(name) for key, name in values["names"].items()},
             alone={entry["network"]: entry["map"] for entry in values["alone"]},
-            leave_one_out={one["without"]: one["map"] for one in values["leave_one_out"]},
+            leave_one_out={entry["without"]: entry["map"] for entry in values["leave_one_out"]},
             whole=float(values["sizes"][-1]["mean"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise _other(path, "detect ensemble --json") from error
+        raise _wrong_file(path, "detect ensemble --json") from error
 
 
 def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
@@ -70,7 +70,7 @@ def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
             for row in values["table"]
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise _other(path, "detect classify --split --json") from error
+        raise _wrong_file(path, "detect classify --split --json") from error
 
 
 def _read(path: Path) -> Any:
@@ -80,5 +80,5 @@ def _read(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error}.") from error
 
 
-def _other(path: Path, command: str) -> DataError:
+def _wrong_file(path: Path, command: str) -> DataError:
     return DataError(f"{path}: not what {command} writes. Make it with that command.")

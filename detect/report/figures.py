@@ -69,7 +69,7 @@ def _plot_profile(path: Path, values: Sequence[float], mean: float) -> None:
         title(panel, "Average precision by class", subtitle)
 
 
-def chosen_classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def drawn_classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the classes whose curves are drawn: all, or the best and the worst half each."""
     order = sorted(per_class, key=lambda name: -per_class[name]["ap"])
     half = MOST_CURVES // 2
@@ -80,7 +80,7 @@ def plot_curves(
     path: Path, curves: Mapping[str, Curve], per_class: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Draw precision against recall, a panel a class; the area under the step is the AP."""
-    names = chosen_classes(per_class)
+    names = drawn_classes(per_class)
     columns = min(_COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
     with drawing(path, 0.3 + 2.9 * rows, 3.4 * columns) as figure:
@@ -105,12 +105,12 @@ def plot_curves(
 
 def plot_ceiling(path: Path, stages: Sequence[tuple[str, float]]) -> None:
     """Draw mAP by stage; `stages` (name, mAP), the detections as they are first."""
-    found = stages[0][1]
+    as_found = stages[0][1]
     with drawing(path, 1.2 + 0.34 * len(stages), 9) as figure:
         panel = figure.subplots()
         names, values = [shortened(name, 48) for name, _ in stages], [value for _, value in stages]
         _bars(panel, names, values, [PALE] * len(stages))
-        panel.barh(np.arange(len(values)), np.minimum(values, found), height=0.68, color=ACCENT)
+        panel.barh(np.arange(len(values)), np.minimum(values, as_found), height=0.68, color=ACCENT)
         title(panel, "mAP if one stage were perfect", "dark: as found; light: what it would add")
 
 
@@ -146,15 +146,15 @@ def plot_networks(path: Path, runs: Sequence[tuple[str, int | None, float]]) -> 
         _draw_by_networks(figure.subplots(), [(count or 0, value) for _, count, value in runs])
 
 
-def plot_ensemble(path: Path, curve: EnsembleSummary) -> None:
+def plot_ensemble(path: Path, ensemble: EnsembleSummary) -> None:
     """Draw mAP against the number of networks, over all subsets of that size."""
-    counts = [entry["networks"] for entry in curve.sizes]
-    low, high = ([entry[key] for entry in curve.sizes] for key in ("min", "max"))
+    counts = [entry["networks"] for entry in ensemble.sizes]
+    low, high = ([entry[key] for entry in ensemble.sizes] for key in ("min", "max"))
     with drawing(path, 4.2, 7.5) as figure:
         panel = figure.subplots()
         panel.fill_between(counts, low, high, color=PALE, linewidth=0)
-        _draw_means(panel, counts, [entry["mean"] for entry in curve.sizes])
-        subtitle = f"{curve.protocol}; line: mean over the subsets, band: lowest to highest"
+        _draw_means(panel, counts, [entry["mean"] for entry in ensemble.sizes])
+        subtitle = f"{ensemble.protocol}; line: mean over the subsets, band: lowest to highest"
         title(panel, "mAP by number of networks", subtitle)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as PILImage
 
+from detect.boxes import Doubles
 from detect.data import read_pixels
 from detect.evaluation import voc
-from detect.evaluation.flat import Doubles, FlatDetections, flatten_truth
+from detect.evaluation.flat import FlatDetections, flatten_truth
 from detect.report.looks import DPI, WIDTH
 from detect.structures import Dataset, Detections, Image, IntArray
 from detect.visualize import draw_detections, write_picture
@@ -87,28 +88,32 @@ def draw_images(
     """
     drawn: list[tuple[int, str]] = []
     for place in places:
-        picture = _judged(dataset, detections, place, threshold)
+        picture = _draw_judged(dataset, detections, place, threshold)
         write_picture(out / f"{name}-{len(drawn) + 1}.png", picture)
         drawn.append((place, jpeg_url(picture)))
     return drawn
 
 
-def _judged(dataset: Dataset, detections: FlatDetections, place: int, threshold: float) -> Image:
+def _draw_judged(
+    dataset: Dataset, detections: FlatDetections, place: int, threshold: float
+) -> Image:
     """Return the picture of one image."""
     sample = dataset.samples[place]
-    own = detections.take(np.flatnonzero(detections.images == place))
-    found = Detections(sample.image_id, own.boxes.astype(np.float32), own.labels, own.scores)
+    flat = detections.take(np.flatnonzero(detections.images == place))
+    image_detections = Detections(
+        sample.image_id, flat.boxes.astype(np.float32), flat.labels, flat.scores
+    )
     return draw_detections(
-        read_pixels(sample), found, dataset.classes, sample.annotations, threshold
+        read_pixels(sample), image_detections, dataset.classes, sample.annotations, threshold
     )
 
 
 def jpeg_url(picture: Image) -> str:
     """Return `picture` as a data URL, JPEG, its longer side at most 1280 px."""
-    made = PILImage.fromarray(picture)
-    made.thumbnail((_LONGEST, _LONGEST))
+    scaled = PILImage.fromarray(picture)
+    scaled.thumbnail((_LONGEST, _LONGEST))
     stream = io.BytesIO()
-    made.save(stream, format="JPEG", quality=88, subsampling=0)
+    scaled.save(stream, format="JPEG", quality=88, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 

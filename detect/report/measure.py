@@ -14,9 +14,9 @@ from detect.evaluation.flat import flatten_truth
 from detect.evaluation.judged import judge
 from detect.evaluation.recall import recall_report
 from detect.report.curves import Curve, curves_of
-from detect.report.extras import EnsembleSummary, read_classification, read_curve
+from detect.report.extras import EnsembleSummary, read_classification, read_ensemble
 from detect.report.images import ImageVerdicts, score_images
-from detect.report.paper_claims import Proposed, Scored
+from detect.report.paper_claims import ScoredProposals, ScoredRun
 from detect.report.runs import Run, proposal_kind
 from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Proposals, Sample
@@ -43,8 +43,8 @@ class Measured:
     paper's Table 3) were measured by other commands, None and [] where they were not.
     """
 
-    scored: list[Scored]
-    proposed: list[Proposed]
+    scored: list[ScoredRun]
+    proposed: list[ScoredProposals]
     curves: dict[str, Curve]
     stages: list[tuple[str, str, float]]
     errors: dict[str, Any]
@@ -56,10 +56,10 @@ class Measured:
     def figures(self) -> dict[str, Any]:
         """Return what report.json holds, values in [0, 1]."""
         return {
-            "runs": {one.run.name: one.scores for one in self.scored},
+            "runs": {scored.run.name: scored.scores for scored in self.scored},
             "ceiling": {name: value for name, _, value in self.stages},
             "errors": self.errors,
-            "proposals": {one.name: one.report for one in self.proposed},
+            "proposals": {file.name: file.report for file in self.proposed},
         }
 
 
@@ -81,16 +81,16 @@ def measure(
     are not of this split, as `evaluate` and `recall_report` do, and for other JSON.
     """
     pairs = frozenset(blacklist)
-    networks = read_curve(ensemble) if ensemble else None
+    ensemble_summary = read_ensemble(ensemble) if ensemble else None
     classified = read_classification(classification) if classification else ()
-    scored = [Scored(run, evaluate(dataset, run.detections, "all", 0.5, pairs)) for run in runs]
+    scored = [ScoredRun(run, evaluate(dataset, run.detections, "all", 0.5, pairs)) for run in runs]
     proposed = list(_propose(dataset, proposals, track))
     first = runs[0].detections
     curves = curves_of(judge(dataset, first).outcome, dataset.classes)
     stages = [
         (_NAMES[name], STAGES[name], value) for name, value in ceiling(dataset, first).items()
     ]
-    stages += [(f"the same on {one.name}", _ON_PROPOSALS, one.ceiling) for one in proposed]
+    stages += [(f"the same on {file.name}", _ON_PROPOSALS, file.ceiling) for file in proposed]
     return Measured(
         scored=scored,
         proposed=proposed,
@@ -99,7 +99,7 @@ def measure(
         errors=error_report(dataset, first, shown=shown),
         images=score_images(dataset, first, shown),
         shown=shown,
-        ensemble=networks,
+        ensemble=ensemble_summary,
         classification=classified,
     )
 
@@ -115,16 +115,18 @@ def check_objects(dataset: Dataset) -> None:
         )
 
 
-def _propose(dataset: Dataset, paths: Sequence[Path], track: Track) -> Iterator[Proposed]:
+def _propose(dataset: Dataset, paths: Sequence[Path], track: Track) -> Iterator[ScoredProposals]:
     """Yield the figures of every proposals file."""
     files = [ProposalFile(path) for path in paths]
     names = short_names([str(path) for path in paths]) if paths else []
     for file, name in zip(files, names, strict=True):
         report = recall_report(dataset, _read(dataset, file, track, f"recall of {name}"))
         boxes = boxes_of(dataset, _read(dataset, file, track, f"ceiling of {name}"))
-        yield Proposed(name, proposal_kind(file.recipe), report, proposal_ceiling(dataset, boxes))
+        yield ScoredProposals(
+            name, proposal_kind(file.recipe), report, proposal_ceiling(dataset, boxes)
+        )
 
 
-def _read(dataset: Dataset, file: ProposalFile, track: Track, what: str) -> Iterator[Proposals]:
+def _read(dataset: Dataset, file: ProposalFile, track: Track, purpose: str) -> Iterator[Proposals]:
     """Return the proposals of every image, read one at a time."""
-    return (file.read(one.image_id, one.size) for one in track(dataset.samples, what))
+    return (file.read(sample.image_id, sample.size) for sample in track(dataset.samples, purpose))

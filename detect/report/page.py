@@ -65,15 +65,18 @@ def _plot(out: Path, measured: Measured) -> Iterator[Path]:
     plot_errors(out / "errors.png", measured.errors)
     yield from (out / f"{name}.png" for name in ("classes", "curves", "ceiling", "errors"))
     if len(measured.scored) > 1:
-        maps = [(o.run.name, o.run.networks, o.scores["voc2012"]["map"]) for o in measured.scored]
+        maps = [
+            (scored.run.name, scored.run.networks, scored.scores["voc2012"]["map"])
+            for scored in measured.scored
+        ]
         plot_networks(out / "networks.png", maps)
         yield out / "networks.png"
     if measured.ensemble is not None:
         plot_ensemble(out / "ensemble.png", measured.ensemble)
         yield out / "ensemble.png"
     if measured.proposed:
-        names = [one.name for one in measured.proposed]
-        plot_recall(out / "recall.png", names, [one.report for one in measured.proposed])
+        names = [file.name for file in measured.proposed]
+        plot_recall(out / "recall.png", names, [file.report for file in measured.proposed])
         yield out / "recall.png"
 
 
@@ -85,15 +88,15 @@ def _draw(
     detections = measured.scored[0].run.detections
     drawn = []
     for name, title, places in (("best", "Best images", best), ("worst", "Worst images", worst)):
-        made = draw_images(dataset, detections, places, out, name, measured.shown)
-        shown = [(url, _caption(dataset, measured, place)) for place, url in made]
-        drawn.append((title, shown))
+        urls = draw_images(dataset, detections, places, out, name, measured.shown)
+        captioned = [(url, _caption(dataset, measured, place)) for place, url in urls]
+        drawn.append((title, captioned))
     return drawn
 
 
 def _caption(dataset: Dataset, measured: Measured, place: int) -> str:
     images = measured.images
-    right, wrong, missed = (one[place] for one in (images.right, images.wrong, images.missed))
+    right, wrong, missed = (column[place] for column in (images.right, images.wrong, images.missed))
     score = f"F {images.score[place]:.2f}"
     counts = f"{right} right, {wrong} wrong, {missed} missed"
     return f"{dataset.samples[place].image_id}: {score} ({counts})"

@@ -24,7 +24,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredRun:
     """A run with its mAP in [0, 1] by every protocol (`evaluate`'s result)."""
 
     run: Run
@@ -37,7 +37,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Proposed:
+class ScoredProposals:
     """A proposals file: its name, `proposal_kind`, `recall_report`, and `proposal_ceiling`."""
 
     name: str
@@ -57,35 +57,37 @@ class Claim:
 
 
 def claims(
-    scored: Sequence[Scored], proposed: Sequence[Proposed], curve: EnsembleSummary | None = None
+    runs: Sequence[ScoredRun],
+    proposed: Sequence[ScoredProposals],
+    ensemble: EnsembleSummary | None = None,
 ) -> list[Claim]:
     """Return the claims in the paper's order; mAP by the ILSVRC protocol.
 
     Runs are told apart by the number of their networks and `proposal_kind`; of several of one kind
     the mean is taken. Ensemble and single networks are compared on the same kind of proposals.
-    What the runs do not tell of ensembles comes from `curve`, by its protocol.
+    What the runs do not tell of ensembles comes from `ensemble`, by its protocol.
     """
-    ours = {**_proposal_figures(proposed), **_curve_figures(curve), **_run_figures(scored)}
+    ours = {**_proposal_figures(proposed), **_ensemble_figures(ensemble), **_run_figures(runs)}
     return [
         Claim(text, paper, ours.get(key, f"not measured: needs {_NEEDED[key]}"), key in ours)
         for key, (text, paper) in CLAIMS.items()
     ]
 
 
-def singles(scored: Sequence[Scored]) -> list[Scored]:
+def single_networks(runs: Sequence[ScoredRun]) -> list[ScoredRun]:
     """Return the runs of one network."""
-    return [one for one in scored if one.run.networks == 1]
+    return [scored for scored in runs if scored.run.networks == 1]
 
 
-def largest(scored: Sequence[Scored]) -> Scored | None:
+def largest_ensemble(runs: Sequence[ScoredRun]) -> ScoredRun | None:
     """Return the run of the most networks, two at least; of several the first."""
-    several = [one for one in scored if (one.run.networks or 0) > 1]
-    return max(several, key=lambda one: one.run.networks or 0, default=None)
+    several = [scored for scored in runs if (scored.run.networks or 0) > 1]
+    return max(several, key=lambda scored: scored.run.networks or 0, default=None)
 
 
-def _proposal_figures(proposed: Sequence[Proposed]) -> dict[str, str]:
-    first = {one.kind: one.report for one in reversed(proposed)}
-    rcnn, doubled, both = (first.get(kind) for kind in ("rcnn", "doubled", "both"))
+def _proposal_figures(proposed: Sequence[ScoredProposals]) -> dict[str, str]:
+    reports = {file.kind: file.report for file in reversed(proposed)}
+    rcnn, doubled, both = (reports.get(kind) for kind in ("rcnn", "doubled", "both"))
     figures = {}
     if rcnn and doubled:
         figures["half"] = _share(doubled, rcnn)
@@ -95,49 +97,49 @@ def _proposal_figures(proposed: Sequence[Proposed]) -> dict[str, str]:
     return figures
 
 
-def _share(report: dict[str, Any], of: dict[str, Any]) -> str:
-    """Return how many boxes an image, and which share of another's."""
-    boxes, others = report["boxes_per_image"], of["boxes_per_image"]
-    share = percent(boxes / others, 0) if others else "no share"
-    return f"{share} ({boxes:,.0f} of {others:,.0f} boxes an image)"
+def _share(report: dict[str, Any], reference: dict[str, Any]) -> str:
+    """Return how many boxes an image, and which share of the reference's."""
+    boxes, reference_boxes = report["boxes_per_image"], reference["boxes_per_image"]
+    share = percent(boxes / reference_boxes, 0) if reference_boxes else "no share"
+    return f"{share} ({boxes:,.0f} of {reference_boxes:,.0f} boxes an image)"
 
 
 def _coverage(report: dict[str, Any]) -> float:
     return float(report["coverage"]["all"]["0.50"])
 
 
-def _run_figures(scored: Sequence[Scored]) -> dict[str, str]:
-    figures, alone, top = {}, singles(scored), largest(scored)
+def _run_figures(runs: Sequence[ScoredRun]) -> dict[str, str]:
+    figures, alone, top = {}, single_networks(runs), largest_ensemble(runs)
     if alone:
         figures["single"] = _mean_and_range(alone)
-    before = [one for one in alone if one.run.proposals == "rcnn"]
-    after = [one for one in alone if one.run.proposals == "both"]
+    before = [scored for scored in alone if scored.run.proposals == "rcnn"]
+    after = [scored for scored in alone if scored.run.proposals == "both"]
     if before and after:
         figures["proposals"] = _difference(_mean(before), _mean(after))
     if top is not None:
         figures["ensemble"] = f"{percent(top.ilsvrc)} ({top.run.networks} networks)"
-        same = [one for one in alone if one.run.proposals == top.run.proposals]
-        if same:
-            figures["gain"] = _difference(_mean(same), top.ilsvrc)
+        comparable = [scored for scored in alone if scored.run.proposals == top.run.proposals]
+        if comparable:
+            figures["gain"] = _difference(_mean(comparable), top.ilsvrc)
     return figures
 
 
-def _curve_figures(curve: EnsembleSummary | None) -> dict[str, str]:
-    if curve is None or curve.networks < 2:
+def _ensemble_figures(ensemble: EnsembleSummary | None) -> dict[str, str]:
+    if ensemble is None or ensemble.networks < 2:
         return {}
-    figures = {
-        "ensemble": f"{percent(curve.whole)} ({curve.networks} networks; {curve.protocol})",
-        "gain": f"{_difference(curve.single, curve.whole)}; {curve.protocol}",
+    whole, protocol = ensemble.whole, ensemble.protocol
+    return {
+        "ensemble": f"{percent(whole)} ({ensemble.networks} networks; {protocol})",
+        "gain": f"{_difference(ensemble.single, whole)}; {protocol}",
     }
-    return figures
 
 
-def _mean(scored: Sequence[Scored]) -> float:
-    return fmean(one.ilsvrc for one in scored)
+def _mean(runs: Sequence[ScoredRun]) -> float:
+    return fmean(scored.ilsvrc for scored in runs)
 
 
-def _mean_and_range(scored: Sequence[Scored]) -> str:
-    values = [one.ilsvrc for one in scored]
+def _mean_and_range(runs: Sequence[ScoredRun]) -> str:
+    values = [scored.ilsvrc for scored in runs]
     mean, low, high = map(percent, (fmean(values), min(values), max(values)))
     return mean if len(values) == 1 else f"{mean} (mean of {len(values)}, {low} to {high})"
 

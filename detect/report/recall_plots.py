@@ -49,8 +49,8 @@ def _draw_by_boxes(panel: Axes, reports: Sequence[dict[str, Any]]) -> None:
             line = _line(look, curve["boxes"], curve["recall"][iou])
             line.set(linestyle=dash, markevery=[len(curve["boxes"]) - 1])
             panel.add_line(line)
-    drawn = [count for curve in curves for count in curve["boxes"] if count > 0]
-    panel.set_xlim(min([1, *drawn]), 1.1 * max([10, *drawn]))
+    counts = [count for curve in curves for count in curve["boxes"] if count > 0]
+    panel.set_xlim(min([1, *counts]), 1.1 * max([10, *counts]))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panel.set_xlabel("boxes an image (mean), in stored order")
     _finish(panel, "Recall by number of boxes", "solid: IoU 0.5   dashed: IoU 0.7")

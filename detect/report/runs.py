@@ -41,11 +41,11 @@ class Run:
 
     def settings(self) -> list[tuple[str, str]]:
         """Return what decided its detections, flat: ("proposals.parameters.ks", "50, 100")."""
-        return [(key, _shown(value)) for key, value in flat(self.config).items()]
+        return [(key, _on_one_line(value)) for key, value in flat(self.config).items()]
 
     def surroundings(self) -> list[tuple[str, str]]:
         """Return where it ran, flat."""
-        return [(key, _shown(value)) for key, value in flat(self.environment).items()]
+        return [(key, _on_one_line(value)) for key, value in flat(self.environment).items()]
 
 
 def read_runs(paths: Sequence[Path], dataset: Dataset) -> list[Run]:
@@ -55,8 +55,8 @@ def read_runs(paths: Sequence[Path], dataset: Dataset) -> list[Run]:
     those of `dataset` (environment.json, "data") or has files that cannot be read.
     """
     names = short_names([str(path) for path in paths])
-    images = data_hash(dataset)
-    return [_read(path, name, dataset, images) for path, name in zip(paths, names, strict=True)]
+    digest = data_hash(dataset)
+    return [_read(path, name, dataset, digest) for path, name in zip(paths, names, strict=True)]
 
 
 def proposal_kind(recipe: dict[str, Any]) -> str:
@@ -79,7 +79,7 @@ def proposal_kind(recipe: dict[str, Any]) -> str:
     return "rcnn" if tuple(search.get("ks", ())) == _RCNN else "other"
 
 
-def _read(path: Path, name: str, dataset: Dataset, images: str) -> Run:
+def _read(path: Path, name: str, dataset: Dataset, digest: str) -> Run:
     if not path.is_dir():
         kind = "is no folder" if path.exists() else "no such folder"
         raise DataError(f"{path}: {kind}. Expected one that detect run wrote.")
@@ -90,7 +90,7 @@ def _read(path: Path, name: str, dataset: Dataset, images: str) -> Run:
         )
     config = _table(path / "config.toml", tomllib.loads)
     environment = _table(path / "environment.json", json.loads)
-    _check_images(path, environment.get("data", images), images, dataset)
+    _check_images(path, environment.get("data", digest), digest, dataset)
     detections = FlatDetections(*read_columns(path / "detections.json", dataset))
     return Run(name, detections, config, environment)
 
@@ -108,16 +108,16 @@ def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     return values
 
 
-def _check_images(path: Path, theirs: str, images: str, dataset: Dataset) -> None:
+def _check_images(path: Path, recorded: str, digest: str, dataset: Dataset) -> None:
     """Raise DataError unless the run saw the images of `dataset`."""
-    if theirs != images:
+    if recorded != digest:
         raise DataError(
-            f"{path}: was made on other images (data {theirs}) than split {dataset.split!r} of "
-            f"{dataset.root} (data {images}). Give the {option('data')} and "
+            f"{path}: was made on other images (data {recorded}) than split {dataset.split!r} of "
+            f"{dataset.root} (data {digest}). Give the {option('data')} and "
             f"{option('split')} of that run."
         )
 
 
-def _shown(value: Any) -> str:
+def _on_one_line(value: Any) -> str:
     """Return `value` on one line, "-" for nothing."""
     return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "-"

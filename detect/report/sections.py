@@ -12,7 +12,7 @@ from detect.report.extras import EnsembleSummary
 from detect.report.figures import MOST_CURVES
 from detect.report.looks import percent
 from detect.report.measure import Measured
-from detect.report.paper_claims import Proposed, claims, largest, singles
+from detect.report.paper_claims import ScoredProposals, claims, largest_ensemble, single_networks
 from detect.report.runs import Run
 from detect.structures import Dataset
 
@@ -64,7 +64,7 @@ def _scores(dataset: Dataset, measured: Measured) -> dict[str, Any]:
         "name": first.run.name,
         "data": title_of(dataset),
         "images": len(dataset),
-        "objects": sum(one["positives"] for one in entry["per_class"].values()),
+        "objects": sum(figures["positives"] for figures in entry["per_class"].values()),
         "skipped": entry["skipped"],
         "protocols": (*PROTOCOLS, "coco 50-95"),
         "headline": list(_headline(measured)),
@@ -72,14 +72,14 @@ def _scores(dataset: Dataset, measured: Measured) -> dict[str, Any]:
         "curves_drawn": MOST_CURVES,
         "runs": [
             {
-                "name": one.run.name,
-                "networks": one.run.networks or "-",
-                "proposals": _regions(one.run),
-                "map": [_percent(value) for value in _maps(one.scores)],
-                "settings": one.run.settings(),
-                "surroundings": one.run.surroundings(),
+                "name": scored.run.name,
+                "networks": scored.run.networks or "-",
+                "proposals": _regions(scored.run),
+                "map": [_percent(value) for value in _maps(scored.scores)],
+                "settings": scored.run.settings(),
+                "surroundings": scored.run.surroundings(),
             }
-            for one in measured.scored
+            for scored in measured.scored
         ],
     }
 
@@ -89,25 +89,29 @@ def _regions(run: Run) -> str:
     return _PROPOSALS[run.proposals] if run.config.get("proposals") else "not recorded"
 
 
-def _ensemble(curve: EnsembleSummary | None) -> dict[str, Any]:
+def _ensemble(ensemble: EnsembleSummary | None) -> dict[str, Any]:
     """Return the rows on what networks bring to the ensemble, {} where it was not measured."""
-    if curve is None:
+    if ensemble is None:
         return {}
     sizes = [
-        (one["networks"], one["subsets"], *(_percent(one[key]) for key in ("mean", "min", "max")))
-        for one in curve.sizes
+        (
+            size["networks"],
+            size["subsets"],
+            *(_percent(size[key]) for key in ("mean", "min", "max")),
+        )
+        for size in ensemble.sizes
     ]
     members = [
-        (curve.names.get(str(place), str(place)), _percent(value), *_without(curve, place))
-        for place, value in curve.alone.items()
+        (ensemble.names.get(str(place), str(place)), _percent(value), *_without(ensemble, place))
+        for place, value in ensemble.alone.items()
     ]
     return {"sizes": sizes, "members": members}
 
 
-def _without(curve: EnsembleSummary, place: int) -> tuple[str, str]:
+def _without(ensemble: EnsembleSummary, place: int) -> tuple[str, str]:
     """Return the mAP of all networks but one, and what that one brings."""
-    rest = curve.leave_one_out.get(place)
-    return ("-", "-") if rest is None else (_percent(rest), _points(curve.whole - rest))
+    without = ensemble.leave_one_out.get(place)
+    return ("-", "-") if without is None else (_percent(without), _points(ensemble.whole - without))
 
 
 def _maps(scores: dict[str, Any]) -> list[float]:
@@ -117,11 +121,11 @@ def _maps(scores: dict[str, Any]) -> list[float]:
 
 def _headline(measured: Measured) -> Iterator[tuple[str, str]]:
     """Yield the figures to read first."""
-    found = measured.stages[0][2]
-    yield percent(found), "mAP at IoU 0.5, rules of VOC 2012"
+    as_found = measured.stages[0][2]
+    yield percent(as_found), "mAP at IoU 0.5, rules of VOC 2012"
     top = measured.proposed[0].ceiling if measured.proposed else measured.stages[-1][2]
-    what = f"the regions of {measured.proposed[0].name}" if measured.proposed else "these boxes"
-    yield percent(top), f"the most that {what} allow (perfect labels and NMS)"
+    regions = f"the regions of {measured.proposed[0].name}" if measured.proposed else "these boxes"
+    yield percent(top), f"the most that {regions} allow (perfect labels and NMS)"
     types = measured.errors["types"]
     worst = max(types, key=lambda kind: types[kind]["cost"])
     if types[worst]["cost"] <= 0:
@@ -148,20 +152,20 @@ def _class_row(name: str, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _claims_table(proposed: Sequence[Proposed]) -> list[list[str]]:
-    scores = [RecallScores.of(one.report) for one in proposed]
-    return comparison_rows([one.name for one in proposed], scores)
+def _recall_table(proposed: Sequence[ScoredProposals]) -> list[list[str]]:
+    scores = [RecallScores.of(file.report) for file in proposed]
+    return comparison_rows([file.name for file in proposed], scores)
 
 
 def _losses(measured: Measured) -> dict[str, Any]:
     """Return what the page says of proposals, stages and errors."""
-    found = measured.stages[0][2]
+    as_found = measured.stages[0][2]
     types = measured.errors["types"]
     proposed = measured.proposed
     return {
-        "recall": _claims_table(proposed) if proposed else [],
+        "recall": _recall_table(proposed) if proposed else [],
         "stages": [
-            (name, text, _percent(value), "" if place == 0 else _points(value - found))
+            (name, text, _percent(value), "" if place == 0 else _points(value - as_found))
             for place, (name, text, value) in enumerate(measured.stages)
         ],
         "shown": f"{measured.shown:g}",
@@ -181,9 +185,9 @@ def _losses(measured: Measured) -> dict[str, Any]:
 def _beside_the_paper(dataset: Dataset, measured: Measured) -> dict[str, Any]:
     """Return the paper's tables with our rows, its claims, departures and choices."""
     scored, yours = measured.scored, f"yours, on {title_of(dataset)}"
-    top, alone = largest(scored) or scored[0], singles(scored)
+    top, alone = largest_ensemble(scored) or scored[0], single_networks(scored)
     ours_4 = (yours, "", "", _percent(top.ilsvrc), "", str(top.run.networks or "?"), "R-CNN")
-    mean = sum(one.ilsvrc for one in alone) / len(alone) if alone else 0.0
+    mean = sum(run.ilsvrc for run in alone) / len(alone) if alone else 0.0
     ours_5 = [(yours, _percent(mean), "no", "no")] if alone else []
     several = f"The mean of {len(alone)} runs. " if len(alone) > 1 else ""
     return {

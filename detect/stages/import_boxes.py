@@ -177,13 +177,13 @@ def _in_order(
     dataset: "Dataset", external: Mapping[str, "External"], file: Path
 ) -> Iterator[tuple["Proposals", int]]:
     """Yield the proposals of every image of the split, and how many boxes lie outside of it."""
-    from detect.images import read_size
+    from detect.data import image_size
     from detect.storage.exchange import EMPTY, to_proposals
 
     _check_known(dataset, external, file)
     for sample in dataset.samples:
-        size = sample.size if sample.size != (0, 0) else read_size(sample.path)
-        yield to_proposals(sample.image_id, size, external.get(sample.image_id, EMPTY))
+        found = external.get(sample.image_id, EMPTY)
+        yield to_proposals(sample.image_id, image_size(sample), found)
 
 
 def _check_known(dataset: "Dataset", external: Mapping[str, "External"], file: Path) -> None:

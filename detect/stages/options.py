@@ -39,6 +39,8 @@ class Options(BaseModel):
         if problem["type"] == "extra_forbidden":
             return f"no option {name!r}; there are {', '.join(cls.model_fields)}."
         text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "path_type":
+            text = "expected a path"
         # Short, whatever it is: an object in a path's place may show itself at any length.
         got = f"{problem['input']!s:.80}"
         return f"{option(name, got)}: {text}." if name else f"{text}."
@@ -94,8 +96,15 @@ BatchSize = Annotated[
     BeforeValidator(_crops),
     Field(description="Crops at a time; halved when memory runs out."),
 ]
+# What the file would hold, as a dictionary, is for Python alone.
+Recipe = Annotated[Path | dict[str, Any], Field(description="The recipe, a TOML file.")]
 Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
 Seed = Annotated[int, Field(description="Of every random choice.")]
 Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]
 ExistOk = Annotated[bool, Field(description=f"Write into {option('out')} even if it exists.")]
 SkipBad = Annotated[bool, Field(description="Leave bad images out, counted.")]
+
+
+def recipe_name(recipe: Path | dict[str, Any]) -> str:
+    """Return what a run by `recipe` is called where nobody named it."""
+    return "recipe" if isinstance(recipe, dict) else recipe.stem

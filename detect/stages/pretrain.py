@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from detect.config import PretrainRecipe, load_recipe
+from detect.config import PretrainRecipe
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import warn_skipped
@@ -42,7 +42,7 @@ def pretrain(options: PretrainOptions, reporter: Reporter = SILENT) -> PretrainR
     Raises UsageError for options that do not go together, DataError for data, recipe or weights
     that are wrong, EnvironmentProblem for a machine that cannot, DetectError where it diverges.
     """
-    recipe = load_recipe(PretrainRecipe, options.config, options.recipe_changes("batch_size"))
+    recipe = options.read_recipe(PretrainRecipe, "batch_size")
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from detect.config import MultiBoxRecipe, load_recipe
+from detect.config import MultiBoxRecipe
 from detect.errors import DataError, option
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
@@ -61,7 +61,7 @@ def train_multibox(
     Raises UsageError for options that do not go together, DataError for data, recipe or weights
     that are wrong, EnvironmentProblem for a machine that cannot, DetectError where it diverges.
     """
-    recipe = load_recipe(MultiBoxRecipe, options.config, options.recipe_changes("batch_size"))
+    recipe = options.read_recipe(MultiBoxRecipe, "batch_size")
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 

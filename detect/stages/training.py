@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from detect.config import Section, to_toml
+from detect.config import AnyRecipe, Section, load_recipe, to_toml
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.members import forget_ensemble
 from detect.stages.opening import check_out, holding_out
 from detect.stages.training_inputs import TrainingInputs, check_same
+from detect.stages.transforms import check_transforms
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from detect.runs import RunFolder
     from detect.training.call import Call
     from detect.training.distributed import Processes
+
+AnyKind = TypeVar("AnyKind", bound=AnyRecipe)
 
 
 def _batch(value: Any) -> Any:
@@ -40,7 +43,7 @@ class TrainingOptions(o.Options):
     data: Path = Field(description="A data set.")
     out: Path | None = Field(None, description="Run folder.")
     split: o.Text = Field(description="The split to train on.")
-    config: Path = Field(description="The recipe, a TOML file.")
+    config: o.Recipe
     val_split: o.Text | None = Field(None, description="The split to validate on.")
     set: o.Texts = Field((), description="Change a value of the recipe.")
     init: o.Text | None = Field(
@@ -61,11 +64,23 @@ class TrainingOptions(o.Options):
         1, ge=1, description="Threads that make batches ahead; more where a GPU waits for them."
     )
 
-    def recipe_changes(self, batch_key: str) -> tuple[str, ...]:
-        """Return `set` and the options that stand for values of the recipe.
+    def read_recipe(self, kind: type[AnyKind], batch_key: str) -> AnyKind:
+        """Return the recipe with what the options change; `batch_key` is its batch size's name.
 
-        `batch_key` is the recipe's name of the batch size.
+        Raises DataError for a file that is missing or wrong, UsageError for a wrong change.
         """
+        recipe = load_recipe(kind, self.config, self._changes(batch_key))
+        changed = {change.partition("=")[0].strip() for change in self.set}
+        if changed & {"augment", "augment.more"}:
+            check_transforms(recipe, option("set"), UsageError)
+        elif isinstance(self.config, dict):
+            check_transforms(recipe, option("config"), UsageError)
+        else:
+            check_transforms(recipe, str(self.config))
+        return recipe
+
+    def _changes(self, batch_key: str) -> tuple[str, ...]:
+        """Return `set` and the options that stand for values of the recipe."""
         found = list(self.set)
         if self.init is not None:
             found.append(f"init={json.dumps(self.init, ensure_ascii=False)}")
@@ -103,7 +118,8 @@ class Training:
             )
 
         def choose() -> Path:
-            free = holding_out(told.out, command, told.config.stem, self.reporter)
+            name = o.recipe_name(told.config)
+            free = holding_out(told.out, command, name, self.reporter)
             chosen = self.held.enter_context(free)
             check_out(chosen, exist_ok=told.exist_ok, resume=told.resume)
             return chosen

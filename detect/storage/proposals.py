@@ -141,7 +141,10 @@ class ProposalFile:
         return (self.read(image_id) for image_id in self._places)
 
     def read(self, image_id: str, size: Size | None = None) -> Proposals:
-        """Return the proposals of one image; DataError if it is missing or not of `size`."""
+        """Return the proposals of one image; DataError if it is missing or not of `size`.
+
+        A `size` (H, W) of None is not known, and not checked.
+        """
         if image_id not in self._places:
             raise DataError(
                 f"{self.path}: no proposals for image {image_id} (it has {len(self)} of "
@@ -150,7 +153,7 @@ class ProposalFile:
             )
         number, group, row = self._places[image_id]
         proposals = self._decode(number, group, row)
-        if size is not None and size not in ((0, 0), proposals.size):
+        if size is not None and size != proposals.size:
             (height, width), (seen_height, seen_width) = size, proposals.size
             raise DataError(
                 f"{self.path}: image {image_id} was {seen_width}x{seen_height} px when proposed, "

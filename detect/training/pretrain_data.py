@@ -38,7 +38,7 @@ class PatchBatches:
         self._data, self._recipe = data, recipe
         self._cache = ImageCache(0)
         self._images = ShuffledImages(len(data), recipe.seed)
-        self._augmenter = make_augmenter(recipe.augment)
+        self._augmenter = make_augmenter(recipe)
 
     def make(
         self, step: int, rows: slice = slice(None)

@@ -83,7 +83,7 @@ def collect(
 
 def check_same_image(sample: Sample, proposals: Proposals) -> None:
     """Raise DataError if `proposals` were made on an image of another size than `sample`'s."""
-    if sample.size != (0, 0) and proposals.size != sample.size:
+    if sample.size is not None and proposals.size != sample.size:
         raise DataError(
             f"image {sample.image_id}: the proposals were made for an image of "
             f"{proposals.size[1]}x{proposals.size[0]} px, this one has "
@@ -174,7 +174,7 @@ class CropBatches:
     def __init__(self, data: RegionData, recipe: ClassifierRecipe, num_classes: int) -> None:
         self._data, self._recipe, self._num_classes = data, recipe, num_classes
         self._cache = ImageCache(recipe.crops.image_side)
-        self._augmenter = make_augmenter(recipe.augment)
+        self._augmenter = make_augmenter(recipe)
 
     def make(
         self, step: int, rows: slice = slice(None)

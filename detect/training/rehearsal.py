@@ -13,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from detect.config import AnyRecipe, ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
+from detect.data import image_size
 from detect.data.labelled import LabelledImages
 from detect.matching import BACKGROUND, Pool
 from detect.proposals.estimate import IMAGES_TIMED, spread
@@ -71,7 +72,7 @@ def decoded_bytes(samples: Sequence[Sample], image_side: int) -> int:
     """Return the bytes of all images at their size, or shrunk to `image_side` px if not 0."""
     total = 0.0
     for sample in samples:
-        height, width = sample.size
+        height, width = image_size(sample)
         factor = min(1.0, image_side / max(height, width, 1)) if image_side else 1.0
         total += 3 * height * width * factor**2
     return round(total)
@@ -93,7 +94,7 @@ def _classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
 def _drawn_regions(samples: tuple[Sample, ...], classes: int) -> RegionData:
     """Return a few regions of every image, each foreground and background as well."""
     rng = np.random.default_rng(0)
-    boxes = tuple(_drawn_boxes(rng, _REGIONS) * (s.size[::-1] * 2) for s in samples)
+    boxes = tuple(_drawn_boxes(rng, _REGIONS) * (image_size(s)[::-1] * 2) for s in samples)
     count = len(samples) * _REGIONS
     image, box = np.divmod(np.arange(count, dtype=np.int32), _REGIONS)
     foreground = Pool(image, box, np.arange(count, dtype=np.int32) % classes)

@@ -5,12 +5,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.config import AugmentSection, CropAugmentSection
+from detect.config import AnyRecipe, CropAugmentSection
 from detect.data.augment import CropAugmenter
+from detect.data.pixel_transforms import make_transforms
 
 
-def make_augmenter(augment: AugmentSection) -> CropAugmenter:
-    """Return what changes samples as the recipe's table says."""
+def make_augmenter(recipe: AnyRecipe) -> CropAugmenter:
+    """Return what changes samples as the recipe's [augment] says.
+
+    Raises DataError for a transform of [[augment.more]] that does not fit (make_transforms).
+    """
+    augment = recipe.augment
     random = isinstance(augment, CropAugmentSection) and augment.random_interpolation
     return CropAugmenter(
         mirror=augment.mirror,
@@ -19,6 +24,7 @@ def make_augmenter(augment: AugmentSection) -> CropAugmenter:
         photometric=augment.photometric,
         strength=augment.photometric_strength,
         interpolation="random" if random else "bilinear",
+        more=make_transforms([one.model_dump() for one in augment.more], recipe.model.input_size),
     )
 
 

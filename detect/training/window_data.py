@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detect.boxes import areas, clip
 from detect.config import MultiBoxRecipe
+from detect.data import image_size
 from detect.data.augment import flip_boxes
 from detect.errors import DataError
 from detect.proposals.views import Window, warp
@@ -32,8 +33,9 @@ class WindowData:
 
     def fractions(self) -> FloatArray:
         """Return all boxes (N, 4) as fractions of their whole images."""
-        rows = zip(self.samples, self.boxes, strict=True)
-        parts = [to_fractions(boxes, (0, 0, s.size[1], s.size[0])) for s, boxes in rows]
+        sizes = map(image_size, self.samples)
+        rows = zip(sizes, self.boxes, strict=True)
+        parts = [to_fractions(boxes, (0, 0, width, height)) for (height, width), boxes in rows]
         return np.concatenate([np.zeros((0, 4), np.float32), *parts])
 
 
@@ -85,7 +87,7 @@ class WindowBatches:
         self._data, self._recipe = data, recipe
         self._cache = ImageCache(0)
         self._images = ShuffledImages(len(data.samples), recipe.seed)
-        self._augmenter = make_augmenter(recipe.augment)
+        self._augmenter = make_augmenter(recipe)
 
     def make(
         self, step: int, rows: slice = slice(None)
@@ -111,7 +113,7 @@ class WindowBatches:
     def _draw(self, rng: np.random.Generator, number: int) -> tuple[Window, FloatArray]:
         """Return a window of image `number` and the boxes (M, 4) it shows, fractions of it."""
         boxes = self._data.boxes[number]
-        window = self._window(rng, self._data.samples[number].size, boxes)
+        window = self._window(rng, image_size(self._data.samples[number]), boxes)
         return window, self._jittered(rng, shown(boxes, window))
 
     def _window(self, rng: np.random.Generator, size: Size, boxes: FloatArray) -> Window:

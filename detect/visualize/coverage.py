@@ -44,16 +44,18 @@ def _panel(image: Image, name: str, boxes: FloatArray, truths: FloatArray) -> Im
     for box in boxes[:_OTHERS_DRAWN]:
         canvas.box(box, _OTHER_STYLE)
     rows = np.argsort(best, kind="stable").tolist()
-    found = [(_style(best[row]), _shown(row, overlaps, boxes, truths), best[row]) for row in rows]
-    for style, box, _ in found:
+    drawn = [
+        (_style(best[row]), _best_box(row, overlaps, boxes, truths), best[row]) for row in rows
+    ]
+    for style, box, _ in drawn:
         canvas.box(box, style)
-    for style, box, iou in found:
+    for style, box, iou in drawn:
         # Rounded down: an object missed by a hair does not read as covered.
         canvas.label(box, [f"{math.floor(100 * iou) / 100:.2f}"], style)
     return canvas.finish(_legend(name, len(boxes), best))
 
 
-def _shown(
+def _best_box(
     row: int, overlaps: NDArray[np.float64], boxes: FloatArray, truths: FloatArray
 ) -> list[float]:
     """Return the best box of object `row`, or the object where none covers it."""

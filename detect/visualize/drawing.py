@@ -28,7 +28,7 @@ def draw(
     return draw_coverage(pixels, found, truth)
 
 
-def _classes(found: Detections, truth: Annotations | None) -> tuple[str, ...]:
+def _classes(detections: Detections, truth: Annotations | None) -> tuple[str, ...]:
     """Return the names of all labels; "class N" where they are not known."""
-    highest = max(int(one.labels.max(initial=-1)) for one in (found, truth) if one is not None)
-    return found.classes or tuple(f"class {number}" for number in range(highest + 1))
+    highest = max(int(one.labels.max(initial=-1)) for one in (detections, truth) if one is not None)
+    return detections.classes or tuple(f"class {number}" for number in range(highest + 1))

@@ -41,12 +41,12 @@ def draw_proposals(image: Image, proposals: Proposals, limit: int = 100) -> Imag
     canvas = Canvas(image)
     names = list(dict.fromkeys(proposals.sources.tolist()))
     colours = {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
-    chosen = proposals.take(_best_in_turn(proposals)[:limit])
-    for box, source in zip(chosen.boxes, chosen.sources, strict=True):
+    drawn = proposals.take(_best_in_turn(proposals)[:limit])
+    for box, source in zip(drawn.boxes, drawn.sources, strict=True):
         canvas.box(box, Style(colours[str(source)], opacity=0.8, width=0.5, edged=False))
-    drawn, total = Counter(chosen.sources.tolist()), Counter(proposals.sources.tolist())
+    counts, total = Counter(drawn.sources.tolist()), Counter(proposals.sources.tolist())
     entries: list[Entry] = [
-        (Style(colours[name]), f"{name}: best {drawn[name]} of {total[name]:,}") for name in names
+        (Style(colours[name]), f"{name}: best {counts[name]} of {total[name]:,}") for name in names
     ]
     return canvas.finish((entries or [(None, "no proposals")]) + _notes(canvas))
 
@@ -67,37 +67,37 @@ def draw_detections(
     """
     keep = np.flatnonzero(detections.scores >= threshold)
     keep = keep[np.argsort(-detections.scores[keep], kind="stable")]
-    shown = detections.take(keep)
-    lower = len(detections) - len(shown)
+    drawn = detections.take(keep)
+    lower = len(detections) - len(drawn)
     note: Entry = (None, f"score ≥ {threshold:g}" + (f", {lower} lower not drawn" if lower else ""))
     canvas = Canvas(image)
     if annotations is None:
-        entries = _draw_by_class(canvas, shown, classes)
+        entries = _draw_by_class(canvas, drawn, classes)
     else:
-        entries = _draw_judged(canvas, shown, classes, annotations, iou)
+        entries = _draw_judged(canvas, drawn, classes, annotations, iou)
     return canvas.finish([*entries, note, *_notes(canvas)])
 
 
-def _draw_by_class(canvas: Canvas, shown: Detections, classes: Sequence[str]) -> list[Entry]:
-    styles = [Style(class_colour(int(label))) for label in shown.labels]
-    _draw_detections(canvas, shown, classes, styles)
-    return _class_entries(shown.labels, classes) or [(None, "nothing detected")]
+def _draw_by_class(canvas: Canvas, detections: Detections, classes: Sequence[str]) -> list[Entry]:
+    styles = [Style(class_colour(int(label))) for label in detections.labels]
+    _draw_detections(canvas, detections, classes, styles)
+    return _class_entries(detections.labels, classes) or [(None, "nothing detected")]
 
 
 def _draw_judged(
     canvas: Canvas,
-    shown: Detections,
+    detections: Detections,
     classes: Sequence[str],
     annotations: Annotations,
     iou: float,
 ) -> list[Entry]:
     """Draw detections by verdict and the missed objects; return the legend."""
-    results, found = verdicts(shown, annotations, iou)
-    missed = np.flatnonzero(~found)
+    results, detected = verdicts(detections, annotations, iou)
+    missed = np.flatnonzero(~detected)
     kinds = np.where(annotations.difficult[missed], "missed, difficult", "missed")
     for index, kind in zip(missed, kinds, strict=True):
         canvas.box(annotations.boxes[index], VERDICTS[str(kind)])
-    _draw_detections(canvas, shown, classes, [VERDICTS[str(result)] for result in results])
+    _draw_detections(canvas, detections, classes, [VERDICTS[str(result)] for result in results])
     for index, kind in zip(missed, kinds, strict=True):
         name = _name(classes, annotations.labels[index])
         canvas.label(annotations.boxes[index], [name], VERDICTS[str(kind)])
@@ -111,15 +111,15 @@ def _draw_judged(
 
 
 def _draw_detections(
-    canvas: Canvas, shown: Detections, classes: Sequence[str], styles: list[Style]
+    canvas: Canvas, detections: Detections, classes: Sequence[str], styles: list[Style]
 ) -> None:
     """Draw large boxes first, so that small ones stay visible, then label the best first."""
-    for index in _large_first(shown.boxes):
-        canvas.box(shown.boxes[index], styles[index])
-    for index, score in enumerate(shown.scores):
+    for index in _large_first(detections.boxes):
+        canvas.box(detections.boxes[index], styles[index])
+    for index, score in enumerate(detections.scores):
         text = f"{score:.2f}"
-        name = _name(classes, shown.labels[index])
-        canvas.label(shown.boxes[index], [f"{name} {text}", text], styles[index])
+        name = _name(classes, detections.labels[index])
+        canvas.label(detections.boxes[index], [f"{name} {text}", text], styles[index])
 
 
 def _truth_style(annotations: Annotations, index: int) -> Style:
@@ -142,8 +142,8 @@ def _best_in_turn(proposals: Proposals) -> IntArray:
     """Return indices (N,): the best of every source, then the second best of every source, ..."""
     ranks = np.zeros(len(proposals), np.int64)
     for name in set(proposals.sources.tolist()):
-        mine = np.flatnonzero(proposals.sources == name)
-        ranks[mine] = np.arange(len(mine))
+        rows = np.flatnonzero(proposals.sources == name)
+        ranks[rows] = np.arange(len(rows))
     return np.argsort(ranks, kind="stable")
 
 
@@ -158,10 +158,10 @@ def _class_entries(labels: IntArray, classes: Sequence[str]) -> list[Entry]:
 def _flag_entries(annotations: Annotations) -> list[Entry]:
     grey = (110, 110, 110)
     flags = (("difficult", annotations.difficult, _DIFFICULT_DASH),)
-    both = (*flags, ("crowd", annotations.crowd, _CROWD_DASH))
+    all_flags = (*flags, ("crowd", annotations.crowd, _CROWD_DASH))
     return [
         (Style(grey, dash=dash), f"{name} {int(mask.sum())}")
-        for name, mask, dash in both
+        for name, mask, dash in all_flags
         if mask.any()
     ]
 

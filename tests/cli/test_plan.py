@@ -20,6 +20,7 @@ RECIPES = {
     "multibox": f"batch_size = 4\n{TINY}[priors]\ncount = 5\n",
     "ensemble": f"{TINY}[sampling]\nbatch_size = 4\n[[ensemble]]\noptimizer = {{ steps = 100 }}\n",
     "other": "[project]\nname = 'other'\n",
+    "spatial": f"{TINY}[[augment.more]]\nname = 'Rotate'\n",
     "wrong": f"{TINY}[sampling]\nbatch_sise = 4\n",
 }
 
@@ -137,6 +138,7 @@ def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) ->
     ("recipe", "text"),
     [
         ("other", "other.toml: not a recipe of a region classifier, a pre-training or MultiBox"),
+        ("spatial", "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values"),
         ("wrong", "wrong.toml: unknown key sampling.batch_sise. Did you mean sampling.batch_size?"),
         ("missing", "missing.toml: cannot read this recipe: No such file"),
     ],

@@ -83,6 +83,15 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+def test_transforms_change_the_training(arguments: list[object], run: Path, tmp_path: Path) -> None:
+    inverted = ("--set", 'augment.more=[{name = "InvertImg", p = 0.9}]')
+    assert call(*arguments, *inverted, "--out", tmp_path / "more") == 0
+    plain, more = (
+        load_file(path / "weights/last.safetensors") for path in (run, tmp_path / "more")
+    )
+    assert not all(plain[name].equal(more[name]) for name in plain)
+
+
 def test_train_classifier_and_train_multibox_start_from_it(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +116,7 @@ def test_train_classifier_and_train_multibox_start_from_it(
     [
         (["--set", "patches.areas=[0.1,1]"], 2, "unknown key patches.areas. Did you mean patches."),
         (["--set", "patches.area=[0.5,0.1]"], 2, "area needs 0 < low <= high <= 1"),
+        (["--set", 'augment.more=[{name = "Blr"}]'], 2, "no transform 'Blr'. Did you mean Blur"),
         (["--split", "vla"], 4, "--split vla: no split of"),
         (["--set", "optimizer.learning_rate=1e30"], 1, "training diverged"),
         (["--batch-size", "1"], 2, "--batch-size 1: expected auto or a number from 2 up"),

@@ -27,6 +27,22 @@ precision = "float32"
 """
 
 
+TRANSFORMS = """
+[[augment.more]]
+name = "GaussNoise"
+std_range = [0.05, 0.15]
+[[augment.more]]
+name = "MotionBlur"
+[[augment.more]]
+name = "CLAHE"
+[[augment.more]]
+name = "RandomShadow"
+[[augment.more]]
+name = "ImageCompression"
+quality_range = [20, 60]
+"""
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
@@ -101,6 +117,40 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert call(*arguments, "--out", killed, "--resume") == 0
     one, other = (load_file(run / "weights/last.safetensors") for run in (whole, killed))
     assert all(one[name].equal(other[name]) for name in one)
+
+
+def test_with_transforms_killed_and_resumed_it_ends_with_the_same_weights(
+    arguments: list[object], data: Path, tmp_path: Path
+) -> None:
+    (data / "transforms.toml").write_text(RECIPE + TRANSFORMS)
+    arguments = [*arguments, "--config", data / "transforms.toml"]  # the last one counts
+    arguments += ["--threads", 2, "--set", "optimizer.steps=12", "--set", "run.save_every=1"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert call(*arguments, "--out", whole) == 0
+    assert call(*arguments, "--set", "augment.more=[]", "--out", tmp_path / "plain") == 0
+    process = start_interrupted(killed / "state.pt", signal.SIGKILL, *arguments, "--out", killed)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert call(*arguments, "--out", killed, "--resume") == 0
+    runs = (whole, killed, tmp_path / "plain")
+    one, again, plain = (load_file(run / "weights/last.safetensors") for run in runs)
+    assert all(one[name].equal(again[name]) for name in one)
+    assert not all(one[name].equal(plain[name]) for name in one)
+
+
+def test_a_transform_that_does_not_fit_is_refused_before_anything_is_written(
+    arguments: list[object], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "spatial.toml").write_text(f'{RECIPE}[[augment.more]]\nname = "Rotate"\n')
+    spatial = [*arguments, "--config", data / "spatial.toml", "--out", tmp_path / "run"]
+    assert call(*spatial) == 4
+    expected = "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values of"
+    assert expected in capsys.readouterr().err
+    assert call(*spatial, "--set", 'augment.more=[{name = "Blur", size = 3}]') == 2
+    assert "Error: --set: [[augment.more]] table 1: Blur has no argument 'size'" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ def test_a_table_that_no_network_can_learn_by_is_said_before_any_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_transform_that_does_not_fit_is_said_before_any_is_trained(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "three.toml").write_text(
+        f"{RECIPE}augment = {{ more = [{{ name = 'Rotate' }}] }}\n"
+    )
+    changed = ("--config", tmp_path / "three.toml", "--ensemble", 4)
+    assert _train(root, tmp_path / "out", *changed) == 4
+    assert "network 3 of --ensemble 4: [[augment.more]] table 1: Rotate changes" in _error(capsys)
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_that_none_can_begin_with_are_said_before_any_is_trained(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

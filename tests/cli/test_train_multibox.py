@@ -94,6 +94,14 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+def test_transforms_change_the_training(arguments: list[object], tmp_path: Path) -> None:
+    inverted = ["--set", 'augment.more=[{name = "InvertImg", p = 0.9}]']
+    assert call(*arguments, "--out", tmp_path / "plain") == 0
+    assert call(*arguments, *inverted, "--out", tmp_path / "more") == 0
+    plain, more = (load_file(tmp_path / f"{n}/weights/last.safetensors") for n in ("plain", "more"))
+    assert not all(plain[name].equal(more[name]) for name in plain)
+
+
 def test_a_fold_is_left_out_and_noted(
     arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +130,11 @@ def test_a_fold_is_left_out_and_noted(
             ["--set", "propose.nms=1.5"],
             2,
             "propose.nms: needs a number above 0 and at most 1, or adaptive, got 1.5.",
+        ),
+        (
+            ["--set", 'augment.more=[{name = "Affine"}]'],
+            2,
+            "--set: [[augment.more]] table 1: Affine changes more than the values of pixels",
         ),
         (["--set", "optimizer.learning_rate=1e30"], 1, "training diverged"),
         (

@@ -5,12 +5,12 @@ import pytest
 from builders import texture
 
 from detect.crops.counts import CROPS
-from detect.crops.multicrop import SHAPE, cut, members, views
+from detect.crops.multicrop import SHAPE, cut, members, scaled_windows
 
 
 def test_a_landscape_image_at_224_by_hand() -> None:
     # 375 x 500 (H x W): the shorter side at 256, 288, 320, 352; 500 * 256 / 375 = 341.3.
-    shown = views((375, 500), 224)
+    shown = scaled_windows((375, 500), 224)
     assert shown.sizes.tolist() == [[256, 341], [288, 384], [320, 427], [352, 469]]
     assert shown.windows.shape == (4, 3, 6, 4)
     left, centre, right = shown.windows[0].tolist()
@@ -33,7 +33,7 @@ def test_a_landscape_image_at_224_by_hand() -> None:
 
 
 def test_a_portrait_image_goes_top_centre_bottom() -> None:
-    shown = views((640, 320), 224)
+    shown = scaled_windows((640, 320), 224)
     assert shown.sizes.tolist() == [[512, 256], [576, 288], [640, 320], [704, 352]]
     assert shown.windows[0, :, 5].tolist() == [
         [0, 0, 256, 256],
@@ -45,7 +45,7 @@ def test_a_portrait_image_goes_top_centre_bottom() -> None:
 def test_every_window_lies_in_its_image_whatever_the_shape() -> None:
     for size in ((1, 1), (7, 500), (500, 7), (96, 96), (333, 334)):
         for side in (32, 96, 224):
-            shown = views(size, side)
+            shown = scaled_windows(size, side)
             height, width = np.moveaxis(shown.sizes[:, None, None], -1, 0)
             x1, y1, x2, y2 = np.moveaxis(shown.windows, -1, 0)
             assert (x1 >= 0).all()

@@ -12,6 +12,7 @@ from PIL import ImageEnhance
 
 from detect.data.augment import RANDOM_INTERPOLATIONS, Changes, CropAugmenter, flip_boxes
 
+NO_SEEDS = np.zeros(0, np.int64)
 PLAIN = CropAugmenter(mirror=False, photometric=False)
 
 
@@ -76,7 +77,7 @@ def test_mirrors_and_transpose_make_the_eight_symmetries_equally_often() -> None
 def test_each_distortion_is_pils(number: int, enhancement: type, factor: float) -> None:
     batch = crops(3)
     orders = np.array([[number, (number + 1) % 3, (number + 2) % 3]] * 3)
-    changes = Changes(np.zeros((3, 3), bool), orders, np.array([[factor, 1.0, 1.0]] * 3))
+    changes = Changes(np.zeros((3, 3), bool), orders, np.array([[factor, 1.0, 1.0]] * 3), NO_SEEDS)
     ours = CropAugmenter().change(batch, changes)
     for crop, made in zip(batch, ours, strict=True):
         theirs = np.asarray(enhancement(Pictures.fromarray(crop)).enhance(factor))
@@ -96,11 +97,20 @@ def test_what_is_drawn_is_howards_and_r_cnns() -> None:
     assert np.allclose(drawn.flips.mean(axis=0), [0.5, 0, 0], atol=0.02)
 
 
+def test_seeds_of_transforms_come_from_a_stream_of_their_own() -> None:
+    rng, alone = np.random.default_rng(3), np.random.default_rng(3)
+    drawn = CropAugmenter().draw(rng, 5)
+    alone.random((2, 5, 3)), alone.random((5, 3))
+    assert rng.random() == alone.random()
+    assert len(set(drawn.seeds.tolist())) == 5
+    assert drawn.take(slice(1, 3)).seeds.tolist() == drawn.seeds[1:3].tolist()
+
+
 def test_the_order_matters() -> None:
     batch = crops(1).repeat(2, axis=0)
     orders = np.array([[0, 1, 2], [1, 2, 0]])
     factors = np.array([[1.5, 0.5, 1.2], [0.5, 1.2, 1.5]])  # the same three amounts
-    changes = Changes(np.zeros((2, 3), bool), orders, factors)
+    changes = Changes(np.zeros((2, 3), bool), orders, factors, NO_SEEDS)
     first, second = CropAugmenter().change(batch, changes)
     assert (first != second).any()
 
@@ -174,7 +184,7 @@ def test_boxes_follow_every_symmetry() -> None:
     augmenter = CropAugmenter(photometric=False)
     for number in range(8):
         flips = np.array([[bool(number & bit) for bit in (1, 2, 4)]])
-        nothing = np.zeros((1, 3), int), np.ones((1, 3))
+        nothing = np.zeros((1, 3), int), np.ones((1, 3)), NO_SEEDS
         turned = augmenter.change(picture[None], Changes(flips, *nothing))[0]
         x1, y1, x2, y2 = (flip_boxes(box, flips[0])[0] * 8).astype(int)
         assert (turned[y1:y2, x1:x2] == 200).all()

@@ -133,7 +133,7 @@ def test_a_size_that_is_not_stated_is_read_from_the_image(root: Path, missing: b
 
     path = change(root, edit)
     assert open_dataset(root, "train").samples[0].size == SIZE
-    assert open_annotations(path).samples[0].size == (0, 0)
+    assert open_annotations(path).samples[0].size is None
 
 
 def test_a_text_file_of_ids_reads_the_json_that_holds_them(root: Path, tmp_path: Path) -> None:

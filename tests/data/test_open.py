@@ -8,8 +8,17 @@ import pytest
 from builders import SHARED, needs_shared, texture, write_coco, write_imagenet_det, write_voc
 from PIL import Image as Pillow
 
-from detect.data import data_hash, open_annotations, open_dataset, read_pixels
+from detect.data import (
+    data_hash,
+    image_size,
+    open_annotations,
+    open_dataset,
+    open_images,
+    read_pixels,
+    samples_hash,
+)
 from detect.errors import DataError
+from detect.files import digest
 from detect.structures import Sample
 
 
@@ -55,13 +64,22 @@ def rotated(path: Path) -> Path:
 def test_pixels_come_upright_and_must_have_the_annotations_size(tmp_path: Path) -> None:
     path = rotated(tmp_path / "a.jpg")
     assert read_pixels(Sample("a", path, (60, 40))).shape == (60, 40, 3)
-    assert read_pixels(Sample("a", path, (0, 0))).shape == (60, 40, 3)
+    assert read_pixels(Sample("a", path)).shape == (60, 40, 3)
     with pytest.raises(DataError) as caught:
         read_pixels(Sample("a", path, (40, 60)))
     assert str(caught.value) == (
         f"{path}: the image has 40x60 px (width x height, after EXIF rotation), its annotation "
         "says 60x40. Correct the annotation, or remove the rotation tag if the boxes ignore it."
     )
+
+
+def test_a_size_that_is_not_known_is_the_files_and_0_0_in_hashes(tmp_path: Path) -> None:
+    path = rotated(tmp_path / "a.jpg")
+    assert image_size(Sample("a", path)) == (60, 40)
+    assert image_size(Sample("a", path, (5, 7))) == (5, 7)
+    images = open_images([path])
+    assert data_hash(images) == digest(f"a\t0\t0\t{path.stat().st_size}\n")
+    assert samples_hash(images) == digest("a\t(0, 0)\t[[], [], [], []]\n")
 
 
 def test_the_digest_follows_ids_order_sizes_and_files(tmp_path: Path) -> None:
@@ -168,7 +186,7 @@ def test_annotations_are_enough_where_no_image_is_needed(write, tmp_path: Path) 
     assert alone.layout == whole.layout
     for one, other in zip(alone.samples, whole.samples, strict=True):
         # ILSVRC's image without objects has no XML: only its file knows the size.
-        size = other.size if len(other.annotations) else (0, 0)
+        size = other.size if len(other.annotations) else None
         assert (one.image_id, one.size) in ((other.image_id, size), (other.image_id, other.size))
         np.testing.assert_array_equal(one.annotations.boxes, other.annotations.boxes)
     with pytest.raises(DataError, match="split lists"):
@@ -181,5 +199,5 @@ def test_a_size_that_only_the_missing_image_knows_is_unknown(tmp_path: Path) -> 
     xml.write_text(xml.read_text().replace("<width>128<", "<width>0<"))
     (root / "JPEGImages/train_000.jpg").unlink()
     (sample,) = open_dataset(root, "train", need_images=False).samples
-    assert sample.size == (0, 0)
+    assert sample.size is None
     assert len(sample.annotations) > 0

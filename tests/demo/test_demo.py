@@ -10,7 +10,7 @@ from detect.cli import group
 from detect.cli.declaring import told
 from detect.config import ClassifierRecipe, load_recipe
 from detect.demo import DemoOptions, demo
-from detect.demo.steps import RECIPE, plan
+from detect.demo.steps import RECIPE, pipeline_steps
 from detect.errors import UsageError
 from detect.stages import (
     EvaluateOptions,
@@ -24,7 +24,7 @@ from detect.stages import (
 
 @pytest.mark.parametrize("again", [{}, {"resume": True}, {"resume": False, "exist_ok": True}])
 def test_each_command_shown_means_the_options_of_its_step(again: dict[str, bool]) -> None:
-    for step in plan(Path("a folder"), DemoOptions(steps=5, device="cpu", **again)):
+    for step in pipeline_steps(Path("a folder"), DemoOptions(steps=5, device="cpu", **again)):
         program, name, *rest = shlex.split(step.line)
         assert program == "detect"
         command = group.get_command(None, name)  # type: ignore[arg-type]
@@ -37,7 +37,10 @@ def test_each_command_shown_means_the_options_of_its_step(again: dict[str, bool]
 
 
 def test_commands_are_spelled_as_one_types_them() -> None:
-    lines = [step.line for step in plan(Path("d"), DemoOptions(steps=5, device="cpu", resume=True))]
+    lines = [
+        step.line
+        for step in pipeline_steps(Path("d"), DemoOptions(steps=5, device="cpu", resume=True))
+    ]
     assert lines[2] == (
         "detect train-classifier d/data --out d/model --split train --config d/demo.toml --set "
         "optimizer.steps=5 --resume --device cpu --proposals d/train.parquet"

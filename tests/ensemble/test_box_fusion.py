@@ -75,19 +75,19 @@ def test_a_box_joins_the_fused_one_and_not_its_first_member():
     # The third overlaps the first by 0.5, but the mean of the first two, y2 = 13.8 / 1.7, by 0.62.
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 6], [0, 0, 10, 5]])
     scores = np.array([0.9, 0.8, 0.7])
-    fused, values = fuse(boxes, scores, networks=3, iou=0.55)
+    fused, values = fuse(boxes, scores, networks=3, fusion_iou=0.55)
     np.testing.assert_allclose(fused, [[0, 0, 10, 17.3 / 2.4]])
     np.testing.assert_allclose(values, [0.8])
-    np.testing.assert_allclose(fuse(boxes, scores, networks=2, iou=0.55)[1], [0.8])
-    np.testing.assert_allclose(fuse(boxes, scores, networks=6, iou=0.55)[1], [0.4])
+    np.testing.assert_allclose(fuse(boxes, scores, networks=2, fusion_iou=0.55)[1], [0.8])
+    np.testing.assert_allclose(fuse(boxes, scores, networks=6, fusion_iou=0.55)[1], [0.4])
 
 
 def test_exactly_the_iou_is_not_fused_and_the_best_of_two_is_chosen():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5]])
-    assert len(fuse(boxes, np.array([0.9, 0.8]), 2, iou=0.5)[0]) == 2
+    assert len(fuse(boxes, np.array([0.9, 0.8]), 2, fusion_iou=0.5)[0]) == 2
     three = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [0, 0, 10, 7]])
     # IoU of the third: 0.7 with the first, 5 / 7 = 0.71 with the second.
-    fused, _ = fuse(three, np.array([0.9, 0.8, 0.7]), 2, iou=0.55)
+    fused, _ = fuse(three, np.array([0.9, 0.8, 0.7]), 2, fusion_iou=0.55)
     np.testing.assert_allclose(fused, [[0, 0, 10, 10], [0, 0, 10, (4 + 4.9) / 1.5]])
 
 

@@ -16,10 +16,10 @@ from detect.proposals.run import (
     IMAGES_PER_PART,
     Part,
     assemble,
-    attempts,
     check_folder,
     is_finished,
     plan_parts,
+    propose_images,
     propose_parts,
 )
 from detect.proposals.selective_search import propose
@@ -156,14 +156,14 @@ def test_an_image_of_another_size_is_named_with_both(tmp_path: Path, samples: li
 def test_opencv_gets_its_threads_back(samples: list[Sample]) -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
-    list(attempts(PROPOSE, samples[:1], workers=1))
+    list(propose_images(PROPOSE, samples[:1], workers=1))
     after = cv2.getNumThreads()
     cv2.setNumThreads(before)
     assert after == 2
 
 
 def test_no_images_are_no_outcomes() -> None:
-    assert list(attempts(PROPOSE, [], workers=4)) == []
+    assert list(propose_images(PROPOSE, [], workers=4)) == []
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,13 @@ def test_a_backend_that_is_not_installed(
         monkeypatch.setitem(__import__("sys").modules, module, None)  # import then fails
     text = f"backend={backend} needs a package that is not installed: pip install {package}"
     with pytest.raises(EnvironmentProblem, match=text):
-        list(attempts(PROPOSE, samples[:2], workers=2, backend=backend))
+        list(propose_images(PROPOSE, samples[:2], workers=2, backend=backend))
 
 
 def test_the_estimate_is_of_images_spread_over_the_split(samples: list[Sample]) -> None:
     found = measure(PROPOSE, samples)
     wanted = [samples[place] for place in (0, 23, 46, 69)]
-    boxes = [len(one.proposals or ()) for one in attempts(PROPOSE, wanted, workers=1)]
+    boxes = [len(one.proposals or ()) for one in propose_images(PROPOSE, wanted, workers=1)]
     assert (found.timed, found.boxes_per_image) == (4, sum(boxes) / 4)
     assert found.seconds_per_image > 0
     assert 100 < found.bytes_per_image < 100_000
@@ -198,7 +198,7 @@ def test_the_estimate_names_a_bad_image(tmp_path: Path, samples: list[Sample]) -
 def test_a_caller_that_stops_early_hears_nothing_of_joblib(
     samples: list[Sample], recwarn: pytest.WarningsRecorder
 ) -> None:
-    outcomes = attempts(PROPOSE, samples, workers=2)
+    outcomes = propose_images(PROPOSE, samples, workers=2)
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert [str(warning.message) for warning in recwarn.list] == []

@@ -10,7 +10,7 @@ from detect.evaluation.error_types import TYPES
 from detect.report.curves import Curve
 from detect.report.figures import (
     MOST_CURVES,
-    chosen_classes,
+    drawn_classes,
     plot_ceiling,
     plot_classes,
     plot_curves,
@@ -50,11 +50,11 @@ def test_classes_and_curves_of_few_and_many_classes(tmp_path, count):
 
 
 def test_of_many_classes_the_best_and_the_worst_have_curves():
-    names = chosen_classes(per_class(200))
+    names = drawn_classes(per_class(200))
     half = MOST_CURVES // 2
     assert names[:half] == [f"class {n}" for n in range(199, 199 - half, -1)]
     assert names[half:] == [f"class {n}" for n in range(half - 1, -1, -1)]
-    assert len(chosen_classes(per_class(MOST_CURVES))) == MOST_CURVES
+    assert len(drawn_classes(per_class(MOST_CURVES))) == MOST_CURVES
 
 
 def test_nothing_found_can_be_drawn(tmp_path):

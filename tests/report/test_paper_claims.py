@@ -11,7 +11,7 @@ from scoring import dataset, detections
 from detect.evaluation.flat import flatten_detections
 from detect.report import paper
 from detect.report.measure import Measured, measure
-from detect.report.paper_claims import Proposed, Scored, claims, largest
+from detect.report.paper_claims import ScoredProposals, ScoredRun, claims, largest_ensemble
 from detect.report.runs import Run, proposal_kind
 from detect.report.sections import page_values
 
@@ -41,15 +41,15 @@ def test_recipes_are_told_apart(recipe, kind):
     assert proposal_kind(recipe) == kind
 
 
-def scored(name: str, networks: int, value: float, proposals: dict[str, Any] = RCNN) -> Scored:
+def scored(name: str, networks: int, value: float, proposals: dict[str, Any] = RCNN) -> ScoredRun:
     nothing = flatten_detections(dataset({"1": []}), {})
     config = {"models": ["m"] * networks, "proposals": proposals}
-    return Scored(Run(name, nothing, config, {}), {"ilsvrc": {"map": value}})
+    return ScoredRun(Run(name, nothing, config, {}), {"ilsvrc": {"map": value}})
 
 
-def proposed(kind: str, boxes: float, coverage: float) -> Proposed:
+def proposed(kind: str, boxes: float, coverage: float) -> ScoredProposals:
     report = {"boxes_per_image": boxes, "coverage": {"all": {"0.50": coverage}}}
-    return Proposed(kind, kind, report, 0.0)
+    return ScoredProposals(kind, kind, report, 0.0)
 
 
 def ours(runs, files=()):
@@ -95,10 +95,10 @@ def test_several_networks_against_one_on_the_same_proposals():
     assert ours(runs).ensemble == "45.0 % (6 networks)"
     assert ours(runs).gain == "+4.0 points (41.0 % to 45.0 %)"
     assert not hasattr(ours(runs[2:]), "gain")
-    top = largest(runs)
+    top = largest_ensemble(runs)
     assert top is not None
     assert top.run.name == "six"
-    assert largest(runs[:2]) is None
+    assert largest_ensemble(runs[:2]) is None
 
 
 def test_what_is_not_measured_says_what_it_takes():
@@ -110,7 +110,7 @@ def test_what_is_not_measured_says_what_it_takes():
 
 def test_a_run_whose_networks_were_not_recorded_is_no_claim():
     nothing = flatten_detections(dataset({"1": []}), {})
-    assert vars(ours([Scored(Run("x", nothing, {}, {}), {"ilsvrc": {"map": 0.5}})])) == {}
+    assert vars(ours([ScoredRun(Run("x", nothing, {}, {}), {"ilsvrc": {"map": 0.5}})])) == {}
 
 
 def figures(text: str) -> list[float]:

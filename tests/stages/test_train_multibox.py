@@ -1,5 +1,7 @@
 """`train_multibox` called from Python."""
 
+import tomllib
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,31 @@ def test_a_reporter_is_told_what_is_left_out(given, tmp_path):
 def test_an_error_names_the_argument(given):
     with pytest.raises(UsageError, match=r"^leave_out=3/2: fold: expected I/N with I from 1 to N"):
         TrainMultiboxOptions(**given, leave_out="3/2")
+
+
+def test_a_recipe_is_a_file_or_what_it_holds(given, tmp_path):
+    tables = tomllib.loads(TINY_MULTIBOX)
+    before = deepcopy(tables)
+    for name, config in (("file", given["config"]), ("tables", tables)):
+        train_multibox(**{**given, "config": config}, set="seed=3", out=tmp_path / name)
+    assert tables == before
+    written, same = (tmp_path / name / "config.toml" for name in ("file", "tables"))
+    assert written.read_text() == same.read_text()
+    assert "seed = 3" in same.read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"optimizer": {"stepz": 3}}, "unknown key optimizer.stepz. Did you mean optimizer.steps?"),
+        (3, "config=3: expected a path."),
+        (
+            tomllib.loads(TINY_MULTIBOX) | {"augment": {"more": [{"name": "Bluur"}]}},
+            "config: [[augment.more]] table 1: albumentations 2.0.8 has no transform",
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_the_arguments_fault(given, config, text):
+    with pytest.raises(UsageError) as caught:
+        train_multibox(**{**given, "config": config})
+    assert text in str(caught.value)

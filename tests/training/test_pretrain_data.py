@@ -47,6 +47,18 @@ def test_a_sample_is_the_same_in_every_share_and_batch_size(data: LabelledImages
     assert np.array_equal(np.concatenate([small.make(2)[0], small.make(3)[0]]), whole)
 
 
+def test_transforms_change_a_sample_by_its_place_alone(data: LabelledImages) -> None:
+    noise = {"name": "GaussNoise", "std_range": [0.05, 0.15], "p": 0.5}
+    told = recipe(augment={"more": [noise]})
+    whole, _ = PatchBatches(data, told).make(1)
+    parts = [PatchBatches(data, told).make(1, rows)[0] for rows in (slice(0, 1), slice(1, 4))]
+    assert np.array_equal(np.concatenate(parts), whole)
+    never = recipe(augment={"more": [{**noise, "p": 0.0}]})
+    plain = PatchBatches(data, recipe()).make(1)[0]
+    assert np.array_equal(PatchBatches(data, never).make(1)[0], plain)
+    assert not np.array_equal(whole, plain)
+
+
 def test_every_image_comes_once_an_epoch_in_another_order(data: LabelledImages) -> None:
     batches = PatchBatches(data, recipe(batch_size=6))
     orders = [[batches._images.at(step * 6 + row) for row in range(6)] for step in (0, 1)]

@@ -23,6 +23,14 @@ from detect.training.region_data import (
     collect,
 )
 
+FIVE = (
+    {"name": "GaussNoise", "std_range": [0.05, 0.15]},
+    {"name": "MotionBlur", "blur_limit": [3, 7]},
+    {"name": "CLAHE", "tile_grid_size": [4, 4]},
+    {"name": "RandomShadow"},
+    {"name": "ImageCompression", "quality_range": [20, 60]},
+)
+
 
 def recipe(**sections: object) -> ClassifierRecipe:
     small = {"model": {"input_size": 32}, "optimizer": {"steps": 2}, "sampling": {"batch_size": 16}}
@@ -233,6 +241,35 @@ def test_the_rows_of_a_batch_are_those_of_the_whole(data: RegionData) -> None:
     parts = [CropBatches(data, recipe(), 3).make(4, rows) for rows in (slice(0, 5), slice(5, 16))]
     assert np.array_equal(np.concatenate([part for part, _ in parts]), crops)
     assert np.array_equal(np.concatenate([part for _, part in parts]), labels)
+
+
+def test_five_transforms_leave_a_batch_a_function_of_seed_and_step(data: RegionData) -> None:
+    told = recipe(augment={"more": FIVE})
+    batches = CropBatches(data, told, 3)
+    crops, labels = batches.make(4)
+    plain, same_labels = CropBatches(data, recipe(), 3).make(4)
+    assert not np.array_equal(crops, plain)
+    assert np.array_equal(labels, same_labels)
+    batches.make(7)  # another history
+    pieces = [batches.make(4, rows)[0] for rows in (slice(9, 16), slice(0, 2), slice(2, 9))]
+    assert np.array_equal(np.concatenate([*pieces[1:], pieces[0]]), crops)
+    other_seed = recipe(augment={"more": FIVE}, seed=1)
+    assert not np.array_equal(CropBatches(data, other_seed, 3).make(4)[0], crops)
+
+
+def test_transforms_that_never_come_leave_the_batch_as_it_was(data: RegionData) -> None:
+    never = recipe(augment={"more": [{**table, "p": 0.0} for table in FIVE]})
+    expected = CropBatches(data, recipe(), 3).make(4)
+    for one, other in zip(CropBatches(data, never, 3).make(4), expected, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_three_threads_make_the_batches_that_one_makes(data: RegionData) -> None:
+    batches = CropBatches(data, recipe(augment={"more": FIVE}), 3)
+    one = [batches.make(step)[0] for step in range(5)]
+    with ThreadPoolExecutor(3) as pool:
+        three = list(pool.map(lambda step: batches.make(step)[0], range(5)))
+    assert all(map(np.array_equal, one, three))
 
 
 def test_the_cache_forgets_beyond_its_limit(dataset: Dataset) -> None:

@@ -93,6 +93,19 @@ def test_rows_of_a_batch_are_rows_of_the_whole(dataset: Dataset):
         np.testing.assert_array_equal(one.boxes, other.boxes)
 
 
+def test_transforms_change_windows_and_nothing_else(dataset: Dataset):
+    data, moving = collect_windows(dataset), {"windows": {"box_jitter": 0.1}}
+    batches = WindowBatches(data, recipe(augment={"more": [{"name": "InvertImg"}]}, **moving))
+    windows, truths = batches.make(3)
+    plain, same = WindowBatches(data, recipe(**moving)).make(3)
+    changed = [not np.array_equal(*pair) for pair in zip(windows, plain, strict=True)]
+    assert any(changed)
+    np.testing.assert_array_equal(windows[changed], 255 - plain[changed])
+    for one, other in zip(truths, same, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+    np.testing.assert_array_equal(batches.make(3, slice(1, 3))[0], windows[1:3])
+
+
 def drawn(
     root: Path, size: Size, boxes: list[Box], steps: int, **windows: float
 ) -> tuple[FloatArray, list[FloatArray]]:

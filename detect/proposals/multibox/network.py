@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.ops import nms
 
 from detect.boxes import clip
 from detect.errors import DetectError, option
@@ -17,9 +16,10 @@ from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
 from detect.models.multibox_card import MultiBoxCard
+from detect.nms import nms
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp
-from detect.structures import FloatArray, Image, Proposals, Size
+from detect.structures import FloatArray, Image, IntArray, Proposals, Size
 
 SOURCE = "multibox"
 ADAPTIVE = 0.0  # in place of an IoU: adaptive_nms
@@ -51,22 +51,22 @@ class MultiBoxProposer:
         """
         size: Size = (image.shape[0], image.shape[1])
         windows = views(size, self.card.views)
-        found = zip(*self._look(image, windows), windows, strict=True)
-        parts = [_of_view(*one, size, self.card.per_view) for one in found]
+        outputs = zip(*self._predict(image, windows), windows, strict=True)
+        parts = [_best_of_view(*output, size, self.card.per_view) for output in outputs]
         boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = _best_first(boxes, scores)
         boxes, scores = boxes[order], scores[order]
         kept = _suppress(boxes, self.card.nms, self.card.boxes)
-        names = np.full(len(kept), SOURCE)
-        return Proposals(image_id, size, boxes[kept], scores[kept], names)
+        sources = np.full(len(kept), SOURCE)
+        return Proposals(image_id, size, boxes[kept], scores[kept], sources)
 
     @torch.inference_mode()
-    def _look(self, image: Image, windows: Sequence[Window]) -> tuple[FloatArray, FloatArray]:
+    def _predict(self, image: Image, windows: Sequence[Window]) -> tuple[FloatArray, FloatArray]:
         """Return boxes (V, K, 4) in fractions of the V `windows`, and scores (V, K)."""
         parts = []
         for start in range(0, len(windows), _VIEWS_AT_ONCE):
-            some = windows[start : start + _VIEWS_AT_ONCE]
-            crops = np.stack([warp(image, one, self.card.input_size) for one in some])
+            group = windows[start : start + _VIEWS_AT_ONCE]
+            crops = np.stack([warp(image, window, self.card.input_size) for window in group])
             batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
             with autocast(self.device, self.precision):
                 offsets, logits = self._network(batch)
@@ -80,17 +80,17 @@ class MultiBoxProposer:
         return boxes, scores
 
 
-def _of_view(
+def _best_of_view(
     boxes: FloatArray, scores: FloatArray, window: Window, size: Size, limit: int
 ) -> tuple[FloatArray, FloatArray]:
     """`boxes` (K, 4) in fractions of `window`, `scores` (K,) -> its best `limit` in px."""
     inside = np.clip(boxes, np.float32(0), np.float32(1))
-    found = clip(to_image(inside, window), size)
-    sides = found[:, 2:] - found[:, :2]
+    boxes_px = clip(to_image(inside, window), size)
+    sides = boxes_px[:, 2:] - boxes_px[:, :2]
     kept = believed(inside, window, size) & (sides >= SMALLEST_SIDE).all(axis=1)
-    found, scores = found[kept], scores[kept]
-    order = _best_first(found, scores)[:limit]
-    return found[order], scores[order]
+    boxes_px, scores = boxes_px[kept], scores[kept]
+    order = _best_first(boxes_px, scores)[:limit]
+    return boxes_px[order], scores[order]
 
 
 def _best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
@@ -98,11 +98,6 @@ def _best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
     return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
 
 
-def _suppress(boxes: FloatArray, iou: float, limit: int) -> NDArray[np.intp]:
+def _suppress(boxes: FloatArray, threshold: float, limit: int) -> IntArray:
     """`boxes` (N, 4), best first -> places of the best `limit` that no better one overlaps."""
-    if iou == ADAPTIVE:
-        return adaptive_nms(boxes, limit)
-    # Ranks in place of scores: torchvision's order of equal scores is not promised.
-    ranks = torch.arange(len(boxes), 0, -1, dtype=torch.float64)
-    kept = nms(torch.from_numpy(boxes.astype(np.float64)), ranks, iou)
-    return np.asarray(kept.numpy()[:limit], np.intp)
+    return adaptive_nms(boxes, limit) if threshold == ADAPTIVE else nms(boxes, threshold, limit)

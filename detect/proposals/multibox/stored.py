@@ -49,14 +49,14 @@ class MultiBoxPropose:
         """
         proposers = self._proposers()
         if len(proposers) > 1:
-            proposers = [one for one in proposers if in_fold(image_id, one.card.fold)]
+            proposers = [p for p in proposers if in_fold(image_id, p.card.fold)]
         (proposer,) = proposers
         with _one_thread():
             return proposer(image, image_id)
 
     def recipe(self) -> dict[str, Any]:
         """Return what decides the boxes as JSON values: parameters, models' hashes, folds."""
-        cards = [one.card for one in self._proposers()]
+        cards = [proposer.card for proposer in self._proposers()]
         return {
             "parameters": {
                 "views": self.views,
@@ -80,7 +80,7 @@ def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxPr
     proposers = []
     for path in propose.models:
         network, card = load_multibox(path)
-        own = replace(
+        adjusted = replace(
             card,
             views=propose.views,
             nms=propose.nms,
@@ -88,7 +88,7 @@ def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxPr
             boxes=propose.boxes,
         )
         device = torch.device(propose.device)
-        proposers.append(MultiBoxProposer(network, own, device, propose.precision))
+        proposers.append(MultiBoxProposer(network, adjusted, device, propose.precision))
     return proposers
 
 
@@ -139,16 +139,16 @@ def multibox_propose(
 
 def _check_alike(cards: Mapping[Path, MultiBoxCard]) -> None:
     """Raise DataError for the first setting in which two networks differ."""
-    (first, card), *others = cards.items()
-    own = asdict(card)
-    for path, other in others:
-        theirs = asdict(other)
+    (first, first_card), *rest = cards.items()
+    expected = asdict(first_card)
+    for path, other_card in rest:
+        got = asdict(other_card)
         for name in _ALIKE:
-            if own[name] != theirs[name]:
+            if expected[name] != got[name]:
                 raise DataError(
-                    f"{first} and {path}: {name} is {own[name]!r} and {theirs[name]!r}. Several "
-                    f"{option('multibox')} are networks of one recipe, each trained without "
-                    "another fold."
+                    f"{first} and {path}: {name} is {expected[name]!r} and {got[name]!r}. "
+                    f"Several {option('multibox')} are networks of one recipe, each trained "
+                    "without another fold."
                 )
 
 
@@ -157,9 +157,9 @@ def _check_folds(folds: Sequence[str]) -> None:
     count = parse_fold(next(filter(None, folds), "1/2"))[1]
     expected = [f"{index}/{count}" for index in range(1, count + 1)]
     if sorted(folds) != sorted(expected):
-        given = ", ".join(fold or "none" for fold in folds)
+        left_out = ", ".join(fold or "none" for fold in folds)
         raise DataError(
-            f"{option('multibox')}: {len(folds)} networks, trained without folds {given}; expected "
-            f"{', '.join(expected)}, each once: every image needs the one network that did not "
-            "see it. Give one for each fold, or one alone."
+            f"{option('multibox')}: {len(folds)} networks, trained without folds {left_out}; "
+            f"expected {', '.join(expected)}, each once: every image needs the one network that "
+            "did not see it. Give one for each fold, or one alone."
         )

@@ -147,7 +147,7 @@ def check_same_data(scores: "ScoresFile", dataset: Dataset, reporter: Reporter) 
             f"{scores.card.split}. Run detect run {option('keep_scores')} on this split."
         )
     for sample in there:
-        if sample.size not in ((0, 0), sizes[sample.image_id]):
+        if sample.size not in (None, sizes[sample.image_id]):
             raise DataError(
                 f"{scores.path}: image {sample.image_id} had (height, width) "
                 f"{sizes[sample.image_id]} when it was run, now {sample.size}. Run it again."

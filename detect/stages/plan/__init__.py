@@ -21,6 +21,7 @@ from detect.stages.opening import open_data
 from detect.stages.plan.chain import time_all
 from detect.stages.plan.options import PlanOptions, PlanResult
 from detect.stages.plan.work import Timings
+from detect.stages.transforms import check_transforms
 
 __all__ = ["PlanOptions", "PlanResult", "plan"]
 
@@ -33,6 +34,8 @@ def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
     for data that cannot be read or trained on, EnvironmentProblem for a machine that cannot.
     """
     recipes = [(path.name, load_any_recipe(path)) for path in options.config]
+    for path, (_, recipe) in zip(options.config, recipes, strict=True):
+        check_transforms(recipe, str(path))
     _check(options, [recipe for _, recipe in recipes])
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with TemporaryDirectory() as folder:

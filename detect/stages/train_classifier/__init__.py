@@ -1,6 +1,6 @@
 """GoogLeNet on the regions of an annotated split: one network, or an ensemble."""
 
-from detect.config import ClassifierRecipe, load_recipe, member_recipes
+from detect.config import ClassifierRecipe, member_recipes
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
@@ -14,6 +14,7 @@ from detect.stages.train_classifier.options import (
     TrainedNetwork,
 )
 from detect.stages.training import Training, together
+from detect.stages.transforms import check_transforms
 
 __all__ = ["TrainClassifierOptions", "TrainClassifierResult", "TrainedNetwork", "train_classifier"]
 
@@ -34,8 +35,7 @@ def train_classifier(
             "neither."
         )
     check_positives(options.positives_from, options.positives_per_class)
-    changes = options.recipe_changes("sampling.batch_size")
-    recipe = load_recipe(ClassifierRecipe, options.config, changes)
+    recipe = options.read_recipe(ClassifierRecipe, "sampling.batch_size")
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 
@@ -46,8 +46,10 @@ def _train(
     count = options.ensemble
     members = (recipe,) if count is None else member_recipes(recipe, count)
     # A batch too small for all processes is refused before anything is begun.
-    for member in members:
+    for number, member in enumerate(members, 1):
         training.processes.rows(member.sampling.batch_size)
+        if count is not None:
+            check_transforms(member, f"network {number} of {option('ensemble', count)}")
     out = training.choose_out("train-classifier")
     record = Members(out)
     if count is None and options.resume and record.count:

@@ -57,7 +57,7 @@ def test_select_equals_a_slow_loop(seed, count, classes, nms, per_class, digits)
     assert _as_set(*fast) == _slow_select(boxes, probabilities, 0.05, nms, per_class)
 
 
-# torchvision shifts the classes apart up to 1000 candidates, and takes them one by one above.
+# Many blocks of boxes that are compared with each other.
 def test_select_equals_a_slow_loop_above_a_thousand_candidates():
     generator = np.random.default_rng(3)
     boxes = _random_boxes(generator, 1500, side=3000)
