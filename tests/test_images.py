@@ -285,9 +285,7 @@ def costly(kind: str, path: Path, side: int) -> None:
         ("RGBA JPEG2000", 26),
     ],
 )
-def test_a_pixel_takes_no_more_bytes_than_is_counted(
-    tmp_path: Path, kind: str, most: int
-) -> None:
+def test_a_pixel_takes_no_more_bytes_than_is_counted(tmp_path: Path, kind: str, most: int) -> None:
     """In a process that has read nothing else, so that no freed memory is used again."""
     side = 2000
     costly(kind, tmp_path / "image", side)

@@ -6,7 +6,6 @@ from detect.data.split import nearest
 from detect.errors import DataError
 from detect.images import EXTENSIONS
 
-
 # Of so many missing images the nearest name is told: each is compared with every name there is.
 _NAMES_TOLD = 3
 

@@ -120,8 +120,8 @@ def read_npz(
 
     `coordinates` is a name in COORDINATES; without scores the order is the ranking.
     """
-    for image_id, array in _arrays(path):
-        yield image_id, _from_array(array, f"{path}: image {image_id}", source, coordinates)
+    for image_id, values in _arrays(path):
+        yield image_id, _from_array(values, f"{path}: image {image_id}", source, coordinates)
 
 
 def to_proposals(image_id: str, size: Size, external: External) -> tuple[Proposals, int]:
