@@ -12,7 +12,7 @@ from pydantic import Field
 
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
@@ -146,11 +146,11 @@ def _together(images: Iterable[Any], proposals: Any) -> Iterator[tuple[Any, Any]
 
 
 @by_keywords
-def load(options: LoadOptions, reporter: Reporter = SILENT) -> Detector:
+def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     """Open a trained network, an ensemble, or several networks, to detect with.
 
     It proposes as its training's proposals were made, if they were by detect propose; otherwise
-    by Selective Search, preset rcnn, and `reporter` is told why. Raises UsageError for options
+    by Selective Search, preset rcnn, and a warning says why. Raises UsageError for options
     that do not go together, DataError for models that are wrong or do not belong together,
     EnvironmentProblem for a machine that cannot.
     """

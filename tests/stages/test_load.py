@@ -10,7 +10,7 @@ from networks import network
 from proposing import propose_randomly
 
 from detect.data import open_dataset, read_pixels
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DetectWarning, UsageError
 from detect.files import write_json
 from detect.images import read_image
 from detect.models.box_regression import BoxRegression
@@ -23,6 +23,11 @@ from detect.stages import run
 from detect.stages.load import Detector, load
 from detect.storage.proposals import ProposalFile
 from detect.structures import Detections
+
+# The models here are no runs: how their regions were proposed is not known, as the last test says.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*no note of the proposals that it was trained on:detect.errors.DetectWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +177,12 @@ def test_errors_name_arguments(root, detector) -> None:
         load(root / "m.safetensors", nsm=0.3)
     with pytest.raises(UsageError, match=r"^threshold=2: expected a probability"):
         load(root / "m.safetensors", threshold=2)
+
+
+def test_what_proposes_in_place_of_what_is_not_known_is_warned_of(root) -> None:
+    text = (
+        r"m\.safetensors: no note of the proposals .* Proposing by Selective Search, preset rcnn\.$"
+    )
+    with pytest.warns(DetectWarning, match=text) as caught:
+        load(root / "m.safetensors", device="cpu")
+    assert [one.filename for one in caught] == [__file__]
