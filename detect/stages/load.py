@@ -109,6 +109,17 @@ class Detector:
             return found
         return list(self._found(images, proposals))
 
+    def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
+        """Return what NMS chooses the detections of `image` from: every region of every class.
+
+        Best first, those that score the detector's threshold or more; boxes are not moved.
+        Otherwise as a call.
+        """
+        pixels, regions = self._pair(image, proposals)
+        scores = self.scorer.scores(pixels, regions.boxes)
+        found = self.scorer.candidates(regions, scores)
+        return replace(found, image_id=found.image_id or None)
+
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
         """Yield the detections of each image, a few images in memory."""
         pairs = (self._pair(*one) for one in _together(images, proposals))

@@ -108,6 +108,20 @@ def test_proposals_that_are_given_are_scored(detector, root, photo, tmp_path) ->
         detector(images[0][:50], each[0])
 
 
+def test_detections_are_what_nms_leaves_of_the_candidates(detector, root, photo) -> None:
+    found, before = detector(photo), detector.candidates(photo)
+    assert len(before) > len(found) > 0
+    assert (np.diff(before.scores) <= 0).all()
+    assert before.scores.min() >= 0.01
+    assert (before.image_id, before.classes) == ("test_000", CLASSES)
+    rows = {(*box.tolist(), label) for box, label in zip(before.boxes, before.labels, strict=True)}
+    assert {
+        (*box.tolist(), label) for box, label in zip(found.boxes, found.labels, strict=True)
+    } <= rows
+    same(load(root / "m.safetensors", device="cpu", nms=1, per_class=10_000)(photo), before)
+    assert detector.candidates(read_image(photo)).image_id is None
+
+
 def test_an_ensemble_is_its_networks_together(root, tmp_path, photo) -> None:
     for number, name in enumerate("mn", 1):
         weights = tmp_path / f"e/{number}/weights/best.safetensors"
