@@ -284,9 +284,9 @@ def test_a_sheet_has_each_picture_at_its_place_and_its_text_below() -> None:
         assert (sheet[12:52, 84:144] == 90).all()
         assert (sheet[12 + down : 52 + down, 12:62] == 10).all()
         assert (sheet[52 : 12 + down, 12:72] < 100).any() == bool(texts)
-    for given, texts in (([], ()), (pictures, ("one",))):
-        with pytest.raises(ValueError, match="^contact_sheet: "):
-            contact_sheet(given, 2, texts)
+    for wrong, texts in (([], ()), (pictures, ("one",))):
+        with pytest.raises(ValueError, match=r"^contact_sheet: \d pictures, \d texts"):
+            contact_sheet(wrong, 2, texts)
 
 
 def test_a_notebook_shows_a_picture_as_jpeg() -> None:
