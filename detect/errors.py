@@ -34,6 +34,10 @@ def _flag(found: re.Match[str]) -> str:
     return " ".join(filter(None, (f"--{name.replace('_', '-')}", value)))
 
 
+class DetectWarning(UserWarning):
+    """Something may not be as the user means it, or is left out; the work goes on."""
+
+
 class DetectError(Exception):
     """The work failed for a reason the user can read; exit code 1."""
 

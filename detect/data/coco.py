@@ -118,7 +118,7 @@ def _dataset(
         samples=tuple(samples),
         integer_ids=content.integer_ids,
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )
 
 

@@ -58,7 +58,7 @@ def read(
         annotated=any((root / "Annotations/DET" / folder).is_dir() for folder in folders),
         synsets=synsets,
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )
 
 

@@ -19,6 +19,7 @@ from detect.detector.classes import listed, shared_classes
 from detect.detector.forward import Forward
 from detect.detector.scoring import Score, softmax
 from detect.ensemble import average, select
+from detect.ensemble.candidates import candidates
 from detect.errors import DataError
 from detect.models.card import ModelCard
 from detect.models.inference import prepare_for_inference
@@ -87,6 +88,16 @@ class RegionScorer:
         """
         _check_size(image, proposals)
         return self.selected(proposals, self.scores(image, proposals.boxes))
+
+    def candidates(self, proposals: Proposals, scores: FloatArray) -> Detections:
+        """`scores` (M, N, C+1) -> what NMS chooses from: every box of every class, best first.
+
+        A box comes once for every class that it scores the threshold or more for.
+        """
+        boxes, labels, found = candidates(
+            proposals.boxes, average(scores), self._limits["threshold"]
+        )
+        return Detections(proposals.image_id, boxes, self._labels[labels], found, self.classes)
 
     def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
         """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
 from detect.errors import UsageError, as_arguments, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter, Spelled
 from detect.stages.options import Options
 
 StageOptions = TypeVar("StageOptions", bound=Options)
@@ -27,10 +27,10 @@ class KeywordStage(Protocol[OfOptions, OfResult]):
     """A stage that takes its options as one object, or as keyword arguments."""
 
     @overload
-    def __call__(self, options: OfOptions, /, reporter: Reporter = SILENT) -> OfResult: ...
+    def __call__(self, options: OfOptions, /, reporter: Reporter = QUIET) -> OfResult: ...
     @overload
     def __call__(
-        self, first: First = ..., /, reporter: Reporter = SILENT, **options: Any
+        self, first: First = ..., /, reporter: Reporter = QUIET, **options: Any
     ) -> OfResult: ...
 
 
@@ -45,16 +45,21 @@ def by_keywords(
     main = next(iter(kind.model_fields))
 
     @functools.wraps(stage)
-    def call(first: Any = None, /, reporter: Reporter = SILENT, **options: Any) -> Result:
+    def call(first: Any = None, /, reporter: Reporter = QUIET, **options: Any) -> Result:
         if isinstance(first, kind):
-            return stage(first.changed(**options) if options else first, reporter)
+            return stage(first.changed(**options) if options else first, _spelled(reporter))
         named = {} if first is None else {main: first}
         _check(main, named, options, reporter)
-        return stage(kind(**named, **options), reporter)
+        return stage(kind(**named, **options), _spelled(reporter))
 
     call.__doc__ = f"{inspect.getdoc(stage)}\n\n{_documented(kind)}"
     call.__signature__ = _signature(stage, kind)  # type: ignore[attr-defined]
     return call
+
+
+def _spelled(reporter: Reporter) -> Spelled:
+    """Return what hands a stage's lines on, unless the command line or another stage did so."""
+    return reporter if isinstance(reporter, Spelled) else Spelled(reporter)
 
 
 def _check(main: str, named: Collection[str], options: Collection[str], reporter: object) -> None:

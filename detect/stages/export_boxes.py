@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -38,7 +38,7 @@ class ExportResult:
 
 
 @by_keywords
-def export_boxes(options: ExportOptions, reporter: Reporter = SILENT) -> ExportResult:
+def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportResult:
     """Write proposals or detections in another form.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for

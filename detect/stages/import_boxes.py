@@ -11,7 +11,7 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -63,7 +63,7 @@ class ImportResult:
 
 
 @by_keywords
-def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportResult:
+def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportResult:
     """Turn a file into proposals, or a submission into detections, for a split of a data set.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for

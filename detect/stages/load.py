@@ -12,7 +12,7 @@ from pydantic import Field
 
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
@@ -109,6 +109,17 @@ class Detector:
             return found
         return list(self._found(images, proposals))
 
+    def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
+        """Return what NMS chooses the detections of `image` from: every region of every class.
+
+        Best first, those that score the detector's threshold or more; boxes are not moved.
+        Otherwise as a call.
+        """
+        pixels, regions = self._pair(image, proposals)
+        scores = self.scorer.scores(pixels, regions.boxes)
+        found = self.scorer.candidates(regions, scores)
+        return replace(found, image_id=found.image_id or None)
+
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
         """Yield the detections of each image, a few images in memory."""
         pairs = (self._pair(*one) for one in _together(images, proposals))
@@ -146,11 +157,11 @@ def _together(images: Iterable[Any], proposals: Any) -> Iterator[tuple[Any, Any]
 
 
 @by_keywords
-def load(options: LoadOptions, reporter: Reporter = SILENT) -> Detector:
+def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     """Open a trained network, an ensemble, or several networks, to detect with.
 
     It proposes as its training's proposals were made, if they were by detect propose; otherwise
-    by Selective Search, preset rcnn, and `reporter` is told why. Raises UsageError for options
+    by Selective Search, preset rcnn, and a warning says why. Raises UsageError for options
     that do not go together, DataError for models that are wrong or do not belong together,
     EnvironmentProblem for a machine that cannot.
     """

@@ -68,7 +68,7 @@ def usable(dataset: "Dataset", reporter: Reporter, *, skip_bad: bool) -> "Datase
     if skip_bad:
         samples = reporter.track(dataset.samples, len(dataset), "checking images")
         dataset = without_undecodable(dataset, samples)
-    warn_skipped(dataset.skipped, reporter)
+    warn_skipped(dataset.skipped_marked, reporter)
     return dataset
 
 

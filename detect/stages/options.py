@@ -17,15 +17,20 @@ warnings.filterwarnings("ignore", 'Field name "json" in "[A-Za-z]*Options" shado
 
 
 class Options(BaseModel):
-    """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it."""
+    """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it.
+
+    None says nothing: the default stands.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
     if TYPE_CHECKING:
         json: Any
 
     def __init__(self, **given: Any) -> None:
+        known = type(self).model_fields
+        said = {k: value for k, value in given.items() if value is not None or k not in known}
         try:
-            super().__init__(**given)
+            super().__init__(**said)
         except ValidationError as error:
             raise UsageError(self._problem(error)) from None
 

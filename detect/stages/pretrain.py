@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.config import PretrainRecipe
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import warn_skipped
 from detect.stages.training import Training, TrainingOptions, together
@@ -36,7 +36,7 @@ class PretrainResult:
 
 
 @by_keywords
-def pretrain(options: PretrainOptions, reporter: Reporter = SILENT) -> PretrainResult:
+def pretrain(options: PretrainOptions, reporter: Reporter = QUIET) -> PretrainResult:
     """Train GoogLeNet to classify images, alone or with the processes that torchrun started.
 
     Raises UsageError for options that do not go together, DataError for data, recipe or weights
@@ -67,6 +67,6 @@ def _open(options: PretrainOptions, split: str, reporter: Reporter) -> "Labelled
     from detect.data.labelled import open_labelled
 
     data = open_labelled(options.data, split, skip_bad=options.skip_bad)
-    warn_skipped(data.images.skipped, reporter)
+    warn_skipped(data.images.skipped_marked, reporter)
     reporter.say(f"{split}: {len(data)} images of {len(data.images.classes)} classes")
     return data

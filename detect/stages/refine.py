@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.errors import option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -49,7 +49,7 @@ class RefineResult:
 
 
 @by_keywords
-def refine(options: RefineOptions, reporter: Reporter = SILENT) -> RefineResult:
+def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     """Move the boxes of detections by what the network sees in them.
 
     Raises UsageError where `out` is taken, DataError for detections, data, a network or a

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from detect.errors import DataError
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -73,7 +73,7 @@ class SplitResult:
 
 
 @by_keywords
-def split(options: SplitOptions, reporter: Reporter = SILENT) -> SplitResult:
+def split(options: SplitOptions, reporter: Reporter = QUIET) -> SplitResult:
     """Cut a split in two halves of nearly the same number of objects of every class.
 
     The rule is R-CNN's for ILSVRC's val1 and val2 (data/halves.py). Raises UsageError where `out`

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from detect.config import MultiBoxRecipe
 from detect.errors import DataError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.training import Training, TrainingOptions, together
@@ -54,7 +54,7 @@ class TrainMultiboxResult:
 
 @by_keywords
 def train_multibox(
-    options: TrainMultiboxOptions, reporter: Reporter = SILENT
+    options: TrainMultiboxOptions, reporter: Reporter = QUIET
 ) -> TrainMultiboxResult:
     """Train MultiBox to propose objects, alone or with the processes that torchrun started.
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.models.box_regression import PAIR_IOU, RIDGE
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -47,7 +47,7 @@ class TrainRegressionResult:
 
 @by_keywords
 def train_regression(
-    options: TrainRegressionOptions, reporter: Reporter = SILENT
+    options: TrainRegressionOptions, reporter: Reporter = QUIET
 ) -> TrainRegressionResult:
     """Learn to move the boxes of each class by a ridge regression on the network's features.
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from detect.errors import EnvironmentProblem, UsageError, option
 from detect.locks import holding_file
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, warn_skipped, with_proposals
@@ -62,7 +62,7 @@ class TrainSvmResult:
 
 
 @by_keywords
-def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvmResult:
+def train_svm(options: TrainSvmOptions, reporter: Reporter = QUIET) -> TrainSvmResult:
     """Fit a linear SVM a class to the network's features, by hard-negative mining.
 
     Raises UsageError for options that do not go together, DataError for data, proposals or a
@@ -138,7 +138,7 @@ def _open(
     from detect.training.svm import MinedImage
 
     dataset = open_dataset(options.data, options.split, skip_bad=options.skip_bad)
-    warn_skipped(dataset.skipped, reporter)
+    warn_skipped(dataset.skipped_marked, reporter)
     dataset = choose_classes(dataset, classes)
     proposals, data = ProposalFile(options.proposals), data_hash(dataset)
     if options.skip_bad:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -60,7 +60,7 @@ class VisualizeResult:
 
 
 @by_keywords
-def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> VisualizeResult:
+def visualize(options: VisualizeOptions, reporter: Reporter = QUIET) -> VisualizeResult:
     """Draw ground truth, proposals or detections, one picture an image.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for

@@ -17,7 +17,7 @@ from detect.visualize.labels import Places, Rectangle
 # of readable size would otherwise cover what it names.
 SHORTEST_LONG_SIDE = 640
 _FONT_SHARE, _LINE_SHARE = 1 / 52, 1 / 320  # of the longer side: 12 px and 2 px at 640
-_SMALLEST_FONT = 12
+SMALLEST_FONT = 12
 # A strip narrower than this many letters would break the legend after every word.
 _NARROWEST_STRIP = 24
 
@@ -35,7 +35,7 @@ class Canvas:
             size, PILImage.Resampling.BICUBIC
         )
         self._draw = ImageDraw.Draw(self._picture, "RGBA")
-        self._font_size = max(_SMALLEST_FONT, round(max(size) * _FONT_SHARE))
+        self._font_size = max(SMALLEST_FONT, round(max(size) * _FONT_SHARE))
         self._line = max(size) * _LINE_SHARE
         self._places = Places(*size)
         self.labels_left_out = 0
@@ -92,11 +92,11 @@ class Canvas:
 
     def _measure(self, text: str) -> tuple[int, int, int]:
         pad = max(2, self._font_size // 4)
-        width = math.ceil(_font(self._font_size).getlength(text)) + 2 * pad
+        width = math.ceil(font(self._font_size).getlength(text)) + 2 * pad
         return width, round(1.3 * self._font_size), pad
 
     def _text(self, x: float, y: float, text: str, colour: Colour) -> None:
-        self._draw.text((x, y), text, fill=colour, font=_font(self._font_size), anchor="lm")
+        self._draw.text((x, y), text, fill=colour, font=font(self._font_size), anchor="lm")
 
     def _rows(
         self, entries: Sequence[Entry], room: int, gap: int, swatch: int
@@ -165,14 +165,15 @@ def _font_path() -> Path:
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans at `size` px."""
     return ImageFont.truetype(str(_font_path()), size)
 
 
 @lru_cache(maxsize=4096)
 def _has_glyph(letter: str) -> bool:
     """Tell whether DejaVu Sans draws `letter` itself, not the sign for a missing one."""
-    font = _font(_SMALLEST_FONT)
-    missing = font.getmask("\U0010fffd")
-    mask = font.getmask(letter)
+    small = font(SMALLEST_FONT)
+    missing = small.getmask("\U0010fffd")
+    mask = small.getmask(letter)
     return bytes(mask) != bytes(missing) or mask.size != missing.size

@@ -1,6 +1,8 @@
-"""Drawn pictures on disk."""
+"""Drawn pictures on disk, and in a notebook."""
 
+import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image as PILImage
@@ -10,6 +12,7 @@ from detect.structures import Image
 
 # Bytes in UTF-8: file systems allow 255, a suffix and a temporary name need some.
 _LONGEST_NAME = 180
+_NOTEBOOK_QUALITY = 75
 
 
 def write_picture(path: Path, picture: Image) -> None:
@@ -19,6 +22,29 @@ def write_picture(path: Path, picture: Image) -> None:
     options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
     with replacing(path) as temporary:
         PILImage.fromarray(picture).save(temporary, format=kind, **options)
+
+
+def jpeg(picture: Image, quality: int) -> bytes:
+    """Return `picture` (H, W, 3) as a JPEG in full colour resolution."""
+    stream = io.BytesIO()
+    PILImage.fromarray(picture).save(stream, format="JPEG", quality=quality, subsampling=0)
+    return stream.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture (H, W, 3) that a notebook shows when it is the last line of a cell.
+
+    As a JPEG: a notebook keeps what it shows, and a photograph as PNG takes ten times as much.
+    """
+
+    picture: Image
+
+    def __repr__(self) -> str:
+        return "<picture of {1} x {0} px>".format(*self.picture.shape)
+
+    def _repr_jpeg_(self) -> bytes:
+        return jpeg(self.picture, _NOTEBOOK_QUALITY)
 
 
 def file_name(image_id: str) -> str:

@@ -10,7 +10,7 @@ from networks import network
 from proposing import propose_randomly
 
 from detect.data import open_dataset, read_pixels
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DetectWarning, UsageError
 from detect.files import write_json
 from detect.images import read_image
 from detect.models.box_regression import BoxRegression
@@ -23,6 +23,11 @@ from detect.stages import run
 from detect.stages.load import Detector, load
 from detect.storage.proposals import ProposalFile
 from detect.structures import Detections
+
+# The models here are no runs: how their regions were proposed is not known, as the last test says.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*no note of the proposals that it was trained on:detect.errors.DetectWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +108,19 @@ def test_proposals_that_are_given_are_scored(detector, root, photo, tmp_path) ->
         detector(images[0][:50], each[0])
 
 
+def test_detections_are_what_nms_leaves_of_the_candidates(detector, root, photo) -> None:
+    found, before = detector(photo), detector.candidates(photo)
+    assert len(before) > len(found) > 0
+    assert (np.diff(before.scores) <= 0).all()
+    assert before.scores.min() >= 0.01
+    assert (before.image_id, before.classes) == ("test_000", CLASSES)
+    rows = {(*box, name) for box, name, _ in before}
+    assert {(*box, name) for box, name, _ in found} < rows
+    told = {"device": "cpu", "precision": "float32", "nms": 1, "per_class": 10_000}
+    same(load(root / "m.safetensors", **told)(photo), before)
+    assert detector.candidates(read_image(photo)).image_id is None
+
+
 def test_an_ensemble_is_its_networks_together(root, tmp_path, photo) -> None:
     for number, name in enumerate("mn", 1):
         weights = tmp_path / f"e/{number}/weights/best.safetensors"
@@ -172,3 +190,12 @@ def test_errors_name_arguments(root, detector) -> None:
         load(root / "m.safetensors", nsm=0.3)
     with pytest.raises(UsageError, match=r"^threshold=2: expected a probability"):
         load(root / "m.safetensors", threshold=2)
+
+
+def test_what_proposes_in_place_of_what_is_not_known_is_warned_of(root) -> None:
+    text = (
+        r"m\.safetensors: no note of the proposals .* Proposing by Selective Search, preset rcnn\.$"
+    )
+    with pytest.warns(DetectWarning, match=text) as caught:
+        load(root / "m.safetensors", device="cpu")
+    assert [one.filename for one in caught] == [__file__]

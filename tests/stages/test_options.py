@@ -19,6 +19,16 @@ def test_nothing_is_as_good_as_unsaid() -> None:
     assert options.gave("preset", "multibox", "multibox_nms", "sigma") == ["preset"]
 
 
+def test_none_leaves_an_option_to_its_default() -> None:
+    options = told(device=None, seed=None, preset=None)
+    assert options == told()
+    assert options.gave(*ProposeOptions.model_fields) == ["data", "split", "out"]
+    with pytest.raises(UsageError, match=r"^data is missing: A data set"):
+        told(data=None)
+    with pytest.raises(UsageError, match=r"^no option 'devise'"):
+        told(devise=None)
+
+
 def test_some_options_are_changed_and_the_others_stay_as_given() -> None:
     options = told(method="multibox", multibox="m", multibox_nms="adaptive")
     changed = options.changed(out="q", multibox_boxes=5)

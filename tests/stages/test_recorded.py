@@ -21,15 +21,15 @@ WEIGHTS = "weights/best.safetensors"
 
 
 def opened(*runs: Path, multibox: Path | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Return the recipe of the source for `runs`, and what is said."""
-    said: list[str] = []
+    """Return the recipe of the source for `runs`, and the warnings."""
+    warned: list[str] = []
 
     class Listener(Silence):
-        def say(self, line: str, /) -> None:
-            said.append(line)
+        def warn(self, line: str, /) -> None:
+            warned.append(line)
 
     given = [] if multibox is None else [multibox]
-    return recorded_source(runs, given, "cpu", Listener()).recipe, said
+    return recorded_source(runs, given, "cpu", Listener()).recipe, warned
 
 
 def noted(folder: Path, proposals: object) -> Path:

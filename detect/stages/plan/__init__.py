@@ -15,7 +15,7 @@ from detect.config import (
 )
 from detect.costs.table import figures
 from detect.errors import DataError, UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.plan.chain import time_all
@@ -27,7 +27,7 @@ __all__ = ["PlanOptions", "PlanResult", "plan"]
 
 
 @by_keywords
-def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
+def plan(options: PlanOptions, reporter: Reporter = QUIET) -> PlanResult:
     """Estimate what the commands of the chain will cost on this machine, by a minute of timings.
 
     Raises UsageError for options that do not go together, DataError for recipes that are wrong and

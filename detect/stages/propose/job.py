@@ -118,7 +118,7 @@ def _propose(
         skip_bad=job.told.skip_bad,
     )
     boxes = images = 0
-    skipped = list(job.dataset.skipped)
+    skipped = list(job.dataset.skipped_marked)
     total = sum(len(part.samples) for part in parts)
     for outcome in reporter.track(outcomes, total, "propose"):
         if outcome.proposals is None:

@@ -2,7 +2,7 @@
 
 from detect.config import ClassifierRecipe, member_recipes
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.members import Members
 from detect.stages.positives import check_positives
@@ -21,7 +21,7 @@ __all__ = ["TrainClassifierOptions", "TrainClassifierResult", "TrainedNetwork", 
 
 @by_keywords
 def train_classifier(
-    options: TrainClassifierOptions, reporter: Reporter = SILENT
+    options: TrainClassifierOptions, reporter: Reporter = QUIET
 ) -> TrainClassifierResult:
     """Train one network or an ensemble, alone or with the processes that torchrun started.
 
