@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from detect.config import (
-    ClassifierRecipe,
     MultiBoxRecipe,
     PretrainRecipe,
+    RegionClassifierRecipe,
     Section,
     load_recipe,
     to_toml,
@@ -24,8 +24,8 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
-def load(path: Path, *changes: str) -> ClassifierRecipe:
-    return load_recipe(ClassifierRecipe, path, changes)
+def load(path: Path, *changes: str) -> RegionClassifierRecipe:
+    return load_recipe(RegionClassifierRecipe, path, changes)
 
 
 def test_defaults_are_the_papers(recipe_file: Path) -> None:
@@ -64,7 +64,7 @@ def test_toml_round_trip(recipe_file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
+    [(".", RegionClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
 )
 def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) -> None:
     paths = sorted((Path(__file__).parents[1] / "configs" / folder).glob("*.toml"))

@@ -17,13 +17,9 @@ from torch import Tensor, nn
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.models.kinds import KINDS
 
 HASH_KEY, KIND_KEY = "weights_sha256", "kind"
-KINDS = {
-    "region-classifier": "a region classifier",
-    "multibox": "a MultiBox network",
-    "classifier": "an image classifier",
-}
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"
@@ -87,7 +83,7 @@ def read_card(path: Path, kind: str = "") -> dict[str, Any]:
         raise DataError(f"{card}: not valid JSON ({error}). Copy the model again.") from error
     found = values.get(KIND_KEY) if isinstance(values, dict) else None
     if found not in KINDS or kind not in ("", found):
-        expected = KINDS.get(kind, "a model")
+        expected = KINDS[kind].words if kind else "a model"
         raise DataError(f"{card}: not the card of {expected} ({KIND_KEY} is {found!r}).")
     return dict(values)
 

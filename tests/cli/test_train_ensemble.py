@@ -10,7 +10,7 @@ from builders import write_voc
 from commands import call
 from interrupting import start_interrupted
 from proposing import propose_randomly
-from recipes import TINY_CLASSIFIER
+from recipes import TINY_REGION_CLASSIFIER
 from safetensors.torch import load_file
 
 from detect.data import open_dataset
@@ -18,7 +18,7 @@ from detect.errors import DataError
 from detect.stages.members import Members, member_folders
 
 RECIPE = f"""seed = 5
-{TINY_CLASSIFIER}[[ensemble]]
+{TINY_REGION_CLASSIFIER}[[ensemble]]
 [[ensemble]]
 sampling.foreground_iou = 0.4
 crops.context = 8.0

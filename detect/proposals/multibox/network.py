@@ -13,10 +13,10 @@ from torchvision.ops import nms
 
 from detect.boxes import clip
 from detect.errors import DetectError, option
+from detect.models.cards import MultiBoxCard
 from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
-from detect.models.multibox_card import MultiBoxCard
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp
 from detect.structures import FloatArray, Image, Proposals, Size

@@ -1,6 +1,6 @@
 """GoogLeNet on the regions of an annotated split: one network, or an ensemble."""
 
-from detect.config import ClassifierRecipe, load_recipe, member_recipes
+from detect.config import RegionClassifierRecipe, load_recipe, member_recipes
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages.calling import by_keywords
@@ -35,13 +35,13 @@ def train_classifier(
         )
     check_positives(options.positives_from, options.positives_per_class)
     changes = options.recipe_changes("sampling.batch_size")
-    recipe = load_recipe(ClassifierRecipe, options.config, changes)
+    recipe = load_recipe(RegionClassifierRecipe, options.config, changes)
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 
 
 def _train(
-    options: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training
+    options: TrainClassifierOptions, recipe: RegionClassifierRecipe, training: Training
 ) -> TrainClassifierResult:
     count = options.ensemble
     members = (recipe,) if count is None else member_recipes(recipe, count)

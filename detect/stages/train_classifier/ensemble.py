@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from detect.config import ClassifierRecipe, to_toml
+from detect.config import RegionClassifierRecipe, to_toml
 from detect.files import write_text
 from detect.runs import RunFolder
 from detect.stages.given import check_same
@@ -12,7 +12,10 @@ from detect.stages.train_classifier.options import TrainedNetwork
 
 
 def train_members(
-    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+    job: Job,
+    recipe: RegionClassifierRecipe,
+    members: Sequence[RegionClassifierRecipe],
+    record: Members,
 ) -> tuple[TrainedNetwork, ...]:
     """Train the `members` that are not finished yet, and write down each one that is."""
     finished = _begin(job, recipe, members, record)
@@ -34,7 +37,10 @@ def train_members(
 
 
 def _begin(
-    job: Job, recipe: ClassifierRecipe, members: Sequence[ClassifierRecipe], record: Members
+    job: Job,
+    recipe: RegionClassifierRecipe,
+    members: Sequence[RegionClassifierRecipe],
+    record: Members,
 ) -> int:
     """Begin the ensemble, or go on with it; return how many of its networks are finished."""
     resume = job.told.resume
@@ -48,14 +54,14 @@ def _begin(
     return job.training.processes.from_first(lambda: record.finished)
 
 
-def _check_members(job: Job, members: Sequence[ClassifierRecipe]) -> None:
+def _check_members(job: Job, members: Sequence[RegionClassifierRecipe]) -> None:
     """Raise what is wrong with any of `members` before the first one is trained.
 
     Of what can differ between them: their regions, and the weights that they begin with.
     """
-    from detect.training.classifier import build_model
+    from detect.training.region_classifier import build_region_classifier
 
     for recipe in {member.sampling: member for member in members}.values():
         collect_regions(job, recipe)
     for recipe in {(str(member.model), member.init): member for member in members}.values():
-        build_model(recipe, len(job.dataset.classes), lambda _: None)
+        build_region_classifier(recipe, len(job.dataset.classes), lambda _: None)

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from detect.config import ClassifierRecipe
+from detect.config import RegionClassifierRecipe
 from detect.data import read_pixels
 from detect.detector import RegionScorer
 from detect.errors import DataError, option
 from detect.evaluation.average_precision import evaluate
-from detect.models.card import ModelCard
-from detect.models.checkpoint import load_model, save_model
+from detect.models.cards import RegionClassifierCard
+from detect.models.checkpoints import load_model, save_model
+from detect.models.kinds import REGION_CLASSIFIER
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
 from detect.progress import Track, untracked
@@ -62,7 +63,7 @@ class RegionTask:
 
     def __init__(
         self,
-        recipe: ClassifierRecipe,
+        recipe: RegionClassifierRecipe,
         data: RegionData,
         classes: tuple[str, ...],
         folder: RunFolder,
@@ -111,10 +112,10 @@ class RegionTask:
         """Write weights/`name` and its card."""
         save_model(self.folder.weights(name), cast(RegionClassifier, model), self.card(figures))
 
-    def card(self, metrics: dict[str, Any]) -> ModelCard:
+    def card(self, metrics: dict[str, Any]) -> RegionClassifierCard:
         """Return the card of a network trained by this recipe."""
         model, crops = self.recipe.model, self.recipe.crops
-        return ModelCard(
+        return RegionClassifierCard(
             variant=model.variant,
             width=model.width,
             classes=self.classes,
@@ -129,9 +130,9 @@ class RegionTask:
         )
 
 
-def build_model(
-    recipe: ClassifierRecipe, num_classes: int, show: Callable[[str], None]
-) -> tuple[RegionClassifier, ClassifierRecipe]:
+def build_region_classifier(
+    recipe: RegionClassifierRecipe, num_classes: int, show: Callable[[str], None]
+) -> tuple[RegionClassifier, RegionClassifierRecipe]:
     """Return a network with the recipe's initial weights, drawn or those of `init`.
 
     The recipe comes back with the mean and std of the network: those `init` was trained with.
@@ -155,8 +156,8 @@ def build_model(
     )
 
 
-def train_classifier(
-    recipe: ClassifierRecipe,
+def train_region_classifier(
+    recipe: RegionClassifierRecipe,
     data: RegionData,
     classes: tuple[str, ...],
     call: Call,
@@ -168,7 +169,7 @@ def train_classifier(
     The card of `best` has its figures on the whole validation split. Raises DetectError on a loss
     that is not finite, EnvironmentProblem when memory does not suffice.
     """
-    network, recipe = build_model(recipe, len(classes), call.reporter.say)
+    network, recipe = build_region_classifier(recipe, len(classes), call.reporter.say)
     task = RegionTask(recipe, data, classes, call.folder, call.device, validation)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
@@ -179,7 +180,7 @@ def train_classifier(
 
 def _score_best(task: RegionTask, validation: Validation, call: Call) -> None:
     """Score `best` on the whole validation split and write the figures into its card."""
-    model, card = load_model(call.folder.weights("best"))
+    model, card = load_model(call.folder.weights("best"), REGION_CLASSIFIER)
     result = task.score(model, validation, call.reporter.track)
     per_class = {name: figures["ap"] for name, figures in result["per_class"].items()}
     metrics = {**card.metrics, "full_val_map": result["map"], "full_val_ap": per_class}

@@ -1,4 +1,4 @@
-"""Models and states on disk: what is read is what was written, or an error that says why not."""
+"""Models on disk: what is read is what was written, or an error that says why not."""
 
 import hashlib
 import json
@@ -10,18 +10,14 @@ import safetensors.torch
 import torch
 
 from detect.errors import DataError
-from detect.models.card import ModelCard
-from detect.models.checkpoint import (
-    load_model,
-    load_state,
-    save_model,
-    save_state,
-)
+from detect.models.cards import RegionClassifierCard
+from detect.models.checkpoints import load_model, save_model
+from detect.models.kinds import REGION_CLASSIFIER
 from detect.models.model_files import model_hash
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.region_classifier import RegionClassifier
 
-CARD = ModelCard(
+CARD = RegionClassifierCard(
     variant="bn",
     width=0.25,
     classes=("cat", "dög"),
@@ -58,7 +54,7 @@ def test_a_model_survives_the_disk_without_its_auxiliary_classifiers(tmp_path: P
     expected = model.eval()(crops)
     for name in (tmp_path, path, path.with_suffix("")):
         random = torch.random.get_rng_state()
-        loaded, card = load_model(name)
+        loaded, card = load_model(name, REGION_CLASSIFIER)
         assert torch.equal(torch.random.get_rng_state(), random)
         assert card == CARD
         assert not loaded.training
@@ -71,7 +67,7 @@ def test_the_hash_is_of_the_weights(run: Path) -> None:
     before = model_hash(run)
     assert len(before) == 16
     assert model_hash(run / "weights/best.safetensors") == before
-    model, card = load_model(run)
+    model, card = load_model(run, REGION_CLASSIFIER)
     save_model(run / "weights/best.safetensors", model, replace(card, metrics={"map": 0.6}))
     assert model_hash(run) == before
     model.network.fc.bias.data += 1
@@ -81,9 +77,9 @@ def test_the_hash_is_of_the_weights(run: Path) -> None:
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no/run: no such model\. Expected a run folder"):
-        load_model(tmp_path / "no/run")
+        load_model(tmp_path / "no/run", REGION_CLASSIFIER)
     with pytest.raises(DataError, match=r"has no weights/best\.safetensors.*with resume\."):
-        load_model(tmp_path)
+        load_model(tmp_path, REGION_CLASSIFIER)
 
 
 def test_truncated_weights_are_refused(run: Path) -> None:
@@ -91,13 +87,13 @@ def test_truncated_weights_are_refused(run: Path) -> None:
     for size in (0, 100, path.stat().st_size - 4):
         path.write_bytes(path.read_bytes()[:size])
         with pytest.raises(DataError, match=r"best\.safetensors: not a complete \.safetensors"):
-            load_model(run)
+            load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_missing_card_is_said(run: Path) -> None:
     (run / "weights/best.json").unlink()
     with pytest.raises(DataError, match=r"best\.json: the model's card is missing.*copy both"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 def test_weights_of_another_training_are_refused(run: Path) -> None:
@@ -105,20 +101,20 @@ def test_weights_of_another_training_are_refused(run: Path) -> None:
     save_model(other, RegionClassifier(2, "bn", 0.25), CARD)
     other.replace(run / "weights/best.safetensors")
     with pytest.raises(DataError, match=r"not the weights its card best\.json describes"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_of_other_classes_is_refused(run: Path) -> None:
     _edit_card(run, classes=["cat", "dog", "cow"])
     with pytest.raises(DataError, match="its card names 3 classes, the weights are of 2"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_of_another_network_is_refused(run: Path) -> None:
     _edit_card(run, width=0.5)
     expected = r"tensor network\.\S+: its card needs \[\d+\] float32, the file has \[\d+\] float32"
     with pytest.raises(DataError, match=expected):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +141,7 @@ def test_a_card_of_another_network_is_refused(run: Path) -> None:
 def test_a_wrong_card_is_said(run: Path, values: dict[str, object], message: str) -> None:
     _edit_card(run, **values)
     with pytest.raises(DataError, match=message):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
@@ -154,19 +150,19 @@ def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
     del values["context"]
     path.write_text(json.dumps(values))
     with pytest.raises(DataError, match="key 'context' is missing"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
     path.write_text("{")
     with pytest.raises(DataError, match=r"best\.json: not valid JSON"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
     path.write_text("[1]")
     with pytest.raises(DataError, match=r"kind is None"):
-        load_model(run)
+        load_model(run, REGION_CLASSIFIER)
 
 
 def test_saving_checks_its_arguments(tmp_path: Path) -> None:
     model = RegionClassifier(2, "bn", 0.25)
     path = tmp_path / "m.safetensors"
-    with pytest.raises(ValueError, match=r"\('bn', 0.25, 1\), the model has \('bn', 0.25, 2\)"):
+    with pytest.raises(ValueError, match=r"classes=1\), the model has .*classes=2\)"):
         save_model(path, model, replace(CARD, classes=("cat",)))
     with pytest.raises(ValueError, match=r"card\.mean: \(1, 2, 3\), the model has \[123"):
         save_model(path, model, replace(CARD, mean=(1, 2, 3)))
@@ -182,28 +178,4 @@ def test_weights_in_half_precision_are_refused(run: Path) -> None:
     path.write_bytes(content)
     _edit_card(run, weights_sha256=hashlib.sha256(content).hexdigest())
     with pytest.raises(DataError, match=r"float32, the file has \[3\] float16"):
-        load_model(run)
-
-
-def test_a_state_survives_the_disk(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    state = {"weights": torch.arange(3), "rng": {"state": 2**127, "name": "PCG64"}, "step": 7}
-    save_state(path, state)
-    loaded = load_state(path)
-    assert torch.equal(loaded.pop("weights"), state.pop("weights"))
-    assert loaded == state
-
-
-def test_a_missing_damaged_or_unsafe_state_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "state.pt"
-    with pytest.raises(DataError, match=r"no training state to resume from.*without resume"):
-        load_state(path)
-    save_state(path, {"weights": torch.zeros(1000)})
-    content = path.read_bytes()
-    for damaged in (b"", b"text", content[:-100], content[: len(content) // 2]):
-        path.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"state\.pt: not a complete training state"):
-            load_state(path)
-    torch.save({"path": tmp_path}, path)  # An object of a class: reading it would run code.
-    with pytest.raises(DataError, match="not a complete training state"):
-        load_state(path)
+        load_model(run, REGION_CLASSIFIER)

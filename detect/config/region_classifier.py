@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from detect.config.sections import (
-    ClassifierOptimizerSection,
+    AuxiliaryOptimizerSection,
     CropAugmentSection,
     RunSection,
     Section,
@@ -49,7 +49,7 @@ class SamplingSection(Section):
         return self
 
 
-class ClassifierRecipe(SeededRecipe):
+class RegionClassifierRecipe(SeededRecipe):
     """Everything `detect train-classifier` is told besides the data.
 
     `ensemble` is read by --ensemble alone: what the 1st, 2nd, ... network is told otherwise.
@@ -61,7 +61,7 @@ class ClassifierRecipe(SeededRecipe):
     crops: CropSection = CropSection()
     sampling: SamplingSection = SamplingSection()
     augment: CropAugmentSection = CropAugmentSection()
-    optimizer: ClassifierOptimizerSection
+    optimizer: AuxiliaryOptimizerSection
     run: RunSection = RunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
 
