@@ -14,6 +14,7 @@ from torch import Tensor
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
 from detect.models.cards import Card, NamedClassesCard
 from detect.models.kinds import KINDS, CardOf, FittedKind, Kind, Network, Parameters
 from detect.models.model_files import fill, read_model, write_model
@@ -83,14 +84,10 @@ def save_fitted(path: Path, kind: FittedKind[Parameters], fitted: Fitted[Paramet
         raise ValueError(f"path: expected a name ending in .safetensors, got {path}")
     names = [entry.name for entry in fields(kind.parameters)]
     tensors = {name: np.atleast_1d(getattr(fitted.parameters, name)) for name in names}
-    card = {
-        "kind": kind.name,
-        "classes": json.dumps(fitted.classes),
-        "model": fitted.model,
-        "recipe": json.dumps(fitted.recipe),
-    }
+    texts = {"classes": json.dumps(fitted.classes), "recipe": json.dumps(fitted.recipe)}
+    card = stamped({"kind": kind.name, "model": fitted.model, **texts})
     with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, card))
+        temporary.write_bytes(save(tensors, {key: str(text) for key, text in card.items()}))
 
 
 def load_fitted(path: Path, kind: FittedKind[Parameters], model: str) -> Fitted[Parameters]:
@@ -101,7 +98,7 @@ def load_fitted(path: Path, kind: FittedKind[Parameters], model: str) -> Fitted[
     names = [entry.name for entry in fields(kind.parameters)]
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            card: dict[str, str] = file.metadata() or {}
+            card = upgraded(file.metadata() or {}, "fitted model", path)
             if card.get("kind") != kind.name:
                 raise DataError(f"{path}: not {kind.words}. {expected}")
             tensors: dict[str, Any] = {name: file.get_tensor(name) for name in names}

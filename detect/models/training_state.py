@@ -7,6 +7,7 @@ import torch
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -15,11 +16,11 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     Raises errors of files.replacing.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        torch.save(stamped(state), file)
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read a training state on the CPU; DataError if it is missing or damaged.
+    """Read a training state on the CPU; DataError if it is missing, damaged or newer.
 
     Only plain values and tensors are read (`weights_only`): a state can run no code.
     """
@@ -27,10 +28,8 @@ def load_state(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path}: no training state to resume from. Start without {option('resume')}."
         )
-    state: dict[str, Any] = read_pickle(
-        path, "training state", f"Delete it and start again without {option('resume')}."
-    )
-    return state
+    remedy = f"Delete it and start again without {option('resume')}."
+    return upgraded(read_pickle(path, "training state", remedy), "training state", path)
 
 
 def read_pickle(path: Path, what: str, remedy: str) -> Any:

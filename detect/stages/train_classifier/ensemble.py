@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from detect.config import RegionClassifierRecipe, to_toml
-from detect.files import write_text
 from detect.runs import RunFolder
 from detect.stages.given import check_same
 from detect.stages.members import Members
@@ -49,7 +48,7 @@ def _begin(
         _check_members(job, members)
     if job.first:
         if anew:
-            write_text(record.path / "config.toml", to_toml(recipe))
+            RunFolder(record.path).write_config(to_toml(recipe))
         record.begin(len(members), resume=resume)
     return job.training.processes.from_first(lambda: record.finished)
 
