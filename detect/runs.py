@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import readable, write_json, write_text
+from detect.formats import stamped, upgraded
 
 _PACKAGES = (
     "detect",
@@ -50,19 +52,24 @@ class RunFolder:
         stale = [self.state, self.path / "log.txt", self.path / "results.csv"]
         for path in (*stale, *(self.path / "weights").glob("*")):
             path.unlink(missing_ok=True)
-        write_text(self.path / "config.toml", config)
-        write_json(self.path / "environment.json", dict(environment))
+        self.write_config(config)
+        write_json(self.path / "environment.json", stamped(environment))
+
+    def write_config(self, config: str) -> None:
+        """Write the recipe `config` (TOML) to config.toml."""
+        stamp = "".join(f"{key} = {json.dumps(value)}\n" for key, value in stamped({}).items())
+        write_text(self.path / "config.toml", stamp + config)
 
     def check_same(self, config: str) -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            pairs = zip_longest(lines, config.splitlines(), fillvalue="")
-            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "")
-        if not changed:
-            return
+            text = path.read_text(encoding="utf-8")
+            if _values(text, path) == tomllib.loads(config):
+                return
+            pairs = zip_longest(_unstamped(text), config.splitlines(), fillvalue="")
+            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
         raise DataError(
             f"{path}: {option('resume')} needs the recipe the run began with; it has {changed}. "
             f"Leave the options and {option('config')} as they were, or begin anew in another "
@@ -75,11 +82,12 @@ class RunFolder:
         if not path.exists():
             return {}
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            values = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(
                 f"{path}: cannot be read ({error}). Begin anew in another {option('out')}."
             ) from error
+        return upgraded(values, "environment", path)
 
     def log(self, line: str) -> None:
         """Append a line to log.txt."""
@@ -99,6 +107,20 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / "results.csv", text.getvalue())
+
+
+def _values(text: str, path: Path) -> dict[str, Any] | None:
+    """Return what the `text` of config.toml says, None where it is not TOML."""
+    try:
+        return upgraded(tomllib.loads(text), "recipe", path)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _unstamped(text: str) -> list[str]:
+    """Return the lines of config.toml without those that say its format and writer."""
+    stamp = tuple(f"{key} = " for key in stamped({}))
+    return [line for line in text.splitlines() if not line.startswith(stamp)]
 
 
 def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_voc
-from recipes import TINY_CLASSIFIER
+from recipes import TINY_REGION_CLASSIFIER
 
 import detect
 from detect.errors import UsageError
@@ -76,7 +76,7 @@ def test_there_is_one_class_of_each_name() -> None:
 
 def test_three_lines_detect_with_what_a_few_more_trained(root, tmp_path, capfd):
     proposed = detect.propose(root, split="train", out=tmp_path / "p.parquet", k=400)
-    (tmp_path / "r.toml").write_text(TINY_CLASSIFIER)
+    (tmp_path / "r.toml").write_text(TINY_REGION_CLASSIFIER)
     told = {"config": tmp_path / "r.toml", "out": tmp_path / "mine", "device": "cpu"}
     trained = detect.train_classifier(root, split="train", proposals=proposed.path, **told)
     detector = detect.load(trained.path, device="cpu", threshold=0)

@@ -24,7 +24,7 @@ from proposing import propose_randomly
 from detect.data import open_dataset
 from detect.errors import DataError
 from detect.locks import InUseError, holding, holding_file
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.progress import SILENT, Silence
 from detect.stages import RunOptions, run
 from detect.stages.opening import holding_out

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from detect.config.sections import Section
 from detect.errors import DataError, UsageError, option
+from detect.formats import FORMAT, upgraded
 
 SomeRecipe = TypeVar("SomeRecipe", bound=Section)
 
@@ -46,14 +47,18 @@ def to_toml(recipe: Section) -> str:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read the TOML file `path`; DataError if it is missing or not TOML."""
+    """Read the TOML file `path`, a run's or written by hand.
+
+    DataError if it is missing, not TOML or of a newer format.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot read this recipe: {reason}.") from None
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path}: not valid TOML: {error}.") from None
+    return upgraded(values, "recipe", path, unstamped=FORMAT)
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

@@ -104,7 +104,7 @@ class OptimizerSection(Section):
     averaging: float = Field(0.999, ge=0, lt=1)
 
 
-class ClassifierOptimizerSection(OptimizerSection):
+class AuxiliaryOptimizerSection(OptimizerSection):
     """And what the loss of each auxiliary classifier counts: section 5."""
 
     auxiliary_weight: float = Field(0.3, ge=0)

@@ -17,13 +17,10 @@ from torch import Tensor, nn
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
+from detect.models.kinds import KINDS
 
 HASH_KEY, KIND_KEY = "weights_sha256", "kind"
-KINDS = {
-    "region-classifier": "a region classifier",
-    "multibox": "a MultiBox network",
-    "classifier": "an image classifier",
-}
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"
@@ -39,7 +36,8 @@ def write_model(path: Path, kind: str, card: Mapping[str, Any], model: nn.Module
     state = model.state_dict()
     kept = {name: state[name].cpu().contiguous() for name in state if _AUXILIARY not in name}
     content = safetensors.torch.save(kept)
-    values = {KIND_KEY: kind, **card, HASH_KEY: hashlib.sha256(content).hexdigest()}
+    digest = hashlib.sha256(content).hexdigest()
+    values = stamped({KIND_KEY: kind, **card, HASH_KEY: digest})
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # Both are complete before the first gets its name: a kill leaves the old or the new pair.
     with replacing(path) as weights, replacing(path.with_suffix(".json")) as described:
@@ -71,7 +69,7 @@ def find_weights(path: Path) -> Path:
 
 
 def read_card(path: Path, kind: str = "") -> dict[str, Any]:
-    """Return the card of the model meant by `path`, kind and hash included.
+    """Return the card of the model meant by `path`, kind and hash included, of the present format.
 
     DataError if there is none, or if it is not of `kind` (any kind where that is empty).
     """
@@ -85,11 +83,12 @@ def read_card(path: Path, kind: str = "") -> dict[str, Any]:
         values = json.loads(_read_bytes(card))
     except ValueError as error:
         raise DataError(f"{card}: not valid JSON ({error}). Copy the model again.") from error
-    found = values.get(KIND_KEY) if isinstance(values, dict) else None
-    if found not in KINDS or kind not in ("", found):
-        expected = KINDS.get(kind, "a model")
+    values = upgraded(values, "model card", card) if isinstance(values, dict) else {}
+    found = values.get(KIND_KEY)
+    if found not in list(KINDS) or kind not in ("", found):
+        expected = KINDS[kind].words if kind else "a model"
         raise DataError(f"{card}: not the card of {expected} ({KIND_KEY} is {found!r}).")
-    return dict(values)
+    return values
 
 
 def read_model(path: Path, kind: str = "") -> tuple[Path, dict[str, Any], dict[str, Tensor]]:

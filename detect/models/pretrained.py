@@ -9,16 +9,11 @@ import torch
 from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
-from detect.models.card import Card, ModelCard
-from detect.models.checkpoint import KIND as REGION_CLASSIFIER
-from detect.models.checkpoint import read_pickle
-from detect.models.classifier_card import ClassifierCard
-from detect.models.classifier_file import KIND as CLASSIFIER
 from detect.models.googlenet import AUXILIARY
+from detect.models.kinds import KINDS
 from detect.models.model_files import KIND_KEY, read_card, read_model
-from detect.models.multibox_card import MultiBoxCard
-from detect.models.multibox_file import KIND as MULTIBOX
 from detect.models.normalised import NormalisedNetwork
+from detect.models.training_state import read_pickle
 
 IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
@@ -26,12 +21,6 @@ IMAGENET_VARIANT = "torchvision"
 # torchvision's weights see (x/255 - 0.5) / 0.5: its `transform_input` undoes ImageNet's mean and
 # std and applies these (torchvision.models.googlenet, GoogLeNet._transform_input).
 TORCHVISION_MEAN = TORCHVISION_STD = (127.5, 127.5, 127.5)
-
-_CARDS: dict[str, type[Card]] = {
-    REGION_CLASSIFIER: ModelCard,
-    MULTIBOX: MultiBoxCard,
-    CLASSIFIER: ClassifierCard,
-}
 
 # Never copied: they are of other classes, and torchvision's auxiliary ones were not trained.
 _CLASSIFIERS = ("fc", *AUXILIARY.values())
@@ -68,7 +57,7 @@ def initialise(model: NormalisedNetwork, init: str) -> Initialised:
         return _copy(model, _read_state_dict(path), init)
     kind = read_card(path)[KIND_KEY]
     weights, values, tensors = read_model(path, kind)
-    card = _CARDS[kind].from_json(values, str(weights.with_suffix(".json")))
+    card = KINDS[kind].card.from_json(values, str(weights.with_suffix(".json")))
     prefix = "network."
     network = {name for name in tensors if name.startswith(prefix)}
     state = {name.removeprefix(prefix): tensors[name] for name in network}

@@ -11,6 +11,7 @@ from detect.data import data_hash
 from detect.errors import DataError, option
 from detect.evaluation.comparison import short_names
 from detect.evaluation.flat import FlatDetections
+from detect.formats import What, upgraded
 from detect.storage.detections import read_columns
 from detect.storage.recipe import flat
 from detect.structures import Dataset
@@ -88,14 +89,14 @@ def _read(path: Path, name: str, dataset: Dataset, digest: str) -> Run:
             f"{path}: has no detections.json. Expected a folder that detect run wrote; an "
             f"interrupted run goes on with {option('resume')}."
         )
-    config = _table(path / "config.toml", tomllib.loads)
-    environment = _table(path / "environment.json", json.loads)
+    config = _table(path / "config.toml", "recipe", tomllib.loads)
+    environment = _table(path / "environment.json", "environment", json.loads)
     _check_images(path, environment.get("data", digest), digest, dataset)
     detections = FlatDetections(*read_columns(path / "detections.json", dataset))
     return Run(name, detections, config, environment)
 
 
-def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _table(path: Path, what: What, parse: Callable[[str], Any]) -> dict[str, Any]:
     """Return the table in `path`, {} where there is no such file."""
     if not path.is_file():
         return {}
@@ -105,7 +106,7 @@ def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be read: {error}. Run detect run again.") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: expected a table, got {type(values).__name__}.")
-    return values
+    return upgraded(values, what, path)
 
 
 def _check_images(path: Path, recorded: str, digest: str, dataset: Dataset) -> None:

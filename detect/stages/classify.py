@@ -83,11 +83,12 @@ def classify(options: ClassifyOptions, reporter: Reporter = QUIET) -> ClassifyRe
 
 def _open_models(options: ClassifyOptions) -> "ImageScorer":
     from detect.detector.image_scorer import ImageScorer
-    from detect.models.classifier_file import load_classifier
+    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import IMAGE_CLASSIFIER
 
     return ImageScorer(
-        [load_classifier(path) for path in options.model],
+        [load_model(path, IMAGE_CLASSIFIER) for path in options.model],
         choose_device(options.device),
         crops=options.crops,
         batch_size=options.batch_size,

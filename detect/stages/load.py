@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import torch
 
     from detect.detector import RegionScorer
-    from detect.models.card import ModelCard
+    from detect.models.cards import RegionClassifierCard
     from detect.models.region_classifier import RegionClassifier
 
-    Model = tuple[RegionClassifier, ModelCard]
+    Model = tuple[RegionClassifier, RegionClassifierCard]
 
 Refine = Callable[[Image, Detections], Detections]
 ImageLike = Image | Path | str
@@ -171,11 +171,12 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     if options.regression is not None:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
-    models = [load_model(path) for path in networks]
+    models = [load_model(path, REGION_CLASSIFIER) for path in networks]
     scorer = _scorer(options, networks, models, threshold, device)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(networks, options.multibox, options.device, reporter)
@@ -217,10 +218,11 @@ def _refine(
     if options.regression is None:
         return None
     from detect.detector.refine import RegionEncoder, refine
+    from detect.models.checkpoints import load_fitted
+    from detect.models.kinds import BOX_REGRESSION
     from detect.models.model_files import model_hash
-    from detect.models.regression_file import load_regression
 
-    stored = load_regression(options.regression, model_hash(network))
+    stored = load_fitted(options.regression, BOX_REGRESSION, model_hash(network))
     encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
     rows, nms = stored.rows(classes), options.nms
-    return lambda image, found: refine(image, found, encoder, stored.regression, rows, nms)
+    return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

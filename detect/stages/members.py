@@ -6,6 +6,7 @@ from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import write_json
+from detect.formats import stamped, upgraded
 
 _NAME = "ensemble.json"
 
@@ -85,12 +86,13 @@ class Members:
 
     def _write(self, values: dict[str, Any]) -> None:
         self._values = values
-        write_json(self.path / _NAME, values)
+        write_json(self.path / _NAME, stamped(values))
 
     def _read(self) -> dict[str, Any]:
         path = self.path / _NAME
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            read = dict(json.loads(path.read_text(encoding="utf-8")))
+            values = upgraded(read, "ensemble record", path)
             return {"networks": int(values["networks"]), "finished": list(values["finished"])}
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(

@@ -159,7 +159,7 @@ def _advise(
 
 
 def _time_crops(size: int) -> "CropTime":
-    """Time the classifier at crops of `size` px, in the batches that detecting would take."""
+    """Time the region classifier at crops of `size` px, in the batches that detecting takes."""
     from detect.detector.batches import CropSettings, automatic_size
     from detect.models.crop_time import time_crops
     from detect.models.device import choose_device

@@ -15,7 +15,8 @@ from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
-    from detect.models.regression_file import StoredRegression
+    from detect.models.box_regression import BoxRegression
+    from detect.models.checkpoints import Fitted
     from detect.structures import Dataset, Detections
 
 
@@ -58,14 +59,14 @@ def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     """
     check_out(options.out, exist_ok=options.exist_ok)
     from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_fitted, load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
-    from detect.models.regression_file import load_regression
     from detect.storage.detections import read_detections, write_detections
 
-    network, card = load_model(options.model)
-    stored = load_regression(options.regression, model_hash(options.model))
+    network, card = load_model(options.model, REGION_CLASSIFIER)
+    stored = load_fitted(options.regression, BOX_REGRESSION, model_hash(options.model))
     encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.detections, dataset)
@@ -78,7 +79,7 @@ def _refined(
     dataset: "Dataset",
     found: dict[str, "Detections"],
     encoder: "RegionEncoder",
-    stored: "StoredRegression",
+    stored: "Fitted[BoxRegression]",
     nms: float,
 ) -> Iterator["Detections"]:
     """Yield the moved detections of one image after another."""
@@ -88,5 +89,5 @@ def _refined(
     rows = stored.rows(dataset.classes)
     for sample in dataset.samples:
         yield moved(
-            read_pixels(sample), found[sample.image_id], encoder, stored.regression, rows, nms
+            read_pixels(sample), found[sample.image_id], encoder, stored.parameters, rows, nms
         )

@@ -75,15 +75,16 @@ def scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
     DataError unless they are that network's, with its `classes`.
     """
     from detect.detector.scoring import softmax, svm_scores
+    from detect.models.checkpoints import load_fitted
+    from detect.models.kinds import LINEAR_SVMS
     from detect.models.model_files import model_hash
-    from detect.models.svm_file import load_svms
 
     if svm is None:
         return softmax
-    stored = load_svms(svm, model_hash(model))
+    stored = load_fitted(svm, LINEAR_SVMS, model_hash(model))
     if stored.classes != classes:
         raise DataError(
             f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
             f"{option('model')} has {', '.join(classes)}. Give the card that it was trained with."
         )
-    return svm_scores(stored.svms)
+    return svm_scores(stored.parameters)

@@ -23,8 +23,8 @@ from detect.stages.positives import (
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
+    from detect.models.checkpoints import Fitted
     from detect.models.svm import Fit, LinearSvms, RegionFeatures
-    from detect.models.svm_file import StoredSvms
     from detect.storage.features import FeatureStore
     from detect.training.svm import MinedImage
 
@@ -83,15 +83,15 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = QUIET) -> TrainSvmR
 def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) -> TrainSvmResult:
     """Compute the features, mine them, and write the SVMs."""
     from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import Fitted, load_model, save_fitted
     from detect.models.device import choose_device, resolve_precision
+    from detect.models.kinds import LINEAR_SVMS, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
     from detect.models.svm import liblinear
-    from detect.models.svm_file import StoredSvms, save_svms
     from detect.training.svm import check_negatives, check_positives
 
     fit, device = liblinear(), choose_device(options.device)
-    network, card = load_model(options.model)
+    network, card = load_model(options.model, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
@@ -110,8 +110,8 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     check_positives(images, card.classes)
     svms = _mine(images, store, len(card.classes), fit, reporter)
     check_negatives(svms.negatives, card.classes)
-    stored = StoredSvms(svms, card.classes, model, recipe)
-    save_svms(options.out, stored)
+    stored = Fitted(svms, card.classes, model, recipe)
+    save_fitted(options.out, LINEAR_SVMS, stored)
     store.remove()
     result = _result(options.out, stored)
     counts = [f"{name} {n} + {result.hard_negatives[name]}" for name, n in result.objects.items()]
@@ -119,9 +119,9 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     return result
 
 
-def _result(path: Path, stored: "StoredSvms", *, complete: bool = False) -> TrainSvmResult:
-    objects = dict(zip(stored.classes, stored.svms.positives.tolist(), strict=True))
-    negatives = dict(zip(stored.classes, stored.svms.negatives.tolist(), strict=True))
+def _result(path: Path, stored: "Fitted[LinearSvms]", *, complete: bool = False) -> TrainSvmResult:
+    objects = dict(zip(stored.classes, stored.parameters.positives.tolist(), strict=True))
+    negatives = dict(zip(stored.classes, stored.parameters.negatives.tolist(), strict=True))
     return TrainSvmResult(path, objects, negatives, complete)
 
 
@@ -158,12 +158,13 @@ def _open(
     return images, recipe
 
 
-def _finished(out: Path, model: str, recipe: dict[str, Any]) -> "StoredSvms":
+def _finished(out: Path, model: str, recipe: dict[str, Any]) -> "Fitted[LinearSvms]":
     """Return what is in `out`; DataError if it was made by another recipe."""
-    from detect.models.svm_file import load_svms
+    from detect.models.checkpoints import load_fitted
+    from detect.models.kinds import LINEAR_SVMS
     from detect.storage.recipe import check_same_recipe
 
-    stored = load_svms(out, model)
+    stored = load_fitted(out, LINEAR_SVMS, model)
     check_same_recipe(out, stored.recipe, "this command's SVMs", recipe)
     return stored
 

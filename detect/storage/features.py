@@ -16,6 +16,7 @@ from safetensors.numpy import save
 
 from detect.errors import DataError, DetectError, option
 from detect.files import digest, replacing, write_json
+from detect.formats import stamped, upgraded
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import FloatArray
 
@@ -35,7 +36,7 @@ class FeatureStore:
         if noted.is_file():
             check_same_recipe(self.path, _recipe(noted), "this command's features", recipe)
         else:
-            write_json(noted, recipe)
+            write_json(noted, stamped(recipe))
         for unfinished in self.path.glob(".*.tmp"):
             unfinished.unlink()
 
@@ -97,8 +98,9 @@ class FeatureStore:
 
 def _recipe(path: Path) -> StoredRecipe:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        values = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read ({error}). Delete its folder and begin anew."
         ) from error
+    return upgraded(values, "features recipe", path)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import Proposals, Size
@@ -51,7 +52,7 @@ class ProposalWriter:
 @contextmanager
 def writing(path: Path, recipe: StoredRecipe) -> Iterator[ProposalWriter]:
     """Yield a writer of `path`, which appears complete at the end or not at all."""
-    metadata = {RECIPE_KEY: json.dumps(recipe, sort_keys=True).encode()}
+    metadata = {RECIPE_KEY: json.dumps(stamped(recipe), sort_keys=True).encode()}
     with replacing(path) as temporary:
         schema = SCHEMA.with_metadata(metadata)
         with pq.ParquetWriter(
@@ -206,6 +207,8 @@ def _open(path: Path) -> pq.ParquetFile:
         path, lambda: pq.ParquetFile(path, page_checksum_verification=True)
     )
     if not parquet.schema_arrow.equals(SCHEMA):
+        if RECIPE_KEY in (parquet.schema_arrow.metadata or {}):
+            _recipe(parquet, path)  # Of a newer format, which may well have other columns.
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
             f"got {', '.join(parquet.schema_arrow.names)}. Use detect import for other formats."
@@ -216,12 +219,12 @@ def _open(path: Path) -> pq.ParquetFile:
 def _recipe(parquet: pq.ParquetFile, path: Path) -> StoredRecipe:
     text = (parquet.schema_arrow.metadata or {}).get(RECIPE_KEY)
     try:
-        recipe: StoredRecipe = json.loads(text)  # type: ignore[arg-type]
+        recipe: StoredRecipe = dict(json.loads(text))  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise DataError(
             f"{path}: no recipe in its metadata. Use proposals of detect propose or import."
         ) from error
-    return recipe
+    return upgraded(recipe, "proposals recipe", path)
 
 
 def _guard(path: Path, read: Any) -> Any:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
 from detect.storage.scores_card import Dtype, ScoresCard
 from detect.structures import FloatArray, Size
 
@@ -71,7 +72,7 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
 
     Raises errors of files.replacing.
     """
-    metadata = {_KEY: json.dumps(asdict(card), sort_keys=True).encode()}
+    metadata = {_KEY: json.dumps(stamped(asdict(card)), sort_keys=True).encode()}
     schema = _schema(card.dtype).with_metadata(metadata)
     with (
         replacing(path) as temporary,
@@ -134,7 +135,8 @@ class ScoresFile:
     def _read_card(self) -> ScoresCard:
         text = (self._parquet.schema_arrow.metadata or {}).get(_KEY)
         try:
-            return ScoresCard.from_json(json.loads(text))  # type: ignore[arg-type]
+            values = dict(json.loads(text))  # type: ignore[arg-type]
+            return ScoresCard.from_json(upgraded(values, "scores card", self.path))
         except (TypeError, ValueError) as error:
             raise DataError(f"{self.path}: not a file of scores. {_EXPECTED}") from error
 

@@ -20,9 +20,9 @@ from torch.optim.swa_utils import AveragedModel
 from detect.config import AnyRecipe
 from detect.errors import DetectError
 from detect.memory import keep_freed
-from detect.models.checkpoint import load_state, save_state
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
+from detect.models.training_state import load_state, save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
 from detect.training.gradients import GradientSum

@@ -16,7 +16,7 @@ from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.images import read_image
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.models.device import choose_device, resolve_precision
 from detect.storage.detections import read_detections
 from detect.storage.proposals import ProposalFile

@@ -14,11 +14,10 @@ from detect.errors import DataError, DetectWarning, UsageError
 from detect.files import write_json
 from detect.images import read_image
 from detect.models.box_regression import BoxRegression
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import Fitted, save_fitted, save_model
+from detect.models.kinds import BOX_REGRESSION, LINEAR_SVMS
 from detect.models.model_files import model_hash
-from detect.models.regression_file import StoredRegression, save_regression
 from detect.models.svm import LinearSvms
-from detect.models.svm_file import StoredSvms, save_svms
 from detect.stages import run
 from detect.stages.load import Detector, load
 from detect.storage.proposals import ProposalFile
@@ -134,12 +133,12 @@ def test_box_regression_moves_as_refine_does(root, tmp_path, photo, detector) ->
     model, _ = network()
     weights = np.zeros((len(CLASSES), model.network.fc.in_features + 1, 4))
     weights[:, -1, 0] = 0.1  # a tenth of its width to the right
-    stored = StoredRegression(
+    stored = Fitted(
         BoxRegression(1.0, weights, np.full(len(CLASSES), 9)),
         CLASSES,
         model_hash(root / "m.safetensors"),
     )
-    save_regression(tmp_path / "r.safetensors", stored)
+    save_fitted(tmp_path / "r.safetensors", BOX_REGRESSION, stored)
     options = {"regression": tmp_path / "r.safetensors", "device": "cpu", "precision": "float32"}
     moved = load(root / "m.safetensors", nms=1, **options)
     plain = load(root / "m.safetensors", nms=1, device="cpu", precision="float32")
@@ -160,7 +159,7 @@ def test_svms_score_in_place_of_the_softmax(root, tmp_path, photo) -> None:
     counts = np.full(len(CLASSES), 9)
     svms = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
     own = model_hash(root / "m.safetensors")
-    save_svms(tmp_path / "s.safetensors", StoredSvms(svms, CLASSES, own, {}))
+    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(svms, CLASSES, own, {}))
     options = {"svm": tmp_path / "s.safetensors", "device": "cpu"}
     found = load(root / "m.safetensors", **options)(photo)
     # From -1 up, as detect run has it.

@@ -22,11 +22,12 @@ def open_job(
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_model
+    from detect.models.kinds import REGION_CLASSIFIER
 
     told = job.told
     dataset = _open_images(told, reporter)
-    models = [load_model(path) for path in job.networks]
+    models = [load_model(path, REGION_CLASSIFIER) for path in job.networks]
     detector = RegionScorer(
         models,
         device,

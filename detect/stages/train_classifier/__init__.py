@@ -1,6 +1,6 @@
 """GoogLeNet on the regions of an annotated split: one network, or an ensemble."""
 
-from detect.config import ClassifierRecipe, member_recipes
+from detect.config import RegionClassifierRecipe, member_recipes
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
@@ -35,13 +35,13 @@ def train_classifier(
             "neither."
         )
     check_positives(options.positives_from, options.positives_per_class)
-    recipe = options.read_recipe(ClassifierRecipe, "sampling.batch_size")
+    recipe = options.read_recipe(RegionClassifierRecipe, "sampling.batch_size")
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 
 
 def _train(
-    options: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training
+    options: TrainClassifierOptions, recipe: RegionClassifierRecipe, training: Training
 ) -> TrainClassifierResult:
     count = options.ensemble
     members = (recipe,) if count is None else member_recipes(recipe, count)
