@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.files import readable, write_json, write_text
+from detect.files import append_line, to_disk, write_json, write_text
+from detect.together import settle
 
 _PACKAGES = (
     "detect",
@@ -28,6 +29,14 @@ _PACKAGES = (
     "albumentations",
     "pycocotools",
 )
+
+
+# What a training, `run` or `ensemble` may have left.
+_FILES = (
+    "config.toml", "environment.json", "results.csv", "log.txt", "state.pt", "weights/*",
+    "ensemble.json", "detections.json", "scores.parquet", "pictures/*.jpg", "unfinished.jsonl",
+    "unfinished-scores",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,27 @@ class RunFolder:
         """Return the weight file of "best" or "last"."""
         return self.path / "weights" / f"{name}.safetensors"
 
+    def files(self) -> list[Path]:
+        """Return what is there of any run; of an ensemble, in the folders of its networks too."""
+        folders = [self.path]
+        if (self.path / "ensemble.json").exists():
+            folders += self.path.glob("[1-9]*/")
+        return [path for folder in folders for name in _FILES for path in folder.glob(name)]
+
     def start(self, config: str, environment: Mapping[str, Any]) -> None:
-        """Write config.toml and environment.json and remove an earlier run's files."""
+        """Write config.toml and environment.json and remove what an attempt before it left.
+
+        An earlier result is elsewhere: see together.workplace.
+        """
         stale = [self.state, self.path / "log.txt", self.path / "results.csv"]
         for path in (*stale, *(self.path / "weights").glob("*")):
             path.unlink(missing_ok=True)
-        write_text(self.path / "config.toml", config)
         write_json(self.path / "environment.json", dict(environment))
+        write_text(self.path / "config.toml", config)
+
+    def has_recipe(self) -> bool:
+        """Tell whether `start` was done to its end."""
+        return (self.path / "config.toml").exists()
 
     def check_same(self, config: str) -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
@@ -71,6 +94,7 @@ class RunFolder:
 
     def environment(self) -> dict[str, Any]:
         """Return what environment.json holds, {} where there is none; DataError if it is broken."""
+        settle(self.path)
         path = self.path / "environment.json"
         if not path.exists():
             return {}
@@ -82,14 +106,10 @@ class RunFolder:
             ) from error
 
     def log(self, line: str) -> None:
-        """Append a line to log.txt."""
+        """Append a line to log.txt, in a folder that is there."""
         path = self.path / "log.txt"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise readable(error, path) from error
+        append_line(path, line)
+        to_disk([path])
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write results.csv, a column for every key of any row."""

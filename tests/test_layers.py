@@ -34,7 +34,7 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.files", "detect.memory", "detect.config", "detect.progress",
+        "detect.files", "detect.together", "detect.memory", "detect.config", "detect.progress",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside

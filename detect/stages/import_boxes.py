@@ -13,6 +13,7 @@ from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.exchange import External
@@ -67,8 +68,9 @@ def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportR
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     files and data that are wrong or do not belong together.
     """
-    check_out(options.out, exist_ok=options.exist_ok)
     _check(options)
+    folder = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
+    check_out(options.out, exist_ok=options.exist_ok, folder=folder)
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     if options.file.suffix == _SUBMISSION:
         return _detections(options.file, options.out, dataset)
@@ -121,7 +123,7 @@ def _check_file(file: Path) -> None:
 
 def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
     from detect.data import data_hash
-    from detect.storage.proposals import clear_parts, write_proposals
+    from detect.storage.proposals import part_files, write_proposals
 
     coordinates = options.coordinates or "xyxy"
     external = _read(options.file, options.source, coordinates)
@@ -132,8 +134,6 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
         "data": data_hash(dataset),
         "images": len(dataset),
     }
-    if options.exist_ok:
-        clear_parts(options.out)
     images = boxes = dropped = without = 0
 
     def counted() -> Iterator["Proposals"]:
@@ -143,7 +143,11 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
             dropped, without = dropped + left_out, without + (not len(one))
             yield one
 
-    write_proposals(options.out, counted(), recipe)
+    if options.out.suffix == ".parquet":
+        write_proposals(options.out, counted(), recipe)
+    else:
+        with together(options.out, part_files(options.out)) as folder:
+            write_proposals(folder, counted(), recipe)
     return ImportResult(options.out, "proposals", images, boxes, dropped, without)
 
 

@@ -73,8 +73,8 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvm
         raise UsageError(f"{option('out', options.out)}: expected a name ending in .safetensors.")
     check_positives(options.positives_from, options.positives_per_class)
     store = FeatureStore(options.out.with_name(f".{options.out.name}.features"))
-    for path in (options.out, store.path):
-        check_out(path, exist_ok=options.exist_ok, resume=options.resume)
+    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume, folder=False)
+    check_out(store.path, exist_ok=options.exist_ok, resume=options.resume)
     return _train(options, store, reporter)
 
 
@@ -93,16 +93,15 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
-    if options.resume and options.out.is_file():
+    # Where features are left, SVMs that are there are older ones, which stay until the new ones.
+    if options.resume and options.out.is_file() and not store.path.exists():
         stored = _finished(options.out, model, recipe)
-        store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
     check_positives(images, card.classes)
     if not options.resume:
         store.remove()
     store.begin({"model": model, **recipe})
     left = _missing(images, encoder.dimensions, store, reporter)
-    options.out.unlink(missing_ok=True)  # Older SVMs: resumed, it would take them for these.
     bad = _add_features(left, encoder, store, options.skip_bad, reporter)
     images = [image for image in images if image.sample.image_id not in bad]
     check_positives(images, card.classes)

@@ -12,7 +12,8 @@ from detect.errors import DataError, UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.opening import check_out, open_data
+from detect.stages.opening import check_out, is_earlier, open_data
+from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
     from detect.structures import Dataset, Image, Sample
@@ -65,26 +66,31 @@ def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> Visuali
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     data that is wrong or does not belong together.
     """
-    _check(options)
+    folder = _check(options)
     from detect.data import read_pixels
     from detect.visualize import file_name, write_picture
 
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     samples = _choose(dataset, options.image)
     draw = _draw(options, dataset)
-    paths = [options.out / f"{file_name(sample.image_id)}.jpg" for sample in samples]
+    names = [f"{file_name(sample.image_id)}.jpg" for sample in samples]
     left = [
-        (sample, path)
-        for sample, path in zip(samples, paths, strict=True)
-        if not (options.resume and path.exists())
+        (sample, folder / name)
+        for sample, name in zip(samples, names, strict=True)
+        if not (options.resume and (folder / name).exists())
     ]
     for sample, path in reporter.track(left, len(left), "Drawing"):
         write_picture(path, draw(read_pixels(sample), sample))
-    return VisualizeResult(options.out, tuple(paths), len(left))
+    if is_workplace(folder):
+        commit(folder)
+    return VisualizeResult(options.out, tuple(options.out / name for name in names), len(left))
 
 
-def _check(options: VisualizeOptions) -> None:
-    """Raise UsageError unless one thing is drawn, to a place that is free."""
+def _check(options: VisualizeOptions) -> Path:
+    """Return where to draw; UsageError unless it is one thing, to a place that is free.
+
+    Earlier pictures that are not gone on with stay until the last new one is drawn.
+    """
     drawn = (options.detections is not None, options.proposals is not None, options.ground_truth)
     if sum(drawn) != 1:
         raise UsageError(
@@ -94,6 +100,8 @@ def _check(options: VisualizeOptions) -> None:
     if options.coverage and options.proposals is None:
         raise UsageError(f"{option('coverage')} goes with {option('proposals', 'P')}.")
     check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+    earlier = is_earlier(options.out) and not options.resume
+    return workplace(options.out, earlier=earlier, resume=options.resume)
 
 
 def _choose(dataset: "Dataset", ids: Sequence[str]) -> list["Sample"]:

@@ -48,10 +48,9 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleR
     if options.data is not None:
         dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
         check_same_data(scores, dataset, reporter)
-    path = out / "detections.json"
-    counts = recombined.write(path)
+    counts = recombined.write(out)
     curve = None if dataset is None else _curve(options, recombined, dataset, reporter)
-    return EnsembleResult(path, *counts, networks, names, curve)
+    return EnsembleResult(out / "detections.json", *counts, networks, names, curve)
 
 
 def _check(options: EnsembleOptions) -> None:
