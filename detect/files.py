@@ -188,11 +188,11 @@ def make_folder(folder: Path) -> None:
         to_disk([folder.parent])
 
 
-def remove_unfinished(folder: Path, name: str = "") -> None:
+def remove_unfinished(folder: Path, name: str = "", *, held: bool = False) -> None:
     """Remove what processes killed while writing the file `name`, or any, left in `folder`.
 
-    What a living process on this machine is writing stays. Another machine's cannot be told from
-    a dead one's: only where no other machine writes to `folder` now.
+    What a living process of this machine is writing stays, unless `folder` is `held` by this one
+    alone. Another machine's cannot be told from a dead one's.
     """
     if not folder.is_dir():
         return
@@ -201,7 +201,7 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
         for path in place.glob(".*.tmp") if place == folder else place.rglob(".*.tmp"):
             found = _TEMPORARY.fullmatch(path.name)
             wanted = not name or path.name.startswith(f".{name}.")
-            if found and wanted and not _lives(int(found[1])):
+            if found and wanted and (held or not _lives(int(found[1]))):
                 path.unlink(missing_ok=True)
 
 

@@ -23,21 +23,20 @@ _GONE = ".gone.json"
 
 @contextmanager
 def together(out: Path, earlier: Iterable[Path] = ()) -> Iterator[Path]:
-    """Yield an empty folder whose files become those of the folder `out` at the end.
+    """Yield a folder, not there yet, whose files become those of the folder `out` at the end.
 
     With them `earlier` ones, files and folders in `out`, go; on a failure all in `out` stays.
     """
-    folder = out / UNFINISHED
+    folder, there = out / UNFINISHED, out.is_dir()
     remove(folder)
     try:
-        try:
-            make_folder(folder)
-        except OSError as error:
-            raise readable(error, out) from error
         yield folder
         commit(folder, earlier)
     finally:
         remove(folder)
+        if not there:
+            with suppress(OSError):  # It has the files, or was never made.
+                out.rmdir()
 
 
 def workplace(out: Path, *, earlier: bool, resume: bool, name: str = UNFINISHED) -> Path:

@@ -36,7 +36,7 @@ class FeatureStore:
             check_same_recipe(self.path, _recipe(noted), "this command's features", recipe)
         else:
             write_json(noted, recipe)
-        remove_unfinished(self.path)
+        remove_unfinished(self.path, held=True)
 
     @staticmethod
     def size(regions: int, dimensions: int) -> int:

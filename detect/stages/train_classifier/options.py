@@ -44,8 +44,8 @@ class TrainedNetwork:
 
     def moved(self, folder: Path, out: Path) -> "TrainedNetwork":
         """Return this network where its run folder is not in `folder` any more, but in `out`."""
-        paths = (out / path.relative_to(folder) for path in (self.path, self.weights))
-        return replace(self, **dict(zip(("path", "weights"), paths, strict=True)))
+        path, weights = (out / one.relative_to(folder) for one in (self.path, self.weights))
+        return replace(self, path=path, weights=weights)
 
 
 @dataclass(frozen=True)
