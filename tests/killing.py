@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,15 @@ def killed(
     earlier: Path,
     first: Sequence[object],
     again: Sequence[object],
-    imports: Sequence[str] = (),
     step: int = 1,
 ) -> Iterator[tuple[Path, Path]]:
     """Yield the folders that `detect FIRST`, killed, left, and what `detect AGAIN` made of each.
 
     OUT in both stands for the folder, which holds at first what is in `earlier`. It is killed
-    before every `step`-th change, until it ends by itself. `imports` are modules it uses.
+    before every `step`-th change, until it ends by itself.
     """
     words = [[str(word) for word in call] for call in (first, again)]
-    told = json.dumps([str(scratch), str(earlier), *words, ["detect.cli", *imports], step])
+    told = json.dumps([str(scratch), str(earlier), *words, step])
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, __file__, told], env=environment, capture_output=True, text=True
@@ -45,7 +45,7 @@ def killed(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file in and below `folder` by its name, hidden ones and unfinished work aside."""
+    """Return every file in and below `folder` by its name, but hidden ones and unfinished work."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -54,11 +54,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _main(
-    scratch: str, earlier: str, first: list[str], again: list[str], imports: list[str], step: int
-) -> None:
-    for name in imports:
-        importlib.import_module(name)
+def _main(scratch: str, earlier: str, first: list[str], again: list[str], step: int) -> None:
+    _import_what_it_needs(first, Path(earlier), Path(scratch) / "first")
     for number in itertools.count(step, step):
         folder = Path(scratch) / str(number)
         shutil.copytree(earlier, folder)
@@ -68,6 +65,22 @@ def _main(
         if _call(again, Path(f"{folder}-again")) != 0:
             sys.exit(f"called again after {number}, it failed")
         print(number)
+
+
+def _import_what_it_needs(words: list[str], earlier: Path, folder: Path) -> None:
+    """Import every module that `detect WORDS` uses, which a child tells."""
+    shutil.copytree(earlier, folder)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(2, 1)
+        _detect([str(folder) if word == _OUT else word for word in words], writing)
+    os.close(writing)
+    with open(reading) as stream:
+        for name in stream.read().split():
+            with suppress(ImportError):  # made by another module
+                importlib.import_module(name)
+    os.waitpid(child, 0)
 
 
 def _call(words: list[str], folder: Path, number: int = 0) -> int:
@@ -84,12 +97,15 @@ def _call(words: list[str], folder: Path, number: int = 0) -> int:
     return code
 
 
-def _detect(words: list[str]) -> None:
+def _detect(words: list[str], tell: int | None = None) -> None:
+    """End this process with `detect WORDS`; `tell` a pipe which modules it used."""
     from detect.cli import main
 
     try:
         main(words)
     except SystemExit as stop:
+        if tell is not None:
+            os.write(tell, " ".join(sys.modules).encode())
         os._exit(int(stop.code or 0))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from detect.errors import EnvironmentProblem, UsageError, option
+from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -93,9 +93,9 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
-    # Where features are left, SVMs that are there are older ones, which stay until the new ones.
-    if options.resume and options.out.is_file() and not store.path.exists():
-        stored = _finished(options.out, model, recipe)
+    stored = _finished(options, model, recipe, store) if options.resume else None
+    if stored is not None:
+        store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
     check_positives(images, card.classes)
     if not options.resume:
@@ -155,13 +155,25 @@ def _open(
     return images, recipe
 
 
-def _finished(out: Path, model: str, recipe: dict[str, Any]) -> "StoredSvms":
-    """Return what is in `out`; DataError if it was made by another recipe."""
+def _finished(
+    options: TrainSvmOptions, model: str, recipe: dict[str, Any], store: "FeatureStore"
+) -> "StoredSvms | None":
+    """Return what is in `out`, None where there is nothing; DataError if of another recipe.
+
+    But where features are left it is of an earlier call, and stays until there is a new one: None.
+    """
     from detect.models.svm_file import load_svms
     from detect.storage.recipe import check_same_recipe
 
-    stored = load_svms(out, model)
-    check_same_recipe(out, stored.recipe, "this command's SVMs", recipe)
+    if not options.out.is_file():
+        return None
+    try:
+        stored = load_svms(options.out, model)
+        check_same_recipe(options.out, stored.recipe, "this command's SVMs", recipe)
+    except DataError:
+        if store.path.exists():
+            return None
+        raise
     return stored
 
 
