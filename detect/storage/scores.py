@@ -87,7 +87,7 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
 def write_table(path: Path, table: pa.Table) -> None:
     """Write one `table` to `path` atomically. Raises errors of files.replacing.
 
-    Nothing is brought to the disk yet: UnfinishedScores does that for many at once.
+    Not brought to the disk: `read_table` tells what is damaged.
     """
     with replacing(path, lasting=False) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)

@@ -85,7 +85,8 @@ class UnfinishedDetections:
 class UnfinishedScores:
     """The scores of finished images, a file each in the folder `path`, kept as `dtype`.
 
-    They are twice on the disk while the finished file is being written.
+    They are twice on the disk while the finished file is being written. None is brought to the
+    disk (fsync, 3 ms a file): `finish` reads all, and refuses what a power cut has damaged.
     """
 
     def __init__(self, path: Path, dtype: Dtype) -> None:
@@ -96,14 +97,9 @@ class UnfinishedScores:
         if self.path.is_symlink():
             raise readable(OSError(errno.ELOOP, ""), self.path)
 
-    def add(self, scores: RegionScores) -> Path:
-        """Write the scores of one image, over those it had, and return their file.
-
-        It is brought to the disk by `to_disk`. Raises errors of files.replacing.
-        """
-        path = self._file(scores.image_id)
-        write_table(path, scores_table(scores, self.dtype))
-        return path
+    def add(self, scores: RegionScores) -> None:
+        """Write the scores of one image, over those it had. Raises errors of files.replacing."""
+        write_table(self._file(scores.image_id), scores_table(scores, self.dtype))
 
     def finish(self, path: Path, image_ids: Iterable[str], card: ScoresCard) -> None:
         """Write the scores of `image_ids` in their order to `path`; DataError for one missing."""

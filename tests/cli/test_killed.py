@@ -77,6 +77,7 @@ def test_both_lists_of_a_split(root, tmp_path):
     assert _check(tmp_path, tmp_path / "old", [*split, "--seed", 3]) >= 10
 
 
+@pytest.mark.slow
 def test_detections_and_the_records_of_an_ensemble(root, tmp_path):
     ensemble = ["ensemble", root / "run", "--out", "OUT", "--exist-ok"]
     shutil.copytree(root / "run", tmp_path / "old")
@@ -84,6 +85,7 @@ def test_detections_and_the_records_of_an_ensemble(root, tmp_path):
     assert _check(tmp_path, tmp_path / "old", command) >= 10
 
 
+@pytest.mark.slow
 def test_a_run_over_another_with_its_scores_and_pictures(root, tmp_path):
     old = tmp_path / "old"
     shutil.copytree(root / "run", old)

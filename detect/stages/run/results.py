@@ -24,8 +24,8 @@ class Results:
     the records and pictures in .unfinished/; an earlier result stays as it is. Then all takes
     its place together.
 
-    A killed process loses no image that was added. A power cut may lose the last 64, since what
-    is written of images is brought to the disk (fsync) for so many at a time.
+    A killed process loses no image that was added. A power cut may lose the last 64, since
+    pictures and the record are brought to the disk (fsync) for so many images at a time.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Results:
         self._folder, self._dataset, self._drawn_from = RunFolder(out), dataset, drawn_from
         self._new = RunFolder(out / UNFINISHED)
         self._pictures = self._new.path / "pictures"
-        self._written: list[Path] = []  # of images, and not on the disk yet
+        self._written: list[Path] = []  # pictures, not on the disk yet
         self._unfinished = UnfinishedDetections(out / "unfinished.jsonl")
         self._kept = kept
         dtype = "float32" if kept is None else kept.dtype
@@ -103,7 +103,7 @@ class Results:
             self._to_disk()
 
     def _to_disk(self) -> None:
-        """Bring what was written of images to the disk, the record that it is there last."""
+        """Bring pictures to the disk, and then the record that they are there."""
         to_disk(self._written)
         if self._unfinished.path.exists():
             to_disk([self._unfinished.path])
@@ -113,7 +113,7 @@ class Results:
         from detect.storage.scores import RegionScores
 
         regions = (proposals.image_id, proposals.size, proposals.boxes, proposals.sources)
-        self._written.append(self._scores.add(RegionScores(*regions, scores)))
+        self._scores.add(RegionScores(*regions, scores))
 
     def _draw(self, image: Image, found: Detections, drawn_from: float) -> None:
         from detect.visualize import draw_detections, file_name, write_picture
