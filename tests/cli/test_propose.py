@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from builders import SHARED, needs_shared, save_image, texture, write_voc
 from interrupting import start_interrupted
+from killing import contents
 
 from detect.cli import main
 from detect.proposals import run, selective_search
@@ -153,18 +154,18 @@ def test_earlier_parts_stay_until_the_new_ones_are_complete(
     root = write_voc(tmp_path / "voc", {"test": 66})
     arguments = (root, "--split", "test", "--out", tmp_path / "p", *FAST, *shard)
     _detect(capsys, *arguments)
-    before = _bytes(tmp_path / "p")
+    before = contents(tmp_path / "p")
     image = root / "JPEGImages/test_065.jpg"
     content = image.read_bytes()
     image.write_bytes(content[:100])
     _error(capsys, 4, *arguments, "--exist-ok", "--seed", 1)
     hidden = next((tmp_path / "p").glob(".unfinished*"))
     assert [path.name for path in hidden.iterdir()] == ["part-00000.parquet"]
-    assert {name: _bytes(tmp_path / "p")[name] for name in before} == before
+    assert contents(tmp_path / "p") == before
     image.write_bytes(content)
     _detect(capsys, *arguments, "--resume", "--seed", 1)
     assert ProposalFile(tmp_path / "p").recipe["parameters"]["seed"] == 1
-    assert _bytes(tmp_path / "p").keys() == before.keys()
+    assert contents(tmp_path / "p").keys() == before.keys()
 
 
 def test_a_finished_file_is_left_alone(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_imagenet_det, write_voc
+from killing import contents
 from PIL import Image as PILImage
 
 from detect.cli import main
