@@ -157,7 +157,7 @@ def test_earlier_parts_stay_until_the_new_ones_are_complete(
     before = contents(tmp_path / "p")
     image = root / "JPEGImages/test_065.jpg"
     content = image.read_bytes()
-    image.write_bytes(content[:100])
+    image.write_bytes(content[:100] + bytes(len(content) - 100))
     _error(capsys, 4, *arguments, "--exist-ok", "--seed", 1)
     hidden = next((tmp_path / "p").glob(".unfinished*"))
     assert [path.name for path in hidden.iterdir()] == ["part-00000.parquet"]
