@@ -63,11 +63,6 @@ def holding_file(path: Path, reporter: Reporter) -> Iterator[None]:
         yield
 
 
-def is_lock(path: Path) -> bool:
-    """Tell whether `path` is what `holding` keeps in a folder: no content of it."""
-    return _NAME.fullmatch(path.name) is not None
-
-
 def _name(share: tuple[int, int]) -> str:
     index, count = share
     return ".lock" if count == 1 else f".lock-{index}-of-{count}"

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import write_bytes
 from detect.formats import stamped, upgraded
 from detect.models.cards import Card, NamedClassesCard
 from detect.models.kinds import KINDS, CardOf, FittedKind, Kind, Network, Parameters
@@ -25,7 +25,7 @@ from detect.structures import IntArray
 def save_model(path: Path, model: NormalisedNetwork, card: Card) -> None:
     """Write `model` without its auxiliary classifiers to `path` (.safetensors) and its card.
 
-    Raises ValueError if `card` is not of this model; errors of files.replacing.
+    Raises ValueError if `card` is not of this model; errors of files.write_bytes.
     """
     card.check_describes(model)
     (kind,) = (kind for kind in KINDS.values() if kind.card is type(card))
@@ -86,8 +86,7 @@ def save_fitted(path: Path, kind: FittedKind[Parameters], fitted: Fitted[Paramet
     tensors = {name: np.atleast_1d(getattr(fitted.parameters, name)) for name in names}
     texts = {"classes": json.dumps(fitted.classes), "recipe": json.dumps(fitted.recipe)}
     card = stamped({"kind": kind.name, "model": fitted.model, **texts})
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, {key: str(text) for key, text in card.items()}))
+    write_bytes(path, save(tensors, {key: str(text) for key, text in card.items()}))
 
 
 def load_fitted(path: Path, kind: FittedKind[Parameters], model: str) -> Fitted[Parameters]:
