@@ -99,9 +99,10 @@ def _made(folder: Path) -> Iterator[None]:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
+        there = (path for path in (folder, *folder.parents) if path.exists())
         raise DataError(
-            f"{folder}: is a file; a folder is needed there. Choose another {option('out')}."
+            f"{next(there)}: is a file; a folder is needed there. Choose another {option('out')}."
         ) from error
     except OSError as error:
         raise readable(error, folder) from error

@@ -39,7 +39,7 @@ def check_out(
             f"{option('exist_ok')} to write over it."
         )
     if folder:
-        remove_unfinished(out)
+        remove_unfinished(out, held=True)
     else:
         remove_unfinished(out.parent, out.name)
 

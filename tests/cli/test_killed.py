@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from builders import write_voc
 from commands import call
-from detect.models.checkpoint import save_model
 from killing import contents, killed
 from networks import network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
+from detect.models.checkpoints import save_model
 from detect.together import settle
 
 
