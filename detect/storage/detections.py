@@ -29,7 +29,7 @@ _EXPECTED = (
     'Expected COCO results: [{"image_id": ..., "category_id": ..., '
     '"bbox": [x, y, width, height], "score": ...}, ...].'
 )
-_ENTRIES_AT_ONCE = 10_000
+_ENTRIES_AT_ONCE = 2_000
 _NUMBERS = {int, float}
 # Corners beyond this, px, are infinite in float32.
 _LARGEST = 1e38
@@ -111,9 +111,10 @@ def read_columns(path: Path, dataset: Dataset) -> Columns:
             deque(entries, maxlen=0)  # text that is no JSON further down is the first thing to say
             _explain(path, dataset, part, done)
         done += len(part)
-    places, labels, boxes_xywh, scores = map(np.concatenate, zip(*parts, strict=True))
-    _check(path, boxes_xywh, scores)
-    boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+    places, labels, boxes, scores = map(np.concatenate, zip(*parts, strict=True))
+    del parts
+    _check(path, boxes, scores)
+    boxes[:, 2:] += boxes[:, :2]
     kept = places >= 0
     return places[kept], labels[kept], boxes[kept], scores[kept]
 
