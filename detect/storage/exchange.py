@@ -7,7 +7,6 @@ the score last.
 
 import json
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.storage.npz import read_arrays
 from detect.structures import Proposals, Size
 
 Boxes = NDArray[np.float64]
@@ -73,7 +73,7 @@ def read_npz(
 
     `coordinates` is a name in COORDINATES; without scores the order is the ranking.
     """
-    for image_id, array in _arrays(path):
+    for image_id, array in read_arrays(path):
         yield image_id, _from_array(array, f"{path}: image {image_id}", source, coordinates)
 
 
@@ -117,21 +117,6 @@ def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
             # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.
             with archive.open(zipfile.ZipInfo(f"{one.image_id}.npy"), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
-
-
-def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the name and array of each member of an npz; DataError if it is none."""
-    try:
-        arrays = np.load(path, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise ValueError("one array, not an archive of arrays")
-        with arrays:
-            yield from arrays.items()
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: not a readable npz file ({error}). Expected numpy.savez with an array "
-            "(N, 4) or (N, 5) an image, named by its id."
-        ) from error
 
 
 def _entries(path: Path) -> list[Any]:

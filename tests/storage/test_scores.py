@@ -41,6 +41,7 @@ CARD = ScoresCard(
 def _scores(image_id, count, seed=0):
     generator = np.random.default_rng(seed)
     boxes = generator.uniform(-5, 90, (count, 4)).astype(np.float32)
+    boxes[:, 2:] += 95
     values = generator.dirichlet(np.ones(3), (2, count)).astype(np.float32)
     sources = np.array(["selective-search", "multibox"] * count)[:count]
     return RegionScores(image_id, (96, 128), boxes, sources.astype(np.str_), values)

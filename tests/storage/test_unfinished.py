@@ -105,6 +105,7 @@ def test_a_full_disk_is_the_environments_problem():
 def _scores(image_id, seed=0):
     generator = np.random.default_rng(seed)
     boxes = generator.uniform(0, 90, (4, 4)).astype(np.float32)
+    boxes[:, 2:] += 90
     values = generator.dirichlet(np.ones(3), (2, 4)).astype(np.float32)
     return RegionScores(image_id, (96, 128), boxes, np.full(4, "test"), values)
 
