@@ -50,7 +50,7 @@ BROKEN_TOML = {
     "quoted keys": (". ".join(['"a.\\""'] * 1000) + " = 1", "nested deeper than 64"),
     "just too deep": (f"a = {'[' * DEPTH}{']' * DEPTH}", "nested deeper than 64"),
     "digits": ("a = " + "9" * 4301, "4300 digits"),
-    "nan": ("a = nan", "a number that is not finite"),
+    "beyond 64 bits": (f"a = {2**64}", "a whole number beyond 64 bits"),
     "half of a pair": (r'a = "\ud800"', "not a Unicode scalar value"),
     "cut": ("[a\n", "Expected ']'"),
 }

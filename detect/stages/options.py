@@ -104,7 +104,7 @@ BatchSize = Annotated[
 # What the file would hold, as a dictionary, is for Python alone.
 Recipe = Annotated[Path | dict[str, Any], Field(description="The recipe, a TOML file.")]
 Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
-Seed = Annotated[int, Field(description="Of every random choice.")]
+Seed = Annotated[int, Field(ge=0, lt=2**63, description="Of every random choice.")]
 Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]
 ExistOk = Annotated[bool, Field(description=f"Write into {option('out')} even if it exists.")]
 SkipBad = Annotated[bool, Field(description="Leave bad images out, counted.")]

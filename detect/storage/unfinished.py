@@ -10,9 +10,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import digest, readable
+from detect.reading import is_path, read_json_lines
 from detect.storage.scores import (
     RegionScores,
     read_table,
@@ -22,6 +24,8 @@ from detect.storage.scores import (
 )
 from detect.storage.scores_card import Dtype, ScoresCard
 from detect.structures import Detections
+
+_ANEW = f"Delete this file and run again with {option('exist_ok')}."
 
 
 class UnfinishedDetections:
@@ -37,12 +41,21 @@ class UnfinishedDetections:
     def finished(self) -> list[str]:
         """Return the ids of the images that are done, after cutting off a line without its end.
 
-        They are in the order of the lines, and every line was read.
+        They are in the order of the lines, and every line was read. DataError for an image that
+        is there twice.
         """
         if not self.path.exists():
             return []
         self._cut_off()
-        return [detections.named_id for detections in self]
+        lines: dict[str, int] = {}
+        for number, detections in enumerate(self, start=1):
+            first = lines.setdefault(detections.named_id, number)
+            if first != number:
+                raise DataError(
+                    f"{self.path}, line {number}: image {detections.named_id} is on line {first} "
+                    f"already. Two processes wrote here. {_ANEW}"
+                )
+        return list(lines)
 
     def add(self, detections: Detections) -> None:
         """Append the detections of one image."""
@@ -64,17 +77,18 @@ class UnfinishedDetections:
         """Yield the detections of every finished image, one in memory at a time."""
         if not self.path.exists():
             return
-        with self.path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                yield self._read(number, line)
+        for number, value in read_json_lines(self.path, "the detections of an image", _ANEW):
+            yield self._read(number, value)
 
-    def _read(self, number: int, line: str) -> Detections:
+    def _read(self, number: int, value: Any) -> Detections:
+        where = f"{self.path}, line {number}"
+        if not isinstance(value, dict) or not is_path(value.get("image_id")):
+            raise DataError(f"{where}: not the detections of an image (no image_id). {_ANEW}")
         try:
-            return Detections(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            return Detections(**value)
+        except (ValueError, TypeError, OverflowError) as error:
             raise DataError(
-                f"{self.path}, line {number}: not the detections of an image ({error}). Delete "
-                f"this file and run again with {option('exist_ok')}."
+                f"{where}: not the detections of an image ({error}). {_ANEW}"
             ) from error
 
     def _cut_off(self) -> None:

@@ -83,11 +83,24 @@ def test_a_cut_line_longer_than_a_block_is_cut_off(tmp_path):
     assert len(file.path.read_bytes()) == length
 
 
-@pytest.mark.parametrize("line", ["{}", "[1]", "no JSON", '{"image_id": "a", "boxes": [[1]]}'])
+@pytest.mark.parametrize("line", ["{}", "[1]", '{"image_id": "a", "boxes": [[1]]}'])
 def test_another_files_line_is_refused(tmp_path, line):
     file = UnfinishedDetections(tmp_path / "a.jsonl")
     file.path.write_text(line + "\n")
     with pytest.raises(DataError, match=r"a\.jsonl, line 1: not the detections of an image"):
+        file.finished()
+
+
+def test_lines_are_bounded_and_an_image_stands_in_one(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    for line in ("no JSON", "[" * 3000, r'{"image_id": "\ud800"}'):
+        file.path.write_text(line + "\n")
+        with pytest.raises(DataError, match=r"a\.jsonl, line 1: not valid JSON.*Delete this file"):
+            file.finished()
+    file.path.unlink()
+    for name in ("one", "two", "one"):
+        file.add(_detections(name, 1))
+    with pytest.raises(DataError, match=r"a\.jsonl, line 3: image one is on line 1 already"):
         file.finished()
 
 
