@@ -3,11 +3,13 @@
 One test forbids every other way of reading in the package.
 """
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
+import detect
 from detect.errors import DataError
 from detect.reading import (
     DEPTH,
@@ -132,6 +134,68 @@ def test_lines_are_numbered_and_bounded(tmp_path: Path) -> None:
     path.write_text("1\n" + " " * LINE_BYTES + "1\n")
     with pytest.raises(DataError, match=r"a\.jsonl, line 2: longer than 16,777,216 bytes"):
         list(read_json_lines(path, "lines"))
+
+
+# Who decodes text from outside by itself, and why.
+_OWN_WAY = {
+    "detect/reading.py": "the one way",
+    "detect/storage/parquet.py": "the one way for Parquet",
+    "detect/storage/npz.py": "the one way for npz",
+    "detect/storage/detections.py": "COCO results: an entry at a time",
+    "detect/storage/exchange.py": "COCO results: an entry at a time",
+    "detect/storage/submission.py": "numpy reads its numbers",
+    "detect/models/device.py": "/proc",
+    "detect/memory.py": "/proc and /sys",
+    "detect/locks.py": "its own lock",
+    "detect/report/images.py": "a picture that it has just drawn",
+    "detect/stages/import_boxes.py": "the bytes' digest",
+    "detect/models/model_files.py": "safetensors",
+    "detect/models/checkpoints.py": "safetensors",
+}
+_DECODERS = {
+    "json.load", "json.loads", "tomllib.load", "tomllib.loads", "np.load", "np.loadtxt",
+    "pq.ParquetFile", "pq.read_table", "zipfile.ZipFile", "pickle.load", "csv.reader",
+}  # fmt: skip
+_READERS = {"read_text", "read_bytes"}
+
+
+def _ways_of_reading(text: str) -> set[str]:
+    """Return what `text` calls to read or decode a file without detect.reading."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            name, last = ast.unparse(node.func), ast.unparse(node.func).rpartition(".")[2]
+            mode = ast.unparse(ast.Tuple([*node.args, *(k.value for k in node.keywords)]))
+            reads = last == "open" and not any(f"'{letter}" in mode for letter in "wax")
+            if (
+                name in _DECODERS
+                or (last in _READERS and "." in name)
+                or (reads and "'rb'" in mode)
+            ):
+                found.add(name)
+    return found
+
+
+def test_other_ways_of_reading_are_seen() -> None:
+    text = "json.loads(a); p.read_text(); p.open('rb'); np.load(p); p.open('wb'); read_text(p)"
+    seen = {"json.loads", "p.read_text", "p.open", "np.load"}
+    assert _ways_of_reading(text) == seen
+
+
+def test_nothing_else_in_the_package_decodes_files() -> None:
+    root = Path(detect.__file__).parent
+    ways = {
+        str(path.relative_to(root.parent)): found
+        for path in sorted(root.rglob("*.py"))
+        if (found := _ways_of_reading(path.read_text(encoding="utf-8")))
+    }
+    allowed = {"detect/data/imagenet_cls.py": {"csv.reader"}}  # Of text that reading.py has read.
+    assert {
+        name: found - allowed.get(name, set())
+        for name, found in ways.items()
+        if name not in _OWN_WAY and found - allowed.get(name, set())
+    } == {}
+    assert set(_OWN_WAY) - set(ways) == set()
 
 
 def test_names_are_what_file_systems_take() -> None:

@@ -74,13 +74,17 @@ class Parquet:
         columns = [found.column(place) for place in range(found.num_columns)]
         for count, most, of_what in (
             (found.num_rows, _GROUP_ROWS, "images"),
-            (max(column.num_values for column in columns), _GROUP_NUMBERS, "numbers"),
-            (max(column.total_uncompressed_size for column in columns), _GROUP_BYTES, "bytes"),
+            (
+                max((column.num_values for column in columns), default=0),
+                _GROUP_NUMBERS,
+                "numbers in a column",
+            ),
+            (sum(column.total_uncompressed_size for column in columns), _GROUP_BYTES, "bytes"),
         ):
             if not 0 <= count <= most:
                 raise DataError(
-                    f"{self.path}: row group {group} holds {count:,} {of_what} in a column, at "
-                    f"most {most:,} are read. Write it in smaller row groups, or make it anew."
+                    f"{self.path}: row group {group} holds {count:,} {of_what}, at most "
+                    f"{most:,} are read. Write it in smaller row groups, or make it anew."
                 )
 
     def _guard(self, read: Callable[[], Read]) -> Read:
