@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from detect.errors import DataError, UsageError, option
+from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -71,12 +71,7 @@ def _proposals(file: Path, out: Path, reporter: Reporter) -> ExportResult:
     from detect.storage.proposals import ProposalFile
 
     stored = ProposalFile(file)
-    expected = stored.recipe.get("images", len(stored))
-    if len(stored) != expected:
-        raise DataError(
-            f"{file}: has proposals of {len(stored)} of {expected} images: not finished. Go on "
-            f"with detect propose and {option('resume')}."
-        )
+    stored.check_finished()
     rows = reporter.track(stored, len(stored), "export")
     if out.suffix == ".json":
         write_coco(out, rows, integer_ids=are_numbers(stored.image_ids))

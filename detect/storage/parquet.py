@@ -19,7 +19,7 @@ from detect.structures import Size
 
 Read = TypeVar("Read")
 
-# Of one column of a row group: numbers, and bytes before compression; rows (images) of a group.
+# Of a row group: numbers of one column, bytes before compression, images.
 _GROUP_NUMBERS, _GROUP_BYTES, _GROUP_ROWS = 2**26, 2**29, 2**20
 # Of the table at a file's end, what its strings and lists may take.
 _FOOTER_STRING, _FOOTER_ENTRIES = 2**26, 10**6
@@ -72,14 +72,12 @@ class Parquet:
         """Raise DataError for a row group that holds, or says that it holds, too much."""
         found = self._guard(lambda: self._file.metadata.row_group(group))
         columns = [found.column(place) for place in range(found.num_columns)]
+        counts = [column.num_values for column in columns]
+        sizes = [column.total_uncompressed_size for column in columns]
         for count, most, of_what in (
             (found.num_rows, _GROUP_ROWS, "images"),
-            (
-                max((column.num_values for column in columns), default=0),
-                _GROUP_NUMBERS,
-                "numbers in a column",
-            ),
-            (sum(column.total_uncompressed_size for column in columns), _GROUP_BYTES, "bytes"),
+            (max(counts, default=0), _GROUP_NUMBERS, "numbers in a column"),
+            (sum(sizes), _GROUP_BYTES, "bytes"),
         ):
             if not 0 <= count <= most:
                 raise DataError(

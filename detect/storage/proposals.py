@@ -168,6 +168,19 @@ class ProposalFile:
             )
         return proposals
 
+    def check_finished(self) -> None:
+        """Raise DataError for a folder that has fewer parts than its images need.
+
+        Not by the images: those left out as bad are in no part.
+        """
+        images = self.recipe.get("images", len(self))
+        needed = -(-images // IMAGES_PER_PART)
+        if self.path.is_dir() and len(self._parts) < needed:
+            raise DataError(
+                f"{self.path}: has {len(self._parts)} of the {needed} parts that {images} images "
+                f"need: not finished. Go on with detect propose and {option('resume')}."
+            )
+
     @staticmethod
     def _find_parts(path: Path) -> list[Path]:
         if not path.is_dir():

@@ -174,7 +174,7 @@ def test_what_is_not_finished_is_not_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = Proposals("a", (9, 9), np.array([[0, 0, 5, 5]]), np.ones(1), np.array(["own"]))
-    write_part(tmp_path / "p/part-00000.parquet", [one], {"method": "own", "images": 2})
+    write_part(tmp_path / "p/part-00000.parquet", [one], {"method": "own", "images": 65})
     _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.npz", code=4)
-    assert "has proposals of 1 of 2 images: not finished. Go on with detect propose and" in error
+    assert "has 1 of the 2 parts that 65 images need: not finished. Go on with detect" in error
     assert not (tmp_path / "b.npz").exists()
