@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import subprocess
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -20,8 +19,11 @@ from typing import Any
 from detect.errors import DataError, option
 from detect.files import append_line, to_disk, write_json, write_text
 from detect.formats import stamped, upgraded
+from detect.reading import TOML_BYTES, parse_toml, read_object, read_text
 from detect.together import settle
 
+_RECIPE = "the recipe of a run"
+_ANEW = f"Begin anew in another {option('out')}."
 _PACKAGES = (
     "detect",
     "torch",
@@ -88,8 +90,9 @@ class RunFolder:
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
-            text = path.read_text(encoding="utf-8")
-            if _values(text, path) == tomllib.loads(config):
+            text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
+            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), "recipe", path)
+            if values == parse_toml(config, path, _RECIPE):
                 return
             pairs = zip_longest(_unstamped(text), config.splitlines(), fillvalue="")
             changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
@@ -105,12 +108,7 @@ class RunFolder:
         path = self.path / "environment.json"
         if not path.exists():
             return {}
-        try:
-            values = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}: cannot be read ({error}). Begin anew in another {option('out')}."
-            ) from error
+        values = read_object(path, "where a run ran", _ANEW)
         return upgraded(values, "environment", path)
 
     def log(self, line: str) -> None:
@@ -127,14 +125,6 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / "results.csv", text.getvalue())
-
-
-def _values(text: str, path: Path) -> dict[str, Any] | None:
-    """Return what the `text` of config.toml says, None where it is not TOML."""
-    try:
-        return upgraded(tomllib.loads(text), "recipe", path)
-    except tomllib.TOMLDecodeError:
-        return None
 
 
 def _unstamped(text: str) -> list[str]:

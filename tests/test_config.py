@@ -136,7 +136,7 @@ def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, message
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.toml: cannot read this recipe: No such file"):
+    with pytest.raises(DataError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
 
 

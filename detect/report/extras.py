@@ -1,11 +1,11 @@
 """What other commands measured and the report shows: `detect ensemble` and `detect classify`."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError
+from detect.reading import read_object
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def read_ensemble(path: Path) -> EnsembleSummary:
             leave_one_out={entry["without"]: entry["map"] for entry in values["leave_one_out"]},
             whole=float(values["sizes"][-1]["mean"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _wrong_file(path, "detect ensemble --json") from error
 
 
@@ -69,15 +69,12 @@ def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
             )
             for row in values["table"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _wrong_file(path, "detect classify --split --json") from error
 
 
 def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}.") from error
+    return read_object(path, "what detect ensemble or detect classify measured")
 
 
 def _wrong_file(path: Path, command: str) -> DataError:

@@ -71,6 +71,7 @@ def _proposals(file: Path, out: Path, reporter: Reporter) -> ExportResult:
     from detect.storage.proposals import ProposalFile
 
     stored = ProposalFile(file)
+    stored.check_finished()
     rows = reporter.track(stored, len(stored), "export")
     if out.suffix == ".json":
         write_coco(out, rows, integer_ids=are_numbers(stored.image_ids))

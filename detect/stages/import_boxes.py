@@ -12,6 +12,7 @@ from pydantic import Field
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
+from detect.reading import NAME_BYTES, is_name
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -71,6 +72,11 @@ def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportRe
     files and data that are wrong or do not belong together.
     """
     _check(options)
+    if options.source is not None and not is_name(options.source):
+        raise UsageError(
+            f"{option('source', f'{options.source:.60}')}: expected a name of 1 to {NAME_BYTES} "
+            "bytes."
+        )
     # A single file is there at once or not at all; a folder's parts are another's until the end.
     in_parts = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
     with holding(options.out, reporter) if in_parts else nullcontext():

@@ -1,15 +1,18 @@
 """The folder of an ensemble: OUT/ensemble.json and a run folder a network, OUT/1 ... OUT/N."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import write_json
 from detect.formats import stamped, upgraded
+from detect.reading import read_object, shown
 from detect.together import settle
 
+MOST_NETWORKS = 1000
 NAME = "ensemble.json"
+_WHAT = "the record of an ensemble"
+_REMEDY = f"Delete it and go on with train-classifier and {option('resume')}, or copy it again."
 
 
 def member_folders(path: Path) -> tuple[Path, ...]:
@@ -85,12 +88,11 @@ class Members:
 
     def _read(self) -> dict[str, Any]:
         path = self.path / NAME
-        try:
-            read = dict(json.loads(path.read_text(encoding="utf-8")))
-            values = upgraded(read, "ensemble record", path)
-            return {"networks": int(values["networks"]), "finished": list(values["finished"])}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{path}: not the record of an ensemble ({error}). Delete it and go on with "
-                f"train-classifier and {option('resume')}, or copy it again."
-            ) from error
+        read = read_object(path, _WHAT, _REMEDY)
+        values = upgraded(read, "ensemble record", path)
+        count, finished = values.get("networks"), values.get("finished")
+        if type(count) is not int or not 0 < count <= MOST_NETWORKS:
+            raise DataError(f"{path}: not {_WHAT} (networks is {shown(count)}). {_REMEDY}")
+        if not isinstance(finished, list) or len(finished) > count:
+            raise DataError(f"{path}: not {_WHAT} (finished is {shown(finished)}). {_REMEDY}")
+        return {"networks": count, "finished": finished}

@@ -7,7 +7,6 @@ the score last.
 
 import json
 import zipfile
-import zlib
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +21,7 @@ from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
 from detect.files import writing, writing_text
 from detect.storage.json_entries import NotAListError, read_entries
+from detect.storage.npz import read_arrays
 from detect.structures import IntArray, Proposals, Size
 
 Boxes = NDArray[np.float64]
@@ -120,7 +120,7 @@ def read_npz(
 
     `coordinates` is a name in COORDINATES; without scores the order is the ranking.
     """
-    for image_id, values in _arrays(path):
+    for image_id, values in read_arrays(path):
         yield image_id, _from_array(values, f"{path}: image {image_id}", source, coordinates)
 
 
@@ -164,21 +164,6 @@ def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
             # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.
             with archive.open(zipfile.ZipInfo(f"{one.image_id}.npy"), "w") as member:
                 np.lib.format.write_array(member, columns, allow_pickle=False)
-
-
-def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the name and array of each member of an npz; DataError if it is none."""
-    try:
-        arrays = np.load(path, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise ValueError("one array, not an archive of arrays")
-        with arrays:
-            yield from arrays.items()
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: not a readable npz file ({error}). Expected numpy.savez with an array "
-            "(N, 4) or (N, 5) an image, named by its id."
-        ) from error
 
 
 def _entries(path: Path) -> Iterator[Any]:

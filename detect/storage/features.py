@@ -4,7 +4,6 @@ Each file holds the boxes as well, so that features of other boxes are never tak
 feature is kept in half precision, 2 bytes: rounded by a 2,000th, which moves no score noticeably.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from safetensors.numpy import save
 from detect.errors import DataError, DetectError, option
 from detect.files import digest, remove_unfinished, write_bytes, write_json
 from detect.formats import stamped, upgraded
+from detect.reading import read_object
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import FloatArray
 from detect.together import remove
@@ -95,10 +95,5 @@ class FeatureStore:
 
 
 def _recipe(path: Path) -> StoredRecipe:
-    try:
-        values = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}). Delete its folder and begin anew."
-        ) from error
+    values = read_object(path, "the recipe of features", "Delete its folder and begin anew.")
     return upgraded(values, "features recipe", path)

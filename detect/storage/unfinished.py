@@ -9,9 +9,11 @@ import errno
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import append_line, cut_unfinished_line, digest, readable
+from detect.reading import is_path, read_json_lines
 from detect.storage.scores import (
     RegionScores,
     read_table,
@@ -69,16 +71,18 @@ class UnfinishedDetections:
         """Yield the detections of every finished image, one in memory at a time."""
         if not self.path.exists():
             return
-        with self.path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                yield self._read(number, line)
+        for number, value in read_json_lines(self.path, "the detections of an image", _ANEW):
+            yield self._read(number, value)
 
-    def _read(self, number: int, line: str) -> Detections:
+    def _read(self, number: int, value: Any) -> Detections:
+        where = f"{self.path}, line {number}"
+        if not isinstance(value, dict) or not is_path(value.get("image_id")):
+            raise DataError(f"{where}: not the detections of an image (no image_id). {_ANEW}")
         try:
-            return Detections(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            return Detections(**value)
+        except (ValueError, TypeError, OverflowError) as error:
             raise DataError(
-                f"{self.path}, line {number}: not the detections of an image ({error}). {_ANEW}"
+                f"{where}: not the detections of an image ({error}). {_ANEW}"
             ) from error
 
 

@@ -140,7 +140,7 @@ def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) ->
         ("other", "other.toml: not a recipe of a region classifier, a pre-training or MultiBox"),
         ("spatial", "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values"),
         ("wrong", "wrong.toml: unknown key sampling.batch_sise. Did you mean sampling.batch_size?"),
-        ("missing", "missing.toml: cannot read this recipe: No such file"),
+        ("missing", "missing.toml: cannot be read: No such file"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_a_data_error(plan, recipe: str, text: str) -> None:

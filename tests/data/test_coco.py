@@ -257,9 +257,9 @@ def test_an_annotation_of_no_image_is_an_error_or_a_line(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"images": [', "the JSON does not parse"),
-        ("", "the JSON does not parse"),
-        ("[" * 100_000, "the JSON does not parse"),
+        ('{"images": [', "not valid JSON: "),
+        ("", "not valid JSON: "),
+        ("[" * 100_000, "not valid JSON: nested deeper than 64"),
         ("[]", "expected a COCO object with images, annotations and categories, got a list"),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_cut_line_longer_than_a_block_is_cut_off(tmp_path):
     assert len(file.path.read_bytes()) == length
 
 
-@pytest.mark.parametrize("line", ["{}", "[1]", "no JSON", '{"image_id": "a", "boxes": [[1]]}'])
+@pytest.mark.parametrize("line", ["{}", "[1]", '{"image_id": "a", "boxes": [[1]]}'])
 def test_another_files_line_is_refused(tmp_path, line):
     file = UnfinishedDetections(tmp_path / "a.jsonl")
     file.path.write_text(line + "\n")
@@ -112,6 +112,19 @@ def test_symbolic_links_are_refused(tmp_path):
     assert (tmp_path / "theirs").read_text() == "theirs"
 
 
+def test_lines_are_bounded_and_an_image_stands_in_one(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    for line in ("no JSON", "[" * 3000, r'{"image_id": "\ud800"}'):
+        file.path.write_text(line + "\n")
+        with pytest.raises(DataError, match=r"a\.jsonl, line 1: not valid JSON.*Delete this file"):
+            file.finished()
+    file.path.unlink()
+    for name in ("one", "two", "one"):
+        file.add(_detections(name, 1))
+    with pytest.raises(DataError, match=r"a\.jsonl, line 3: image one is on line 1 already"):
+        file.finished()
+
+
 def test_a_folder_that_is_not_there_is_an_error_to_read(tmp_path):
     with pytest.raises(DataError, match="cannot be written: No such file or directory"):
         UnfinishedDetections(tmp_path / "missing/a.jsonl").add(_detections("one", 1))
@@ -126,6 +139,7 @@ def test_a_full_disk_is_the_environments_problem():
 def _scores(image_id, seed=0):
     generator = np.random.default_rng(seed)
     boxes = generator.uniform(0, 90, (4, 4)).astype(np.float32)
+    boxes[:, 2:] += 90
     values = generator.dirichlet(np.ones(3), (2, 4)).astype(np.float32)
     return RegionScores(image_id, (96, 128), boxes, np.full(4, "test"), values)
 
