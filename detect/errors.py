@@ -74,6 +74,10 @@ class EnvironmentProblem(DetectError):
     exit_code = 3
 
 
+class NoSpace(EnvironmentProblem):
+    """The disk is full, or the quota or a limit on the size of files is reached; exit code 3."""
+
+
 class DataError(DetectError):
     """A path, file, annotation, split or model is missing or wrong; exit code 4."""
 

@@ -103,7 +103,7 @@ def propose_parts(
             elif not skip_bad:
                 raise DataError(outcome.problem)
             yield outcome
-        remove_unfinished(part.path)
+        remove_unfinished(part.path.parent, part.path.name)
         write_part(part.path, rows, recipe)
 
 
