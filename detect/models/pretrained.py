@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
+from detect.models.checkpoints import load_model
 from detect.models.googlenet import AUXILIARY
 from detect.models.kinds import KINDS
-from detect.models.model_files import KIND_KEY, read_card, read_model
+from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
 from detect.models.training_state import read_pickle
 
@@ -55,13 +56,8 @@ def initialise(model: NormalisedNetwork, init: str) -> Initialised:
     path = Path(init)
     if path.suffix in (".pth", ".pt"):
         return _copy(model, _read_state_dict(path), init)
-    kind = read_card(path)[KIND_KEY]
-    weights, values, tensors = read_model(path, kind)
-    card = KINDS[kind].card.from_json(values, str(weights.with_suffix(".json")))
-    prefix = "network."
-    network = {name for name in tensors if name.startswith(prefix)}
-    state = {name.removeprefix(prefix): tensors[name] for name in network}
-    return _copy(model, state, str(weights), card.mean, card.std)
+    other, card = load_model(path, KINDS[read_card(path)[KIND_KEY]])
+    return _copy(model, other.network.state_dict(), str(find_weights(path)), card.mean, card.std)
 
 
 def fetch_imagenet() -> dict[str, Tensor]:

@@ -96,7 +96,7 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
     if options.resume and options.out.is_file():
-        stored = _finished(options.out, model, recipe)
+        stored = _finished(options.out, model, encoder.dimensions, recipe)
         store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
     check_positives(images, card.classes)
@@ -158,13 +158,15 @@ def _open(
     return images, recipe
 
 
-def _finished(out: Path, model: str, recipe: dict[str, Any]) -> "Fitted[LinearSvms]":
+def _finished(
+    out: Path, model: str, dimensions: int, recipe: dict[str, Any]
+) -> "Fitted[LinearSvms]":
     """Return what is in `out`; DataError if it was made by another recipe."""
     from detect.models.checkpoints import load_fitted
     from detect.models.kinds import LINEAR_SVMS
     from detect.storage.recipe import check_same_recipe
 
-    stored = load_fitted(out, LINEAR_SVMS, model)
+    stored = load_fitted(out, LINEAR_SVMS, model, dimensions)
     check_same_recipe(out, stored.recipe, "this command's SVMs", recipe)
     return stored
 
