@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detect.errors import DataError, UsageError, option
+from detect.together import settle
 
 
 @dataclass
@@ -58,6 +59,7 @@ def read_ids(path: Path, *, numbered: bool = False) -> tuple[str, ...]:
     With `numbered` a line may go on with a whole number, as in ILSVRC's lists ("id 17"), which
     is dropped. DataError for an empty list and for an id that stands there twice.
     """
+    settle(path.parent)  # `detect split` writes two.
     lines = [line.strip() for line in read_text(path).splitlines()]
     ids = [_without_number(line) if numbered else line for line in lines if line]
     if not ids:

@@ -6,17 +6,17 @@ from typing import Any
 import torch
 
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import writing
 from detect.formats import stamped, upgraded
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a training state (tensors, numbers, text, lists, dictionaries) to resume from.
 
-    Raises errors of files.replacing.
+    Raises errors of files.writing.
     """
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save(stamped(state), file)
+    with writing(path) as stream:
+        torch.save(stamped(state), stream)
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def plan_parts(
 
 def check_folder(folder: Path, recipe: StoredRecipe) -> None:
     """Raise DataError where `folder` holds other files or parts of another recipe."""
-    for path in part_files(folder) if folder.is_dir() else []:
+    for path in part_files(folder):
         check_recipe(path, recipe)
 
 

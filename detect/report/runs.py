@@ -15,6 +15,7 @@ from detect.formats import What, upgraded
 from detect.storage.detections import read_columns
 from detect.storage.recipe import flat
 from detect.structures import Dataset
+from detect.together import settle
 
 # Scale k of R-CNN's Selective Search, and doubled (arXiv 1409.4842, section 8).
 _RCNN, _DOUBLED = (50, 100), (100, 200)
@@ -84,6 +85,7 @@ def _read(path: Path, name: str, dataset: Dataset, digest: str) -> Run:
     if not path.is_dir():
         kind = "is no folder" if path.exists() else "no such folder"
         raise DataError(f"{path}: {kind}. Expected one that detect run wrote.")
+    settle(path)
     if not (path / "detections.json").is_file():
         raise DataError(
             f"{path}: has no detections.json. Expected a folder that detect run wrote; an "

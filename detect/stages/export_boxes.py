@@ -60,7 +60,7 @@ def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportRe
             f"{option('out', out)}: a submission needs {option('data')} and {option('split')} of "
             "its detections."
         )
-    check_out(out, exist_ok=options.exist_ok)
+    check_out(out, exist_ok=options.exist_ok, folder=False)
     if options.data is None:
         return _proposals(options.file, out, reporter)
     return _detections(options, options.data, reporter)

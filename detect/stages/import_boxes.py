@@ -15,6 +15,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.exchange import External
@@ -73,7 +74,7 @@ def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportRe
     # A single file is there at once or not at all; a folder's parts are another's until the end.
     in_parts = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
     with holding(options.out, reporter) if in_parts else nullcontext():
-        check_out(options.out, exist_ok=options.exist_ok)
+        check_out(options.out, exist_ok=options.exist_ok, folder=in_parts)
         return _import(options, reporter)
 
 
@@ -130,7 +131,7 @@ def _check_file(file: Path) -> None:
 
 def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
     from detect.data import data_hash
-    from detect.storage.proposals import clear_parts, write_proposals
+    from detect.storage.proposals import part_files, write_proposals
 
     coordinates = options.coordinates or "xyxy"
     external = _read(options.file, options.source, coordinates)
@@ -141,8 +142,6 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
         "data": data_hash(dataset),
         "images": len(dataset),
     }
-    if options.exist_ok:
-        clear_parts(options.out)
     images = boxes = dropped = without = 0
 
     def counted() -> Iterator["Proposals"]:
@@ -152,7 +151,11 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
             dropped, without = dropped + left_out, without + (not len(one))
             yield one
 
-    write_proposals(options.out, counted(), recipe)
+    if options.out.suffix == ".parquet":
+        write_proposals(options.out, counted(), recipe)
+    else:
+        with together(options.out, part_files(options.out)) as folder:
+            write_proposals(folder, counted(), recipe)
     return ImportResult(options.out, "proposals", images, boxes, dropped, without)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from detect.errors import DataError, option
 from detect.files import write_json
 from detect.formats import stamped, upgraded
+from detect.together import settle
 
-_NAME = "ensemble.json"
+NAME = "ensemble.json"
 
 
 def member_folders(path: Path) -> tuple[Path, ...]:
@@ -16,7 +17,8 @@ def member_folders(path: Path) -> tuple[Path, ...]:
 
     Raises DataError for an ensemble whose training did not end.
     """
-    if not (path / _NAME).is_file():
+    settle(path)
+    if not (path / NAME).is_file():
         return (path,)
     record = Members(path)
     if record.finished < record.count:
@@ -28,11 +30,6 @@ def member_folders(path: Path) -> tuple[Path, ...]:
     return tuple(record.folder(number) for number in range(1, record.count + 1))
 
 
-def forget_ensemble(path: Path) -> None:
-    """Remove the record of an ensemble in `path`: what is trained there now is one network."""
-    (path / _NAME).unlink(missing_ok=True)
-
-
 def model_name(path: Path) -> str:
     """Return what a model is called: its file or folder, with the ensemble's name before it."""
     own = path.stem if path.suffix == ".safetensors" else path.name
@@ -41,7 +38,7 @@ def model_name(path: Path) -> str:
 
 def is_member(path: Path) -> bool:
     """Tell whether the run folder `path` is in an ensemble's."""
-    return (path.parent / _NAME).is_file()
+    return (path.parent / NAME).is_file()
 
 
 class Members:
@@ -50,7 +47,7 @@ class Members:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._values: dict[str, Any] = {"networks": 0, "finished": []}
-        if (path / _NAME).is_file():
+        if (path / NAME).is_file():
             self._values = self._read()
 
     @property
@@ -70,8 +67,6 @@ class Members:
     def begin(self, count: int, *, resume: bool) -> None:
         """Begin an ensemble of `count`, or check that the one to go on with has as many."""
         if not (resume and self.count):
-            for number in range(1, count + 1):  # Not to be taken for interrupted ones later.
-                (self.folder(number) / "state.pt").unlink(missing_ok=True)
             self._write({"networks": count, "finished": []})
         elif self.count != count:
             raise DataError(
@@ -86,10 +81,10 @@ class Members:
 
     def _write(self, values: dict[str, Any]) -> None:
         self._values = values
-        write_json(self.path / _NAME, stamped(values))
+        write_json(self.path / NAME, stamped(values))
 
     def _read(self) -> dict[str, Any]:
-        path = self.path / _NAME
+        path = self.path / NAME
         try:
             read = dict(json.loads(path.read_text(encoding="utf-8")))
             values = upgraded(read, "ensemble record", path)

@@ -57,7 +57,7 @@ def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     regression that are wrong or do not belong together, EnvironmentProblem for a machine that
     cannot.
     """
-    check_out(options.out, exist_ok=options.exist_ok)
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
     from detect.detector.refine import RegionEncoder
     from detect.models.checkpoints import load_fitted, load_model
     from detect.models.device import choose_device

@@ -63,7 +63,7 @@ def train_regression(
 
     if options.out.suffix != ".safetensors":
         raise UsageError(f"{option('out', options.out)}: expected a name ending in .safetensors.")
-    check_out(options.out, exist_ok=options.exist_ok)
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
     network, card = load_model(options.model, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
     found = _pairs(options, card.classes, encoder, reporter)

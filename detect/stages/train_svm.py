@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from detect.errors import EnvironmentProblem, UsageError, option
+from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.locks import holding_file
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
@@ -75,8 +75,8 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = QUIET) -> TrainSvmR
     check_positives(options.positives_from, options.positives_per_class)
     store = FeatureStore(options.out.with_name(f".{options.out.name}.features"))
     with holding_file(options.out, reporter):
-        for path in (options.out, store.path):
-            check_out(path, exist_ok=options.exist_ok, resume=options.resume)
+        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume, folder=False)
+        check_out(store.path, exist_ok=options.exist_ok, resume=options.resume)
         return _train(options, store, reporter)
 
 
@@ -95,8 +95,9 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
-    if options.resume and options.out.is_file():
-        stored = _finished(options.out, model, encoder.dimensions, recipe)
+    fitted_on = (model, encoder.dimensions)
+    stored = _finished(options, fitted_on, recipe, store) if options.resume else None
+    if stored is not None:
         store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
     check_positives(images, card.classes)
@@ -104,7 +105,6 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
         store.remove()
     store.begin({"model": model, **recipe})
     left = _missing(images, encoder.dimensions, store, reporter)
-    options.out.unlink(missing_ok=True)  # Older SVMs: resumed, it would take them for these.
     bad = _add_features(left, encoder, store, options.skip_bad, reporter)
     images = [image for image in images if image.sample.image_id not in bad]
     check_positives(images, card.classes)
@@ -159,15 +159,28 @@ def _open(
 
 
 def _finished(
-    out: Path, model: str, dimensions: int, recipe: dict[str, Any]
-) -> "Fitted[LinearSvms]":
-    """Return what is in `out`; DataError if it was made by another recipe."""
+    options: TrainSvmOptions,
+    fitted_on: tuple[str, int],
+    recipe: dict[str, Any],
+    store: "FeatureStore",
+) -> "Fitted[LinearSvms] | None":
+    """Return what is in `out`, None where there is nothing; DataError if of another recipe.
+
+    But where features are left it is of an earlier call, and stays until there is a new one: None.
+    """
     from detect.models.checkpoints import load_fitted
     from detect.models.kinds import LINEAR_SVMS
     from detect.storage.recipe import check_same_recipe
 
-    stored = load_fitted(out, LINEAR_SVMS, model, dimensions)
-    check_same_recipe(out, stored.recipe, "this command's SVMs", recipe)
+    if not options.out.is_file():
+        return None
+    try:
+        stored = load_fitted(options.out, LINEAR_SVMS, *fitted_on)
+        check_same_recipe(options.out, stored.recipe, "this command's SVMs", recipe)
+    except DataError:
+        if store.path.exists():
+            return None
+        raise
     return stored
 
 

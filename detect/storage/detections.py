@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.errors import DataError
-from detect.files import replacing
+from detect.files import writing_text
 from detect.structures import Dataset, Detections, IntArray
+from detect.together import settle
 
 Doubles = NDArray[np.float64]
 # places in Dataset.samples (N,), labels (N,), boxes (N, 4) xyxy px, scores (N,)
@@ -54,8 +55,8 @@ class DetectionWriter:
 
 @contextmanager
 def writing_detections(path: Path, dataset: Dataset) -> Iterator[DetectionWriter]:
-    """Yield a writer; the file appears at `path` only when all went well (files.replacing)."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    """Yield a writer; the file appears at `path` only when all went well (files.writing)."""
+    with writing_text(path) as stream:
         stream.write("[")
         yield DetectionWriter(stream, dataset)
         stream.write("\n]\n")
@@ -112,6 +113,7 @@ def read_columns(path: Path, dataset: Dataset) -> Columns:
 
 
 def _load(path: Path) -> list[Any]:
+    settle(path.parent)
     try:
         with path.open(encoding="utf-8") as stream:
             entries = json.load(stream)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import writing, writing_text
 from detect.structures import Proposals, Size
 
 Boxes = NDArray[np.float64]
@@ -99,7 +99,7 @@ def write_coco(path: Path, proposals: Iterable[Proposals], *, integer_ids: bool)
 
     `integer_ids` writes image ids as JSON numbers, as COCO's annotations do.
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with writing_text(path) as file:
         separator = "["
         for one in proposals:
             image_id = int(one.image_id) if integer_ids else one.image_id
@@ -111,7 +111,7 @@ def write_coco(path: Path, proposals: Iterable[Proposals], *, integer_ids: bool)
 
 def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
     """Write an array (N, 5) float32 an image, xyxy and score; the sources are lost."""
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with writing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for one in proposals:
             array = np.column_stack([one.boxes, one.scores]).astype(np.float32)
             # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.

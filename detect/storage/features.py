@@ -5,7 +5,6 @@ feature is kept in half precision, 2 bytes: rounded by a 2,000th, which moves no
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from detect.errors import DataError, DetectError, option
-from detect.files import digest, replacing, write_json
+from detect.files import digest, remove_unfinished, write_bytes, write_json
 from detect.formats import stamped, upgraded
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import FloatArray
+from detect.together import remove
 
 _RECIPE = "recipe.json"
 _BOX_BYTES = 16
@@ -37,8 +37,7 @@ class FeatureStore:
             check_same_recipe(self.path, _recipe(noted), "this command's features", recipe)
         else:
             write_json(noted, stamped(recipe))
-        for unfinished in self.path.glob(".*.tmp"):
-            unfinished.unlink()
+        remove_unfinished(self.path, held=True)
 
     @staticmethod
     def size(regions: int, dimensions: int) -> int:
@@ -52,7 +51,7 @@ class FeatureStore:
     def write(self, image_id: str, boxes: FloatArray, features: FloatArray) -> None:
         """Keep the `features` (N, D) of `boxes` (N, 4) of an image.
 
-        Raises errors of files.replacing, DetectError for a feature above 65,504.
+        Raises errors of files.writing, DetectError for a feature above 65,504.
         """
         with np.errstate(over="ignore"):
             halves = features.astype(np.float16)
@@ -63,8 +62,7 @@ class FeatureStore:
                 "(65,504). The network's weights are broken."
             )
         content = save({"boxes": np.ascontiguousarray(boxes), "features": halves})
-        with replacing(self._file(image_id)) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(self._file(image_id), content, lasting=False)  # `read` checks it.
 
     def read(self, image_id: str, boxes: FloatArray) -> FloatArray:
         """Return the features (N, D) of `boxes` (N, 4) of an image; DataError if not there."""
@@ -80,7 +78,7 @@ class FeatureStore:
 
     def remove(self) -> None:
         """Delete the folder, if it is there."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
 
     def _open(self, image_id: str, boxes: FloatArray) -> Any:
         """Return the open file of an image, None where there is none for these `boxes`."""

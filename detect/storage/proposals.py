@@ -21,6 +21,7 @@ from detect.formats import stamped, upgraded
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import Proposals, Size
+from detect.together import settle
 
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
@@ -94,7 +95,12 @@ def read_recipe(path: Path) -> StoredRecipe:
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Return the parts in `folder`, in order; DataError if it holds anything else."""
+    """Return the parts in `folder`, in order, none where it is not there.
+
+    DataError if it holds anything else.
+    """
+    if not folder.is_dir():
+        return []
     names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] not in "._")
     foreign = [name for name in names if not _PART_NAME.fullmatch(name)]
     if foreign:
@@ -103,12 +109,6 @@ def part_files(folder: Path) -> list[Path]:
             "Move it away, or name the folder that holds the proposals."
         )
     return [folder / name for name in names]
-
-
-def clear_parts(folder: Path) -> None:
-    """Delete the parts in `folder`, if it is one; DataError if it holds anything else."""
-    for path in part_files(folder) if folder.is_dir() else []:
-        path.unlink()
 
 
 class ProposalFile:
@@ -166,6 +166,7 @@ class ProposalFile:
     def _find_parts(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
+        settle(path)
         parts = part_files(path)
         if not parts:
             raise DataError(

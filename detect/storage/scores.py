@@ -20,6 +20,7 @@ from detect.files import replacing
 from detect.formats import stamped, upgraded
 from detect.storage.scores_card import Dtype, ScoresCard
 from detect.structures import FloatArray, Size
+from detect.together import settle
 
 NAME = "scores.parquet"
 _TYPES: dict[Dtype, pa.DataType] = {"float32": pa.float32(), "float16": pa.float16()}
@@ -85,8 +86,11 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write one `table` to `path` atomically. Raises errors of files.replacing."""
-    with replacing(path) as temporary:
+    """Write one `table` to `path` atomically. Raises errors of files.replacing.
+
+    Not brought to the disk: `read_table` tells what is damaged.
+    """
+    with replacing(path, lasting=False) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
@@ -107,6 +111,7 @@ class ScoresFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path / NAME if path.is_dir() else path
+        settle(self.path.parent)
         self._parquet = _open(self.path)
         self.card = self._read_card()
         if not self._parquet.schema_arrow.equals(_schema(self.card.dtype)):

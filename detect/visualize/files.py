@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image as PILImage
 
-from detect.files import digest, replacing
+from detect.files import digest, write_bytes
 from detect.structures import Image
 
 # Bytes in UTF-8: file systems allow 255, a suffix and a temporary name need some.
@@ -15,13 +15,18 @@ _LONGEST_NAME = 180
 _NOTEBOOK_QUALITY = 75
 
 
-def write_picture(path: Path, picture: Image) -> None:
-    """Write `picture` (H, W, 3) atomically, as JPEG or PNG by the suffix of `path`."""
+def write_picture(path: Path, picture: Image, *, lasting: bool = True) -> None:
+    """Write `picture` (H, W, 3) atomically, as JPEG or PNG by the suffix of `path`.
+
+    It is encoded in memory: Pillow does not notice a file that is cut. Raises errors of
+    files.writing, whose `lasting` it takes.
+    """
     kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
     # Full colour resolution: with the usual halved one, thin coloured lines smear.
     options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
-    with replacing(path) as temporary:
-        PILImage.fromarray(picture).save(temporary, format=kind, **options)
+    encoded = io.BytesIO()
+    PILImage.fromarray(picture).save(encoded, format=kind, **options)
+    write_bytes(path, encoded.getvalue(), lasting=lasting)
 
 
 def jpeg(picture: Image, quality: int) -> bytes:

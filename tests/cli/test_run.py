@@ -160,7 +160,7 @@ def test_a_run_stopped_by_a_broken_image_goes_on_when_it_is_repaired(
     assert not (out / "detections.json").exists()
     lines = (out / "unfinished.jsonl").read_text().splitlines()
     assert [json.loads(line)["image_id"] for line in lines] == IDS[:2]
-    before = (out / "pictures/test_000.jpg").stat().st_mtime_ns
+    before = (out / ".unfinished/pictures/test_000.jpg").stat().st_mtime_ns
     assert detect("--resume") == 0
     assert _entries(out) == _entries(tmp_path / "whole")
     assert not (out / "unfinished.jsonl").exists()

@@ -209,7 +209,7 @@ def test_a_stopped_call_over_older_svms_goes_on_too(
         assert train(root, out, "--exist-ok", *positives) == 4
     finally:
         image.write_bytes(content)
-    assert not out.exists()
+    assert out.read_bytes() == older
     capsys.readouterr()
     assert train(root, out, "--resume", *positives) == 0
     assert "; 4 are there already" in capsys.readouterr().err

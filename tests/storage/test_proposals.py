@@ -14,7 +14,6 @@ from detect.errors import DataError
 from detect.storage.proposal_rows import SCHEMA
 from detect.storage.proposals import (
     ProposalFile,
-    clear_parts,
     part_name,
     read_recipe,
     write_part,
@@ -134,8 +133,6 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str) -> None
     (tmp_path / "p" / name).write_text("x")
     with pytest.raises(DataError, match=rf"expected only part-NNNNN\.parquet, found {name}"):
         ProposalFile(tmp_path / "p")
-    with pytest.raises(DataError, match=r"expected only part-NNNNN\.parquet"):
-        clear_parts(tmp_path / "p")
     assert (tmp_path / "p" / part_name(0)).exists()
 
 

@@ -91,6 +91,27 @@ def test_another_files_line_is_refused(tmp_path, line):
         file.finished()
 
 
+def test_an_image_twice_is_refused_with_both_lines(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    for name in ("one", "two", "three", "two"):
+        file.add(_detections(name, 1))
+    text = r"a\.jsonl, line 4: image two is on line 2 already\. .* run again with exist_ok\."
+    with pytest.raises(DataError, match=text):
+        file.finished()
+
+
+def test_symbolic_links_are_refused(tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "a.jsonl").symlink_to("theirs")
+    (tmp_path / "waiting").symlink_to("target")
+    with pytest.raises(DataError, match=r"a\.jsonl: is a symbolic link"):
+        UnfinishedDetections(tmp_path / "a.jsonl").finished()
+    with pytest.raises(DataError, match="waiting: is a symbolic link"):
+        UnfinishedScores(tmp_path / "waiting", "float32").check()
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
 def test_a_folder_that_is_not_there_is_an_error_to_read(tmp_path):
     with pytest.raises(DataError, match="cannot be written: No such file or directory"):
         UnfinishedDetections(tmp_path / "missing/a.jsonl").add(_detections("one", 1))

@@ -55,9 +55,9 @@ def _recombine(
     if options.data is not None:
         dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
         check_same_data(scores, dataset, reporter)
-    path = options.out / "detections.json"
-    counts = recombined.write(path)
+    counts = recombined.write(options.out)
     curve = None if dataset is None else _curve(options, recombined, dataset, reporter)
+    path = options.out / "detections.json"
     return EnsembleResult(path, *counts, recombined.networks, scores.card.names, curve)
 
 

@@ -4,6 +4,7 @@ from detect.config import RegionClassifierRecipe, member_recipes
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.members import NAME as ENSEMBLE
 from detect.stages.members import Members
 from detect.stages.positives import check_positives
 from detect.stages.train_classifier.ensemble import train_members
@@ -50,14 +51,18 @@ def _train(
         training.processes.rows(member.sampling.batch_size)
         if count is not None:
             check_transforms(member, f"network {number} of {option('ensemble', count)}")
-    out = training.choose_out("train-classifier")
-    record = Members(out)
-    if count is None and options.resume and record.count:
+    begun = "state.pt" if count is None else ENSEMBLE
+    out, folder = training.choose_out("train-classifier", begun)
+    there = Members(folder if folder.is_dir() else out).count
+    if count is None and options.resume and there:
         raise UsageError(
-            f"{option('out', out)} holds an ensemble of {record.count} networks. To go on with it "
-            f"give {option('ensemble', record.count)}."
+            f"{option('out', out)} holds an ensemble of {there} networks. To go on with it "
+            f"give {option('ensemble', there)}."
         )
     job = open_job(options, recipe, training)
     if count is None:
-        return TrainClassifierResult(out, (train_one(job, recipe, out),))
-    return TrainClassifierResult(out, train_members(job, recipe, members, record))
+        networks: tuple[TrainedNetwork, ...] = (train_one(job, recipe, folder),)
+    else:
+        networks = train_members(job, recipe, members, Members(folder))
+    training.finish(folder)
+    return TrainClassifierResult(out, tuple(one.moved(folder, out) for one in networks))
