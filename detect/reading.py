@@ -114,19 +114,22 @@ def parse_records(text: str | bytes, where: object, what: str, remedy: str = _AG
         decoded = _bounded(text)
         value = json.loads(decoded)
         if _HALF.search(decoded):
-            _check(value, numbers=False)
+            _check(value, finite=False, whole=False)
     except ValueError as error:
         raise _wrong(where, "JSON", error, what, remedy) from error
     return value
 
 
 def parse_toml(text: str, where: object, what: str, remedy: str = _AGAIN) -> dict[str, Any]:
-    """Return what the TOML `text` of `where` says; DataError if it is none, as `parse_json`."""
+    """Return what the TOML `text` of `where` says; DataError if it is none, as `parse_json`.
+
+    nan and inf are numbers in TOML: whoever knows the key refuses them.
+    """
     try:
         if _DEEP_KEY.search(text):
             raise _too_deep()
         value = tomllib.loads(text)
-        _check(value)
+        _check(value, finite=False)
     except RecursionError as error:  # Brackets may stand in comments and four kinds of strings.
         raise _wrong(where, "TOML", _too_deep(), what, remedy) from error
     except ValueError as error:
@@ -201,7 +204,7 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
 
 
-def _check(value: Any, *, numbers: bool = True) -> None:
+def _check(value: Any, *, finite: bool = True, whole: bool = True) -> None:
     """Raise ValueError for what no command could write again, whatever it is for."""
     ahead = [(value, 1)]
     while ahead:
@@ -213,8 +216,10 @@ def _check(value: Any, *, numbers: bool = True) -> None:
             ahead += [(each, depth + 1) for each in inner]
         elif isinstance(one, str):
             _check_text(one)
-        elif numbers:
-            _check_number(one)
+        elif finite and isinstance(one, float) and not np.isfinite(one):
+            raise ValueError("a number that is not finite, or too large")
+        elif whole and isinstance(one, int) and abs(one) >= 2**64:
+            raise ValueError("a whole number beyond 64 bits")
 
 
 def _check_text(text: str) -> None:
@@ -222,13 +227,6 @@ def _check_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"half of a surrogate pair in {shown(text)}") from error
-
-
-def _check_number(value: object) -> None:
-    if isinstance(value, float) and not np.isfinite(value):
-        raise ValueError("a number that is not finite, or too large")
-    if isinstance(value, int) and abs(value) >= 2**64:
-        raise ValueError("a whole number beyond 64 bits")
 
 
 def _wrong(where: object, form: str, error: ValueError, what: str, remedy: str) -> DataError:
