@@ -83,9 +83,7 @@ def opened_model(path: Path, kind: str = "") -> Iterator[tuple[TensorFile, dict[
         found = values.get(KIND_KEY)
         if found not in list(KINDS) or kind not in ("", found):
             expected = KINDS[kind].words if kind else "a model"
-            raise DataError(
-                f"{where}: not the card of {expected} ({KIND_KEY} is {shown(found)})."
-            )
+            raise DataError(f"{where}: not the card of {expected} ({KIND_KEY} is {shown(found)}).")
         yield file, values, str(where)
 
 

@@ -14,7 +14,7 @@ from detect.models.googlenet import AUXILIARY
 from detect.models.kinds import KINDS
 from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
-from detect.models.training_state import read_pickle
+from detect.models.training_state import is_plain, read_pickle
 
 IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
@@ -94,7 +94,9 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         raise DataError(f"{path}: no such file. {option('init')} takes {_ACCEPTED}.")
     remedy = f"Copy or download it again; {option('init')} takes {_ACCEPTED}."
     state = read_pickle(path, "PyTorch state dict", remedy)
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(map(is_plain, state.values())):
+        raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
+    if not all(isinstance(name, str) for name in state):
         raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
     return state
 
@@ -123,6 +125,8 @@ def _copy(
             f"{option('init')} takes {_ACCEPTED}."
         )
     for name in loaded:
+        if not all(value.isfinite().all() for value in theirs[name].values()):
+            raise DataError(f"{source}: layer {name} has numbers that are not finite.")
         for key, value in own[name].items():
             value.copy_(theirs[name][key])
     model.mean.copy_(torch.tensor(list(mean)))

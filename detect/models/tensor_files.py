@@ -137,9 +137,7 @@ def _opened(path: Path, remedy: str, stream: BinaryIO) -> TensorFile:
         raise ValueError(f"{_METADATA}: expected texts")
     entries = _entries(header, size - _PREFIX - length)
     card = _card(path, metadata, remedy)
-    return TensorFile(
-        path, entries, metadata, card, remedy, prefix + text, _header(header), stream
-    )
+    return TensorFile(path, entries, metadata, card, remedy, prefix + text, _header(header), stream)
 
 
 def _header(header: Mapping[str, Any]) -> bytes:

@@ -141,7 +141,10 @@ def test_a_card_of_another_network_is_refused(run: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"colour": 1}, r"best\.safetensors: unknown key 'colour'; is this card of another version"),
+        (
+            {"colour": 1},
+            r"best\.safetensors: unknown key 'colour'; is this card of another version",
+        ),
         ({"kind": "multibox"}, r"not the card of a region classifier \(kind is 'multibox'\)"),
         ({"variant": "vgg"}, "variant: expected one of paper, bn, torchvision, got 'vgg'"),
         ({"variant": ["bn"]}, r"variant: expected one of paper, bn, torchvision, got \['bn'\]"),
@@ -176,7 +179,9 @@ def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
     with pytest.raises(DataError, match=r"best\.json: not valid JSON"):
         load_model(run, REGION_CLASSIFIER)
     path.write_text("[1]")
-    with pytest.raises(DataError, match=r"best\.json: expected a model's card, a JSON object, got a list"):
+    with pytest.raises(
+        DataError, match=r"best\.json: expected a model's card, a JSON object, got a list"
+    ):
         load_model(run, REGION_CLASSIFIER)
 
 
