@@ -1,4 +1,4 @@
-"""What is checked of a file that was fitted on a network's features: its card, shapes and values."""
+"""What is checked of a file that was fitted on a network's features: card, shapes, values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def fitted_card(file: TensorFile, kind: FittedKind[Any]) -> FittedCard:
 def _decoded(values: Mapping[str, Any], path: Path, remedy: str) -> dict[str, Any]:
     """Return what files of format 1 say: JSON texts in the metadata, a recipe in some."""
     texts = {"recipe": "{}", **values}
-    found = {
+    found: dict[str, Any] = {
         name: parse_json(texts[name], f"{path}: {name}", f"JSON of the {name}", remedy)
         for name in ("classes", "recipe")
         if name in texts

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import pairwise
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from detect.errors import DataError
 from detect.files import writing
@@ -60,7 +61,7 @@ class TensorFile:
     remedy: str
     header: bytes
     plain: bytes
-    stream: BinaryIO
+    stream: BufferedReader
 
     def hash(self) -> str:
         """Return what identifies the tensors: what the card says, else the SHA-256 of the file."""
@@ -122,7 +123,7 @@ def opened_tensors(path: Path, remedy: str = COPY_AGAIN) -> Iterator[TensorFile]
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
-def _opened(path: Path, remedy: str, stream: BinaryIO) -> TensorFile:
+def _opened(path: Path, remedy: str, stream: BufferedReader) -> TensorFile:
     """Read the header; ValueError for anything that is none, DataError for a wrong card."""
     size = stream.seek(0, 2)
     stream.seek(0)

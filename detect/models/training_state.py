@@ -33,7 +33,8 @@ def load_state(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path}: no training state to resume from. Start without {option('resume')}."
         )
-    _check_archive(path, "training state", START_ANEW)
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: not a complete training state. {START_ANEW}")
     state = read_pickle(path, "training state", START_ANEW)
     if not isinstance(state, dict):
         raise DataError(f"{path}: not a training state ({type(state).__name__}). {START_ANEW}")

@@ -90,6 +90,7 @@ def scoring(svm: Path | None, path: Path, model: "Model") -> "Score":
     if stored.classes != card.classes:
         raise DataError(
             f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
-            f"{option('model')} has {', '.join(card.classes)}. Give the card that it was trained with."
+            f"{option('model')} has {', '.join(card.classes)}. Give the card that it was "
+            "trained with."
         )
     return svm_scores(stored.parameters)

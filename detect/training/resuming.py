@@ -59,7 +59,7 @@ def check_optimizer(
     """
     kept, own = found.get("state"), optimizer.state_dict()
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
-    buffers = dict(_BUFFERS[type(optimizer)])  # type: ignore[index]
+    buffers = dict(_BUFFERS[type(optimizer)])
     if optimizer.defaults.get("momentum") == 0:
         buffers = {}
     numbers = set(range(len(parameters)) if step and buffers else ())
