@@ -5,7 +5,8 @@ Decided here, once (the content decides the format, the extension nothing):
 - grey, palette, CMYK, YCbCr: converted to RGB (Pillow); the first frame of an animation;
 - transparency: laid over white, as viewers show it (the colours below it are arbitrary);
 - 16 bits a channel: the whole range scaled to 8 bits; floats and 32 bits: DataError;
-- truncated, empty, not an image, more than `MAX_PIXELS` pixels: DataError naming the file.
+- truncated, empty, not an image, more than `MAX_PIXELS` pixels, or more than `MAX_BYTES` of memory
+  to decode: DataError naming the file.
 """
 
 import warnings
@@ -35,6 +36,12 @@ warnings.filterwarnings("error", category=Pillow.DecompressionBombWarning)
 # Of a sound image whose EXIF is broken: nothing to do about it, and it names no file.
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 _BOMBS = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
+
+# Of memory while an image is read. What a pixel takes at most, transparency and a turn by EXIF
+# included, was measured with Pillow 13 (docs/reliability.md, "Bounds").
+_USUAL_BYTES = 20
+MAX_BYTES = _USUAL_BYTES * MAX_PIXELS
+_BYTES_A_PIXEL = {"WEBP": 22, "JPEG2000": 26}
 
 # Readers written in C or plain Python only; not EPS, which would start Ghostscript.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
@@ -117,6 +124,7 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
     """Open `path` with Pillow; anything its readers raise until the end becomes a DataError."""
     try:
         with Pillow.open(path, formats=_FORMATS) as picture:
+            _check_bytes(picture, path)
             yield picture
     except (DataError, MemoryError):
         raise
@@ -129,6 +137,16 @@ def _opened(path: Path) -> Iterator[Pillow.Image]:
         ) from error
     except Exception as error:  # Pillow's plugins raise nearly every kind on broken files
         raise DataError(_what_is_wrong(path, error)) from error
+
+
+def _check_bytes(picture: Pillow.Image, path: Path) -> None:
+    """Raise DataError for an image that takes more than MAX_BYTES to decode."""
+    most = MAX_BYTES // _BYTES_A_PIXEL.get(picture.format or "", _USUAL_BYTES)
+    if picture.width * picture.height > most:
+        raise DataError(
+            f"{path}: more than {most // 10**6} million pixels in {picture.format}, which takes "
+            f"over {MAX_BYTES / 2**30:.2g} GiB to decode. Scale the image down, or save it as JPEG."
+        )
 
 
 def _what_is_wrong(path: Path, error: Exception) -> str:
@@ -157,19 +175,21 @@ def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
 
 
 def _to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
-    """Convert any mode to RGB as the module docstring says."""
+    """Convert any mode to RGB as the module docstring says; RGB itself is not copied."""
     if picture.mode == "F":
         raise DataError(f"{path}: floating-point pixels; expected 8 or 16 bits. Convert the file.")
     if picture.mode.startswith("I"):
-        return _from_16_bits(np.array(picture), path).convert("RGB")
+        return _from_16_bits(np.asarray(picture), path).convert("RGB")
     if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
+        layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _from_16_bits(grey: np.ndarray, path: Path) -> Pillow.Image:
     """Scale `grey` (H, W), 0..65535, to 8 bits: 65535 / 257 = 255."""
     if grey.min() < 0 or grey.max() > 65535:
         raise DataError(f"{path}: 32-bit pixels; expected 8 or 16 bits. Convert the file.")
-    return Pillow.fromarray(np.round(grey / 257.0).astype(np.uint8))
+    # By a table: in floating point the image would take eight times its bytes.
+    levels = np.round(np.arange(2**16) / 257.0).astype(np.uint8)
+    return Pillow.fromarray(levels[grey])

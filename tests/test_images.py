@@ -1,7 +1,10 @@
 """Reading and shrinking images: every kind of file has a decided behaviour."""
 
 import io
+import math
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -236,6 +239,65 @@ def test_the_largest_size_allowed_is_pillows(tmp_path: Path) -> None:
     path = tmp_path / "a.ppm"
     path.write_bytes(b"P6 %d 9000 255\n" % (MAX_PIXELS // 9000))
     assert read_size(path) == (9000, MAX_PIXELS // 9000)
+
+
+@pytest.mark.parametrize(("extension", "share"), [("webp", 20 / 22), ("jp2", 20 / 26), ("png", 1)])
+def test_bytes_count_and_not_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str, share: float
+) -> None:
+    """Of formats whose readers need more memory, fewer pixels are read."""
+    path = tmp_path / f"a.{extension}"
+    Pillow.fromarray(photo(100, 100)).save(path)
+    pixels = math.ceil(100 * 100 / share)
+    monkeypatch.setattr("detect.images.MAX_BYTES", 20 * pixels)
+    assert read_image(path).shape == (100, 100, 3)
+    monkeypatch.setattr("detect.images.MAX_BYTES", 20 * pixels - 200)
+    for read in (read_image, read_size):
+        with pytest.raises(DataError, match=rf"a\.{extension}: more than 0 million pixels in "):
+            read(path)
+
+
+def costly(kind: str, path: Path, side: int) -> None:
+    """Write an image of `side` px squared of a kind that is converted, turned where it can be."""
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    picture = Pillow.new("RGB", (side, side), (10, 20, 30))
+    if kind == "palette":
+        picture.quantize(16).save(path, "PNG", transparency=0, exif=exif)
+    elif kind == "16 bits":
+        Pillow.fromarray(np.full((side, side), 999, np.uint16)).save(path, "PNG", exif=exif)
+    else:
+        mode, _, extension = kind.partition(" ")
+        picture.convert(mode).save(path, extension, exif=exif)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak is for ever")
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        ("palette", 20),
+        ("16 bits", 20),
+        ("LA PNG", 20),
+        ("RGBA PNG", 20),
+        ("RGB JPEG", 20),
+        ("CMYK JPEG", 20),
+        ("RGBA WEBP", 22),
+        ("RGBA JPEG2000", 26),
+    ],
+)
+def test_a_pixel_takes_no_more_bytes_than_is_counted(tmp_path: Path, kind: str, most: int) -> None:
+    """In a process that has read nothing else, so that no freed memory is used again."""
+    side = 2000
+    costly(kind, tmp_path / "image", side)
+    lines = (
+        "import sys; from pathlib import Path; from detect.images import read_image",
+        "from detect.memory import forget_peak, peak_memory; from PIL import Image; Image.init()",
+        "forget_peak(); before = peak_memory()",
+        "read_image(Path(sys.argv[1])); print(peak_memory() - before)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines), str(tmp_path / "image")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 3 < int(done.stdout) / side**2 < 1.05 * most
 
 
 def test_read_size_reads_the_header_alone(tmp_path: Path) -> None:

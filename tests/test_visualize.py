@@ -20,7 +20,7 @@ from detect.visualize import (
     file_name,
     write_picture,
 )
-from detect.visualize.canvas import Canvas, printable
+from detect.visualize.canvas import LONGEST_LONG_SIDE, Canvas, printable
 from detect.visualize.colours import PALETTE, VERDICTS, Style, class_colour
 from detect.visualize.labels import Places
 from detect.visualize.verdicts import verdicts
@@ -144,6 +144,33 @@ def test_a_narrow_picture_is_widened_for_its_legend() -> None:
     picture = draw_ground_truth(_grey(640, 30), truth, ["cat"])
     assert picture.shape[1] >= 200
     assert (picture[:640, 40:] == 255).all()
+
+
+@pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000), (60_000, 1), (1_000_000, 2)])
+def test_the_picture_of_a_line_of_pixels_is_small(size: tuple[int, int], tmp_path: Path) -> None:
+    """A picture of 20,000 x 9,240 px was made of the first, 600 MB, and copied three times."""
+    truth = Annotations(np.array([[0, 0, 1, 1]]), np.array([0]))
+    picture = draw_ground_truth(_grey(*size), truth, ["cat"])
+    assert max(picture.shape) < LONGEST_LONG_SIDE + 100
+    assert sorted(picture.shape)[1] < 400
+    write_picture(tmp_path / "a.jpg", picture)
+    with PILImage.open(tmp_path / "a.jpg") as written:
+        assert written.size == (picture.shape[1], picture.shape[0])
+
+
+def test_boxes_of_a_reduced_picture_lie_where_they_were() -> None:
+    side = 2 * LONGEST_LONG_SIDE
+    truth = Annotations(np.array([[0.25 * side, 0, 0.75 * side, 40]]), np.array([0]))
+    picture = draw_ground_truth(_grey(40, side), truth, ["cat"])
+    inside = (picture[10] == class_colour(0)).all(axis=1)
+    edges = np.flatnonzero(inside) / LONGEST_LONG_SIDE
+    assert (edges.min(), edges.max()) == (pytest.approx(0.25, abs=1e-3), pytest.approx(0.75, 1e-3))
+
+
+def test_a_picture_too_large_for_jpeg_is_reduced(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.jpg", _grey(4, 70_000))
+    with PILImage.open(tmp_path / "a.jpg") as written:
+        assert written.size == (65_500, 4)
 
 
 def test_a_line_is_as_wide_in_a_small_view_of_a_large_image() -> None:

@@ -6,6 +6,9 @@ from detect.data.split import nearest
 from detect.errors import DataError
 from detect.images import EXTENSIONS
 
+# Of so many missing images the nearest name is told: each is compared with every name there is.
+_NAMES_TOLD = 3
+
 
 class ImageFiles:
     """The images below `folder` by id: the path without extension; each directory listed once."""
@@ -13,6 +16,7 @@ class ImageFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._listed: dict[Path, dict[str, list[Path]]] = {}
+        self._names_left = _NAMES_TOLD
 
     def candidates(self, image_id: str) -> list[Path]:
         """Return the image files of `image_id`; none where there is no such file or folder."""
@@ -30,12 +34,16 @@ class ImageFiles:
         if not (files or needed):
             return self.folder / f"{image_id}.jpg"
         if not files:
-            stems = self._listed[(self.folder / image_id).parent]
             raise DataError(
                 f"{self.folder / image_id}: the split lists this image, but there is no such file "
-                f"with an image's extension{nearest(Path(image_id).name, stems)}."
+                f"with an image's extension{self._nearest(self.folder / image_id)}."
             )
         return only_file(files, image_id)
+
+    def _nearest(self, path: Path) -> str:
+        """Return the name that a missing image may have, of the first few alone."""
+        self._names_left -= 1
+        return nearest(path.name, self._listed[path.parent]) if self._names_left >= 0 else ""
 
 
 def only_file(files: list[Path], image_id: str) -> Path:

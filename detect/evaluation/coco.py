@@ -11,12 +11,13 @@ from pycocotools.cocoeval import COCOeval
 from detect.boxes import Doubles
 from detect.evaluation.curve import with_mean
 from detect.evaluation.flat import FlatDetections, FlatTruth, image_order
-from detect.structures import Dataset
+from detect.structures import Dataset, IntArray
 
 # IoU 0.50:0.05:0.95 (Lin et al. 2014; pycocotools, Params.setDetParams).
 _GRID = np.linspace(0.5, 0.95, 10)
 _MOST_PER_IMAGE = 100
 _ALL_AREAS = [0.0, 1e10]
+_RECALL_POINTS = 101
 
 
 def score(
@@ -51,10 +52,27 @@ def score(
 def _precision(
     dataset: Dataset, truth: FlatTruth, detections: FlatDetections, thresholds: Doubles
 ) -> Doubles:
-    """Return precision (T, 101, C); -1 for a class without objects."""
+    """Return precision (T, 101, C); -1 for a class without objects.
+
+    A class at a time, of the images that have it: COCO judges every class for itself, and
+    pycocotools takes about 1.5 kB a detection.
+    """
     ids = image_order(dataset)
-    images = [{"id": int(number)} for number in ids]
-    categories = [{"id": label} for label in range(len(dataset.classes))]
+    precision = np.full((len(thresholds), _RECALL_POINTS, len(dataset.classes)), -1.0)
+    for label in np.unique(truth.labels).tolist():
+        own = truth.take(np.flatnonzero(truth.labels == label))
+        found = detections.take(np.flatnonzero(detections.labels == label))
+        precision[:, :, label] = _precision_of_class(own, found, ids, thresholds)
+    return precision
+
+
+def _precision_of_class(
+    truth: FlatTruth, detections: FlatDetections, ids: IntArray, thresholds: Doubles
+) -> Doubles:
+    """Return precision (T, 101) of the one class that all of `truth` and `detections` are of."""
+    numbers = ids[np.union1d(truth.images, detections.images)]
+    images = [{"id": number} for number in numbers.tolist()]
+    categories = [{"id": int(truth.labels[0])}]
     with redirect_stdout(io.StringIO()):
         judge = COCOeval(
             _indexed(images, categories, _objects(truth, ids)),
@@ -66,7 +84,7 @@ def _precision(
         judge.params.maxDets = [_MOST_PER_IMAGE]
         judge.evaluate()
         judge.accumulate()
-    return np.asarray(judge.eval["precision"][:, :, :, 0, 0], np.float64)
+    return np.asarray(judge.eval["precision"][:, :, 0, 0, 0], np.float64)
 
 
 def _indexed(

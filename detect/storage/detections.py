@@ -5,9 +5,10 @@ what is read is what was written. Any finite box with width and height >= 0 is v
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError
 from detect.files import writing_text
+from detect.storage.json_entries import NotAListError, read_entries
 from detect.structures import Dataset, Detections, IntArray
 from detect.together import settle
 
@@ -27,6 +29,7 @@ _EXPECTED = (
     'Expected COCO results: [{"image_id": ..., "category_id": ..., '
     '"bbox": [x, y, width, height], "score": ...}, ...].'
 )
+_ENTRIES_AT_ONCE = 2_000
 _NUMBERS = {int, float}
 # Corners beyond this, px, are infinite in float32.
 _LARGEST = 1e38
@@ -97,34 +100,48 @@ def read_columns(path: Path, dataset: Dataset) -> Columns:
     first entry that is broken, of an image or category that is not in `dataset`, or whose numbers
     are not finite or give a negative width or height.
     """
-    entries = _load(path)
     images, categories = _images(dataset), _categories(dataset)
-    try:
-        places = np.array([images[entry["image_id"]] for entry in entries], np.int64)
-        labels = np.array([categories[entry["category_id"]] for entry in entries], np.int64)
-        boxes_xywh = _boxes([entry["bbox"] for entry in entries])
-        scores = _numbers([entry["score"] for entry in entries])
-    except (LookupError, TypeError, ValueError, OverflowError):
-        _explain(path, dataset, entries)
-    _check(path, boxes_xywh, scores)
-    boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+    parts = [_columns([], images, categories)]
+    entries = _entries(path)
+    done = 0
+    while part := list(islice(entries, _ENTRIES_AT_ONCE)):
+        try:
+            parts.append(_columns(part, images, categories))
+        except (LookupError, TypeError, ValueError, OverflowError):
+            deque(entries, maxlen=0)  # text that is no JSON further down is the first thing to say
+            _explain(path, dataset, part, done)
+        done += len(part)
+    places, labels, boxes, scores = map(np.concatenate, zip(*parts, strict=True))
+    del parts
+    _check(path, boxes, scores)
+    boxes[:, 2:] += boxes[:, :2]
     kept = places >= 0
     return places[kept], labels[kept], boxes[kept], scores[kept]
 
 
-def _load(path: Path) -> list[Any]:
+def _entries(path: Path) -> Iterator[Any]:
     settle(path.parent)
     try:
-        with path.open(encoding="utf-8") as stream:
-            entries = json.load(stream)
+        yield from read_entries(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON: {error}. {_EXPECTED}") from error
-    if not isinstance(entries, list):
-        kind = "an object" if isinstance(entries, dict) else type(entries).__name__
-        raise DataError(f"{path}: got {kind} at the top of the file. {_EXPECTED}")
-    return entries
+    except NotAListError as error:
+        kind = "an object" if isinstance(error.content, dict) else error
+        raise DataError(f"{path}: got {kind} at the top of the file. {_EXPECTED}") from error
+
+
+def _columns(
+    entries: Sequence[Any], images: Mapping[int | str, int], categories: Mapping[int, int]
+) -> Columns:
+    """Return `entries` as flat arrays, boxes as xywh; an error unless each is as it must be."""
+    return (
+        np.array([images[entry["image_id"]] for entry in entries], np.int64),
+        np.array([categories[entry["category_id"]] for entry in entries], np.int64),
+        _boxes([entry["bbox"] for entry in entries]),
+        _numbers([entry["score"] for entry in entries]),
+    )
 
 
 def _images(dataset: Dataset) -> dict[int | str, int]:
@@ -155,10 +172,10 @@ def _numbers(values: list[Any]) -> Doubles:
     return np.array(values, np.float64)
 
 
-def _explain(path: Path, dataset: Dataset, entries: list[Any]) -> NoReturn:
-    """Raise the DataError of the first broken entry."""
+def _explain(path: Path, dataset: Dataset, entries: list[Any], before: int) -> NoReturn:
+    """Raise the DataError of the first broken entry; there are so many `before` these."""
     images, categories = _images(dataset), _categories(dataset)
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(entries, before):
         problem = _problem(entry, dataset, images, categories)
         if problem:
             raise DataError(f"{path}: entry {number} (from 0) {problem}")

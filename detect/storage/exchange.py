@@ -8,6 +8,8 @@ the score last.
 import json
 import zipfile
 import zlib
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
 from detect.files import writing, writing_text
-from detect.structures import Proposals, Size
+from detect.storage.json_entries import NotAListError, read_entries
+from detect.structures import IntArray, Proposals, Size
 
 Boxes = NDArray[np.float64]
 DEFAULT_SOURCE = "imported"
@@ -52,18 +55,62 @@ class External:
 EMPTY = External(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.str_))
 
 
-def read_coco(path: Path, source: str | None = None) -> dict[str, External]:
-    """Read COCO results by image id; DataError for anything that is not such a list.
+class CocoBoxes(Mapping[str, External]):
+    """The boxes of many images by id, 56 bytes a box: an image's are put together when asked for.
+
+    Iterates over the ids in the order in which the file names them first.
+    """
+
+    def __init__(self) -> None:
+        self._images: dict[str, int] = {}
+        self._names: dict[str, int] = {}
+        self._numbers = array("d")  # x1, y1, x2, y2, score of every box
+        self._places = array("q")  # of every box: its image's
+        self._sources = array("i")  # and its source's
+        self._order: tuple[IntArray, IntArray] | None = None
+
+    def add(self, image_id: str, numbers: tuple[float, ...], source: str) -> None:
+        """Append a box, x1, y1, x2, y2, score."""
+        self._numbers.extend(numbers)
+        self._places.append(self._images.setdefault(image_id, len(self._images)))
+        self._sources.append(self._names.setdefault(source, len(self._names)))
+        self._order = None
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __getitem__(self, image_id: str) -> External:
+        place = self._images[image_id]
+        order, ends = self._order = self._order or self._by_image()
+        rows = order[ends[place] : ends[place + 1]]
+        numbers = np.frombuffer(self._numbers).reshape(-1, 5)[rows]
+        sources = np.array(list(self._names))[np.frombuffer(self._sources, np.intc)[rows]]
+        return External(numbers[:, :4], numbers[:, 4], sources)
+
+    def _by_image(self) -> tuple[IntArray, IntArray]:
+        """Return the boxes ordered by image, and where each image's begin and end."""
+        places = np.frombuffer(self._places, np.int64)
+        ends = np.cumsum(np.bincount(places, minlength=len(self)))
+        return np.argsort(places, kind="stable"), np.append(0, ends)
+
+
+def read_coco(path: Path, source: str | None = None) -> CocoBoxes:
+    """Read COCO results; DataError for anything that is not such a list.
 
     `source` names where the boxes come from; None keeps each entry's own "source", if any.
     """
-    rows: dict[str, list[tuple[list[float], float, str]]] = {}
-    for number, entry in enumerate(_entries(path)):
-        image_id, row = _row(entry, f"{path}: entry {number}", source)
-        rows.setdefault(image_id, []).append(row)
-    return {
-        image_id: _external(*zip(*of_image, strict=True)) for image_id, of_image in rows.items()
-    }
+    found = CocoBoxes()
+    entries = _entries(path)
+    try:
+        for number, entry in enumerate(entries):
+            found.add(*_row(entry, f"{path}: entry {number}", source))
+    except DataError:
+        deque(entries, maxlen=0)  # text that is no JSON further down is the first thing to say
+        raise
+    return found
 
 
 def read_npz(
@@ -73,8 +120,8 @@ def read_npz(
 
     `coordinates` is a name in COORDINATES; without scores the order is the ranking.
     """
-    for image_id, array in _arrays(path):
-        yield image_id, _from_array(array, f"{path}: image {image_id}", source, coordinates)
+    for image_id, values in _arrays(path):
+        yield image_id, _from_array(values, f"{path}: image {image_id}", source, coordinates)
 
 
 def to_proposals(image_id: str, size: Size, external: External) -> tuple[Proposals, int]:
@@ -113,10 +160,10 @@ def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
     """Write an array (N, 5) float32 an image, xyxy and score; the sources are lost."""
     with writing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for one in proposals:
-            array = np.column_stack([one.boxes, one.scores]).astype(np.float32)
+            columns = np.column_stack([one.boxes, one.scores]).astype(np.float32)
             # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.
             with archive.open(zipfile.ZipInfo(f"{one.image_id}.npy"), "w") as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.lib.format.write_array(member, columns, allow_pickle=False)
 
 
 def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -134,21 +181,20 @@ def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
         ) from error
 
 
-def _entries(path: Path) -> list[Any]:
+def _entries(path: Path) -> Iterator[Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        yield from read_entries(path)
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
-    if not isinstance(entries, list):
+    except NotAListError as error:
         raise DataError(
             f"{path}: expected COCO results, a list of objects with image_id, bbox and score, "
-            f"got {type(entries).__name__}."
-        )
-    return entries
+            f"got {error}."
+        ) from error
 
 
-def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[list[float], float, str]]:
-    """Return image id and (box xyxy, score, source) of one entry, checked."""
+def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[float, ...], str]:
+    """Return image id, (x1, y1, x2, y2, score) and source of one entry, checked."""
     missing = [
         key
         for key in ("image_id", "bbox", "score")
@@ -167,15 +213,11 @@ def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[list[fl
     if width < 0 or height < 0:
         raise DataError(f"{where} (image {entry['image_id']}): negative width or height: {box}.")
     name = source or str(entry.get("source", DEFAULT_SOURCE))
-    return str(entry["image_id"]), ([x, y, x + width, y + height], score, name)
+    return str(entry["image_id"]), (x, y, x + width, y + height, score), name
 
 
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= _LARGEST
-
-
-def _external(boxes: Any, scores: Any, sources: Any) -> External:
-    return External(np.array(boxes, np.float64), np.array(scores, np.float64), np.array(sources))
 
 
 def _from_array(array: NDArray[Any], where: str, source: str, coordinates: str) -> External:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
+from detect.images import shrink
 from detect.structures import Image
 from detect.visualize.colours import DARK, LIGHT, Colour, Style, ink_on
 from detect.visualize.labels import Places, Rectangle
@@ -16,8 +17,13 @@ from detect.visualize.labels import Places, Rectangle
 # Smaller images are enlarged by a whole number until their longer side has this many px: text
 # of readable size would otherwise cover what it names.
 SHORTEST_LONG_SIDE = 640
+# Larger ones are reduced to this; ours, four times the side of a photograph of 12 million pixels.
+LONGEST_LONG_SIDE = 16_000
 _FONT_SHARE, _LINE_SHARE = 1 / 52, 1 / 320  # of the longer side: 12 px and 2 px at 640
-SMALLEST_FONT = 12
+SMALLEST_FONT, _LARGEST_FONT = 12, 128
+# Of a narrow image, of so many times its shorter side: else the strip for the legend, which is as
+# wide as some letters, would be much larger than the image.
+_NARROWEST = 4
 # A strip narrower than this many letters would break the legend after every word.
 _NARROWEST_STRIP = 24
 
@@ -25,18 +31,21 @@ Entry = tuple[Style | None, str]
 
 
 class Canvas:
-    """`image` (H, W, 3) enlarged by `scale`, with everything drawn in the image's own pixels."""
+    """`image` (H, W, 3) times `scale`, with everything drawn in the image's own pixels."""
 
     def __init__(self, image: Image) -> None:
+        image, reduced = shrink(image, LONGEST_LONG_SIDE)
         height, width = image.shape[:2]
-        self.scale = max(1, math.ceil(SHORTEST_LONG_SIDE / max(height, width)))
-        size = (width * self.scale, height * self.scale)
+        enlarged = max(1, math.ceil(SHORTEST_LONG_SIDE / max(height, width)))
+        self.scale = reduced * enlarged
+        size = (width * enlarged, height * enlarged)
         self._picture = PILImage.fromarray(np.ascontiguousarray(image)).resize(
             size, PILImage.Resampling.BICUBIC
         )
         self._draw = ImageDraw.Draw(self._picture, "RGBA")
-        self._font_size = max(SMALLEST_FONT, round(max(size) * _FONT_SHARE))
-        self._line = max(size) * _LINE_SHARE
+        side = min(max(size), _NARROWEST * min(size))
+        self._font_size = min(max(SMALLEST_FONT, round(side * _FONT_SHARE)), _LARGEST_FONT)
+        self._line = side * _LINE_SHARE
         self._places = Places(*size)
         self.labels_left_out = 0
 

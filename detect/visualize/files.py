@@ -8,22 +8,26 @@ from pathlib import Path
 from PIL import Image as PILImage
 
 from detect.files import digest, write_bytes
+from detect.images import shrink
 from detect.structures import Image
 
 # Bytes in UTF-8: file systems allow 255, a suffix and a temporary name need some.
 _LONGEST_NAME = 180
 _NOTEBOOK_QUALITY = 75
+_LONGEST_JPEG = 65_500  # px a side (libjpeg, JPEG_MAX_DIMENSION)
 
 
 def write_picture(path: Path, picture: Image, *, lasting: bool = True) -> None:
     """Write `picture` (H, W, 3) atomically, as JPEG or PNG by the suffix of `path`.
 
-    It is encoded in memory: Pillow does not notice a file that is cut. Raises errors of
-    files.writing, whose `lasting` it takes.
+    One that is too large for JPEG is reduced. It is encoded in memory: Pillow does not notice a
+    file that is cut. Raises errors of files.writing, whose `lasting` it takes.
     """
     kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
     # Full colour resolution: with the usual halved one, thin coloured lines smear.
     options = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
+    if kind == "JPEG":
+        picture, _ = shrink(picture, _LONGEST_JPEG)
     encoded = io.BytesIO()
     PILImage.fromarray(picture).save(encoded, format=kind, **options)
     write_bytes(path, encoded.getvalue(), lasting=lasting)

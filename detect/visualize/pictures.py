@@ -172,5 +172,7 @@ def _notes(canvas: Canvas) -> list[Entry]:
     if canvas.labels_left_out:
         notes.append((None, f"no room for the labels of {canvas.labels_left_out}"))
     if canvas.scale > 1:
-        notes.append((None, f"enlarged {canvas.scale} times"))
+        notes.append((None, f"enlarged {canvas.scale:g} times"))
+    if canvas.scale < 1:
+        notes.append((None, f"reduced {1 / canvas.scale:.3g} times"))
     return notes

@@ -1,5 +1,9 @@
 """AP against hand-worked cases, slow loops over the devkits' rules, and laws."""
 
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -264,6 +268,37 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     whole = evaluate(data, flat(data, found), "all")
     monkeypatch.setattr("detect.evaluation.flat._PAIRS_AT_ONCE", 3)
     assert evaluate(data, flat(data, found), "all") == whole
+
+
+def traced_peak(call: Callable[[], object]) -> int:
+    """Return the bytes held by `call` at most."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("protocol", ["voc2012", "ilsvrc"])
+def test_memory_does_not_grow_with_the_pairs_compared(protocol: str) -> None:
+    """Two million pairs, whose overlaps alone would take 16 MB and their boxes 128 MB."""
+    apart = [(10 * number, 0, 10 * number + 5, 5) for number in range(1000)]
+    data = dataset({"1": [(0, box) for box in apart]})
+    found = flat(data, [("1", 0, box, 0.5) for box in apart * 2])
+    assert traced_peak(lambda: evaluate(data, found, protocol)) < 60e6
+
+
+def test_coco_holds_what_pycocotools_needs_of_one_class() -> None:
+    peaks = []
+    for classes in (1, 2):
+        names = tuple(f"class {label}" for label in range(classes))
+        data = dataset({str(image): [(0, TALL), (classes - 1, TALL)] for image in range(40)})
+        data = replace(data, classes=names, category_ids=tuple(range(1, classes + 1)))
+        rows = [(str(i), n % classes, TALL, n / 50) for i in range(40) for n in range(50)]
+        found = flat(data, rows)
+        peaks.append(traced_peak(lambda: evaluate(data, found, "coco")))
+    assert peaks[1] < 0.7 * peaks[0]
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

@@ -1,6 +1,7 @@
 """COCO results: what is written, read and refused."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -171,3 +172,30 @@ def test_a_label_without_a_category_is_the_callers_bug(tmp_path: Path) -> None:
     made = detections([("12", 2, (0, 0, 1, 1), 0.5)]).values()
     with pytest.raises(ValueError, match=r"labels must be in 0..1"):
         write_detections(tmp_path / "detections.json", made, DATA)
+
+
+def test_the_number_of_a_wrong_entry_is_that_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detect.storage.detections._ENTRIES_AT_ONCE", 2)
+    path = write(tmp_path, [ENTRY] * 5 + [ENTRY | {"score": "high"}])
+    with pytest.raises(DataError, match=r"entry 5 \(from 0\) has bbox"):
+        read_columns(path, DATA)
+    assert len(read_columns(write(tmp_path, [ENTRY] * 5), DATA)[0]) == 5
+
+
+def test_text_that_is_no_json_is_said_before_entries_that_are_wrong(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not valid JSON: .*char 5"):
+        read_columns(write(tmp_path, "[5, {]"), DATA)
+
+
+def test_reading_takes_twice_the_memory_of_the_text_at_most(tmp_path: Path) -> None:
+    """Every entry as Python objects took five times as much."""
+    path = write(tmp_path, [ENTRY | {"bbox": [number / 3] * 4} for number in range(40_000)])
+    tracemalloc.start()
+    try:
+        read_columns(path, DATA)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * path.stat().st_size

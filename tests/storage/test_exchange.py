@@ -1,6 +1,7 @@
 """Foreign box files: coordinates, scores, and what is refused."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,40 @@ def test_ids_that_coco_writes_as_numbers() -> None:
     assert not are_numbers(["7", "007"])
     assert not are_numbers(["a"])
     assert not are_numbers(["-7"])
+
+
+def test_reading_coco_takes_less_memory_than_the_text_has(tmp_path: Path) -> None:
+    """Every entry as Python objects took eight times its text."""
+    entries = [_entry(image_id=number % 50, bbox=[number / 3] * 4) for number in range(30_000)]
+    path = _write_json(tmp_path / "b.json", entries)
+    del entries
+    tracemalloc.start()
+    try:
+        found = read_coco(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 50
+    assert peak < path.stat().st_size
+
+
+def test_boxes_of_an_image_are_together_in_the_order_of_the_file(tmp_path: Path) -> None:
+    entries = [
+        _entry(image_id=name, bbox=[number, 0, 1, 1], score=number / 10, source=source)
+        for number, (name, source) in enumerate(["bx", "ay", "by", "bx"])
+    ]
+    found = read_coco(_write_json(tmp_path / "b.json", entries))
+    assert list(found) == ["b", "a"]
+    np.testing.assert_array_equal(
+        found["b"].boxes, [[0, 0, 1, 1], [2, 0, 3, 1], [3, 0, 4, 1]], strict=False
+    )
+    assert found["b"].scores.tolist() == [0, 0.2, 0.3]
+    assert (found["b"].sources.tolist(), found["a"].sources.tolist()) == (["x", "y", "x"], ["y"])
+    assert found.get("c") is None
+
+
+def test_text_that_is_no_json_is_said_before_entries_that_are_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text('[{"image_id": 7}, {]')
+    with pytest.raises(DataError, match=r"not a readable JSON file .*char 19"):
+        read_coco(path)

@@ -1,0 +1,83 @@
+"""A JSON list an entry at a time: what json reads of the whole, with its errors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from detect.storage import json_entries
+from detect.storage.json_entries import NotAListError, read_entries
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(autouse=True, params=[1, 7, 2**18])
+def _piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the text into pieces of so many characters at least."""
+    monkeypatch.setattr(json_entries, "_CHARACTERS_AT_ONCE", request.param)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("json") / "a.json"
+
+
+def _whole(path: Path) -> list[Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, list):
+        raise NotAListError(content)
+    return content
+
+
+def _outcome(read: Any, path: Path) -> str:
+    """Return what was read, or the kind and text of the error."""
+    try:
+        return repr(list(read(path)))
+    except (ValueError, RecursionError, NotAListError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@given(values=st.lists(_VALUES, max_size=5), indent=st.sampled_from([None, 1]))
+def test_any_list_is_read_as_json_reads_it(path: Path, values: list[Any], indent: Any) -> None:
+    path.write_text(json.dumps(values, indent=indent), encoding="utf-8")
+    assert _outcome(read_entries, path) == _outcome(_whole, path)
+
+
+@given(text=st.text(alphabet='[]{}",:0123456789.eE-+ \ntruefalsn\\u', max_size=12))
+@example(text="[1.]")
+@example(text="[1e5, 1.5e-3]")
+@example(text="[1e]")
+@example(text="[1,]")
+@example(text="[1 2]")
+@example(text="[1]]")
+@example(text="[1] x")
+@example(text="")
+@example(text='{"a": 1}')
+@example(text="5")
+@example(text="[Infinity, -Infinity, NaN]")
+@example(text="﻿[1]")
+@example(text="[1, " + "[" * 3000)
+def test_any_text_is_read_or_refused_as_json_does(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    assert _outcome(read_entries, path) == _outcome(_whole, path)
+
+
+def test_bytes_that_are_no_utf8_are_named_by_their_place_in_the_file(path: Path) -> None:
+    path.write_bytes(b'["' + b"a" * 600_000 + b'\xff"]')
+    with pytest.raises(UnicodeDecodeError, match="position 600002"):
+        list(read_entries(path))
+
+
+def test_entries_come_before_the_rest_is_read(path: Path) -> None:
+    path.write_text("[1, 2," + " " * 600_000 + "x", encoding="utf-8")
+    entries = read_entries(path)
+    assert [next(entries), next(entries)] == [1, 2]
+    with pytest.raises(json.JSONDecodeError, match="char 600006"):
+        next(entries)
