@@ -142,6 +142,7 @@ _OWN_WAY = {
     "detect/storage/parquet.py": "the one way for Parquet",
     "detect/storage/npz.py": "the one way for npz",
     "detect/storage/json_entries.py": "COCO results: an entry at a time",
+    "detect/storage/exchange.py": "writes npz",
     "detect/storage/submission.py": "numpy reads its numbers",
     "detect/models/device.py": "/proc",
     "detect/memory.py": "/proc and /sys",
