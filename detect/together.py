@@ -6,14 +6,15 @@ killed after it the new one. Then each file goes to its place, and those go that
 result had. What a killed process has not moved is moved by whoever uses OUT next (`settle`).
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from detect.errors import DataError
 from detect.files import make_folder, readable, to_disk, write_json
+from detect.reading import is_path, read_json
 
 UNFINISHED = ".unfinished"
 _COMPLETE = ".complete"  # and what else the name of the workplace has
@@ -111,7 +112,17 @@ def _files(folder: Path) -> list[Path]:
 def _gone(complete: Path) -> list[str]:
     """Return the names noted; none where all was done but for removing the folder."""
     note = complete / _GONE
-    return list(json.loads(note.read_text(encoding="utf-8"))) if note.exists() else []
+    if not note.exists():
+        return []
+    names = read_json(note, "names of earlier files", f"Remove {complete} and make it anew.")
+    if not isinstance(names, list) or not all(map(_is_below, names)):
+        raise DataError(f"{note}: expected names of files beside it. Remove {complete}.")
+    return names
+
+
+def _is_below(name: object) -> bool:
+    """Tell whether `name` is one in a folder: what it names will be removed."""
+    return is_path(name) and not str(name).startswith("/") and ".." not in str(name).split("/")
 
 
 def remove(path: Path) -> None:

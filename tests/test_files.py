@@ -264,6 +264,7 @@ HARMLESS = {
     ("report/looks.py", "savefig"),
     ("training/loop.py", "save"),  # the trainer's own
     ("training/step_time.py", "save"),
+    ("storage/npz.py", "ZipFile"),  # to read
     ("storage/proposals.py", "write_table"),  # of a writer opened inside
     ("storage/unfinished.py", "write_table"),  # our own
     ("storage/npz.py", "ZipFile"),  # to read

@@ -196,7 +196,7 @@ def test_nothing_else_in_the_package_decodes_files() -> None:
         for name, found in ways.items()
         if name not in _OWN_WAY and found - allowed.get(name, set())
     } == {}
-    assert set(_OWN_WAY) - set(ways) == set()
+    assert set(_OWN_WAY) - set(ways) == set()  # Nobody is listed without need.
 
 
 def test_names_are_what_file_systems_take() -> None:

@@ -39,14 +39,15 @@ def read_ensemble(path: Path) -> EnsembleSummary:
     values = _read(path)
     try:
         return EnsembleSummary(
-            protocol=f"{values['protocol']}, IoU {values['iou']:g}",
+            protocol=f"{values['protocol']}, IoU {float(values['iou']):g}",
             sizes=[
-                {key: entry[key] for key in ("networks", "subsets", "mean", "min", "max")}
+                {key: int(entry[key]) for key in ("networks", "subsets")}
+                | {key: float(entry[key]) for key in ("mean", "min", "max")}
                 for entry in values["sizes"]
             ],
             names={str(key): str(name) for key, name in values["names"].items()},
-            alone={entry["network"]: entry["map"] for entry in values["alone"]},
-            leave_one_out={entry["without"]: entry["map"] for entry in values["leave_one_out"]},
+            alone=_by_network(values["alone"], "network", values["names"]),
+            leave_one_out=_by_network(values["leave_one_out"], "without", values["names"]),
             whole=float(values["sizes"][-1]["mean"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -71,6 +72,14 @@ def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
         ]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _wrong_file(path, "detect classify --split --json") from error
+
+
+def _by_network(entries: list[Any], key: str, names: dict[str, Any]) -> dict[int, float]:
+    """Return the mAP of each entry by its network's number; KeyError for one without a name."""
+    found = {int(entry[key]): float(entry["map"]) for entry in entries}
+    if unknown := [number for number in found if str(number) not in names]:
+        raise KeyError(unknown[0])
+    return found
 
 
 def _read(path: Path) -> Any:

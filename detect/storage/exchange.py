@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
 from detect.files import writing, writing_text
+from detect.reading import NAME_BYTES, is_name, shown
 from detect.storage.json_entries import NotAListError, read_entries
 from detect.storage.npz import read_arrays
 from detect.structures import IntArray, Proposals, Size
@@ -197,7 +198,12 @@ def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[float, 
     x, y, width, height, score = map(float, values)
     if width < 0 or height < 0:
         raise DataError(f"{where} (image {entry['image_id']}): negative width or height: {box}.")
-    name = source or str(entry.get("source", DEFAULT_SOURCE))
+    name = source or entry.get("source", DEFAULT_SOURCE)
+    if not is_name(name):
+        raise DataError(
+            f"{where} (image {shown(entry['image_id'])}): expected a source of 1 to {NAME_BYTES} "
+            f"bytes, got {shown(name)}."
+        )
     return str(entry["image_id"]), (x, y, x + width, y + height, score), name
 
 

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ _EXPECTED = (
 # What zipfile and numpy raise of damaged files.
 _BROKEN = (
     OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, KeyError,
-    NotImplementedError, RuntimeError, OverflowError, SyntaxError, TypeError,
+    NotImplementedError, RuntimeError, OverflowError, SyntaxError, TypeError, TokenError,
 )  # fmt: skip
 
 
