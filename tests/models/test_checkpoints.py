@@ -1,7 +1,9 @@
 """Models on disk: what is read is what was written, or an error that says why not."""
 
 import hashlib
+import itertools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from killing import end_before
 
 from detect.errors import DataError
 from detect.models.cards import RegionClassifierCard
@@ -230,6 +233,32 @@ def test_a_model_needs_no_copy_and_one_of_other_weights_does_not_count(run: Path
     assert load_model(run, REGION_CLASSIFIER)[1] == other
     copy.unlink()
     assert load_model(run, REGION_CLASSIFIER)[1] == other
+
+
+def test_a_process_killed_at_any_change_of_files_leaves_the_earlier_model_or_the_new(
+    run: Path,
+) -> None:
+    path, found = run / "weights/best.safetensors", []
+    earlier, new = load_model(run, REGION_CLASSIFIER)[0], RegionClassifier(2, "bn", 0.25)
+    card = replace(CARD, classes=("dog", "cow"))
+    for number in itertools.count(1):
+        save_model(path, earlier, CARD)
+        child = os.fork()
+        if child == 0:
+            end_before(number)
+            save_model(path, new, card)
+            os._exit(0)
+        killed = os.waitpid(child, 0)[1]
+        read, said = load_model(run, REGION_CLASSIFIER)
+        assert said in (CARD, card)
+        expected = earlier if said == CARD else new
+        assert torch.equal(read.network.fc.weight, expected.network.fc.weight)
+        found.append(said == card)
+        if not killed:
+            break
+    assert found == sorted(found)
+    assert found[0] is False
+    assert found[-2:] == [True, True]  # Killed before its copy is written, and not at all.
 
 
 def test_a_copy_changed_by_hand_is_said(run: Path) -> None:
