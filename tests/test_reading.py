@@ -151,7 +151,6 @@ _OWN_WAY = {
     "detect/stages/import_boxes.py": "the bytes' digest",
     "detect/models/tensor_files.py": "safetensors",
     "detect/models/training_state.py": "torch.save's archive",
-    "detect/together.py": "what this package wrote a moment before",
 }
 _DECODERS = {
     "json.load", "json.loads", "tomllib.load", "tomllib.loads", "np.load", "np.loadtxt",
