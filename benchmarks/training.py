@@ -19,7 +19,7 @@ from detect.memory import keep_freed, peak_memory
 from detect.models.device import autocast
 from detect.training.losses import classification_losses
 from detect.training.optimization import make_optimizer
-from detect.training.pretrain import build_classifier
+from detect.training.pretrain import build_image_classifier
 
 _STEPS, _UNCOUNTED = 10, 3
 
@@ -71,7 +71,7 @@ def _steps(options: argparse.Namespace, batch: int, *, keep: bool) -> None:
         keep_freed()
     model = {"variant": options.variant, "input_size": options.size}
     recipe = PretrainRecipe.model_validate({"model": model, "optimizer": {"steps": _STEPS}})
-    network = build_classifier(recipe, 10, print).to(memory_format=torch.channels_last)
+    network = build_image_classifier(recipe, 10, print).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(network, recipe.optimizer)
     size = (batch, options.size, options.size, 3)
     patches = torch.randint(0, 256, size, dtype=torch.uint8).permute(0, 3, 1, 2)

@@ -34,6 +34,10 @@ def _flag(found: re.Match[str]) -> str:
     return " ".join(filter(None, (f"--{name.replace('_', '-')}", value)))
 
 
+class DetectWarning(UserWarning):
+    """Something may not be as the user means it, or is left out; the work goes on."""
+
+
 class DetectError(Exception):
     """The work failed for a reason the user can read; exit code 1."""
 
@@ -68,6 +72,10 @@ class EnvironmentProblem(DetectError):
     """This machine or installation cannot do the job (package, device, disk); exit code 3."""
 
     exit_code = 3
+
+
+class NoSpace(EnvironmentProblem):
+    """The disk is full, or the quota or a limit on the size of files is reached; exit code 3."""
 
 
 class DataError(DetectError):

@@ -63,11 +63,6 @@ def holding_file(path: Path, reporter: Reporter) -> Iterator[None]:
         yield
 
 
-def is_lock(path: Path) -> bool:
-    """Tell whether `path` is what `holding` keeps in a folder: no content of it."""
-    return _NAME.fullmatch(path.name) is not None
-
-
 def _name(share: tuple[int, int]) -> str:
     index, count = share
     return ".lock" if count == 1 else f".lock-{index}-of-{count}"
@@ -104,9 +99,10 @@ def _made(folder: Path) -> Iterator[None]:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
+        there = (path for path in (folder, *folder.parents) if path.exists())
         raise DataError(
-            f"{folder}: is a file; a folder is needed there. Choose another {option('out')}."
+            f"{next(there)}: is a file; a folder is needed there. Choose another {option('out')}."
         ) from error
     except OSError as error:
         raise readable(error, folder) from error

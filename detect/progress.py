@@ -1,11 +1,16 @@
 """How work shows that it goes on, and what it says on the way, whoever listens.
 
-The command line draws bars and prints lines (cli/progress.py); from Python nothing is shown
-unless the caller hands over a Reporter.
+The command line draws bars and prints lines (cli/progress.py); from Python nothing is shown but
+warnings, as Python shows them, unless the caller hands over a Reporter.
 """
 
-from collections.abc import Iterable, Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from detect.errors import DetectWarning, as_arguments
 
 Item = TypeVar("Item")
 
@@ -23,10 +28,7 @@ def untracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 
 class Reporter(Protocol):
-    """Who is told how work goes on.
-
-    Options in a line are marked: `as_flags` or `as_arguments` of errors.py spells them.
-    """
+    """Who is told how work goes on; options in a line are spelled as Python's arguments."""
 
     def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
         """Yield from `items`, `total` of them, as `what` goes on."""
@@ -39,7 +41,7 @@ class Reporter(Protocol):
 
 
 class Silence:
-    """Listens and shows nothing."""
+    """Listens and shows nothing, warnings neither."""
 
     def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
         """Yield from `items`."""
@@ -52,4 +54,45 @@ class Silence:
         """Drop `line`."""
 
 
+class Quiet(Silence):
+    """Shows nothing but warnings, which become Python's: what is lost is not lost silently."""
+
+    def warn(self, line: str, /) -> None:
+        """Issue a DetectWarning where the caller's own code called this package."""
+        warnings.warn(line, DetectWarning, stacklevel=_level_outside())
+
+
+def _level_outside() -> int:
+    """Return the `stacklevel` of `warnings.warn`, called by our caller, that is outside of here."""
+    package, level, frame = __name__.partition(".")[0], 0, sys._getframe()
+    while frame.f_back is not None and _is_in(package, str(frame.f_globals.get("__name__"))):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_in(package: str, module: str) -> bool:
+    return module.partition(".")[0] == package
+
+
 SILENT = Silence()
+QUIET = Quiet()
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """What a stage tells, whose lines have marked options: `listener` gets them spelled."""
+
+    listener: Reporter
+    spell: Callable[[str], str] = as_arguments
+
+    def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
+        """Yield from `items` as the listener does."""
+        return self.listener.track(items, total, what)
+
+    def say(self, line: str, /) -> None:
+        """Hand on `line`."""
+        self.listener.say(self.spell(line))
+
+    def warn(self, line: str, /) -> None:
+        """Hand on `line`."""
+        self.listener.warn(self.spell(line))

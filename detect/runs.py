@@ -17,8 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.files import readable, write_json, write_text
+from detect.files import append_line, to_disk, write_json, write_text
+from detect.formats import stamped, upgraded
+from detect.reading import TOML_BYTES, parse_toml, read_object, read_text
+from detect.together import settle
 
+_RECIPE = "the recipe of a run"
+_ANEW = f"Begin anew in another {option('out')}."
 _PACKAGES = (
     "detect",
     "torch",
@@ -28,6 +33,14 @@ _PACKAGES = (
     "albumentations",
     "pycocotools",
 )
+
+
+# What a training, `run` or `ensemble` may have left.
+_FILES = (
+    "config.toml", "environment.json", "results.csv", "log.txt", "state.pt", "weights/*",
+    "ensemble.json", "detections.json", "scores.parquet", "pictures/*.jpg", "unfinished.jsonl",
+    "unfinished-scores",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,24 +58,44 @@ class RunFolder:
         """Return the weight file of "best" or "last"."""
         return self.path / "weights" / f"{name}.safetensors"
 
+    def files(self) -> list[Path]:
+        """Return what is there of any run; of an ensemble, in the folders of its networks too."""
+        folders = [self.path]
+        if (self.path / "ensemble.json").exists():
+            folders += self.path.glob("[1-9]*/")
+        return [path for folder in folders for name in _FILES for path in folder.glob(name)]
+
     def start(self, config: str, environment: Mapping[str, Any]) -> None:
-        """Write config.toml and environment.json and remove an earlier run's files."""
+        """Write config.toml and environment.json and remove what an attempt before it left.
+
+        An earlier result is elsewhere: see together.workplace.
+        """
         stale = [self.state, self.path / "log.txt", self.path / "results.csv"]
         for path in (*stale, *(self.path / "weights").glob("*")):
             path.unlink(missing_ok=True)
-        write_text(self.path / "config.toml", config)
-        write_json(self.path / "environment.json", dict(environment))
+        write_json(self.path / "environment.json", stamped(environment))
+        self.write_config(config)
+
+    def write_config(self, config: str) -> None:
+        """Write the recipe `config` (TOML) to config.toml."""
+        stamp = "".join(f"{key} = {json.dumps(value)}\n" for key, value in stamped({}).items())
+        write_text(self.path / "config.toml", stamp + config)
+
+    def has_recipe(self) -> bool:
+        """Tell whether `start` was done to its end."""
+        return (self.path / "config.toml").exists()
 
     def check_same(self, config: str) -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            pairs = zip_longest(lines, config.splitlines(), fillvalue="")
-            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "")
-        if not changed:
-            return
+            text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
+            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), "recipe", path)
+            if values == parse_toml(config, path, _RECIPE):
+                return
+            pairs = zip_longest(_unstamped(text), config.splitlines(), fillvalue="")
+            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
         raise DataError(
             f"{path}: {option('resume')} needs the recipe the run began with; it has {changed}. "
             f"Leave the options and {option('config')} as they were, or begin anew in another "
@@ -71,25 +104,18 @@ class RunFolder:
 
     def environment(self) -> dict[str, Any]:
         """Return what environment.json holds, {} where there is none; DataError if it is broken."""
+        settle(self.path)
         path = self.path / "environment.json"
         if not path.exists():
             return {}
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}: cannot be read ({error}). Begin anew in another {option('out')}."
-            ) from error
+        values = read_object(path, "where a run ran", _ANEW)
+        return upgraded(values, "environment", path)
 
     def log(self, line: str) -> None:
-        """Append a line to log.txt."""
+        """Append a line to log.txt, in a folder that is there."""
         path = self.path / "log.txt"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise readable(error, path) from error
+        append_line(path, line)
+        to_disk([path])
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write results.csv, a column for every key of any row."""
@@ -99,6 +125,12 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / "results.csv", text.getvalue())
+
+
+def _unstamped(text: str) -> list[str]:
+    """Return the lines of config.toml without those that say its format and writer."""
+    stamp = tuple(f"{key} = " for key in stamped({}))
+    return [line for line in text.splitlines() if not line.startswith(stamp)]
 
 
 def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect import conversions
+from detect.errors import as_arguments
 from detect.frozen import freeze, freeze_boxes
 
 FloatArray = NDArray[np.float32]
@@ -83,7 +84,8 @@ class Dataset:
     `listed` holds every id of the split's list in its order, samples left out too, so that an
     image's number in it (ILSVRC's blacklist) stays what it was.
     `synsets` are ILSVRC's WordNet ids, one a class, empty in the other layouts.
-    `skipped` has one line a sample left out under --skip-bad; options in it are marked (errors.py).
+    `skipped_marked` are the lines of `skipped` with their options marked (errors.py), for another
+    error or a Reporter.
     """
 
     root: Path
@@ -96,10 +98,15 @@ class Dataset:
     annotated: bool = True
     synsets: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    skipped_marked: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """One line a sample left out under skip_bad."""
+        return tuple(map(as_arguments, self.skipped_marked))
 
 
 @dataclass(frozen=True, eq=False)

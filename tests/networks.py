@@ -11,12 +11,13 @@ from builders import CLASSES
 from numpy.typing import ArrayLike
 
 from detect.models.box_coder import BoxCoder
-from detect.models.card import ModelCard
+from detect.models.cards import MultiBoxCard, RegionClassifierCard
 from detect.models.multibox import MultiBox, MultiBoxDesign
-from detect.models.multibox_card import MultiBoxCard
 from detect.models.region_classifier import RegionClassifier
 
-CARD = ModelCard(
+# Features of a region: GoogLeNet has 1,024 at width 1.
+DIMENSIONS = 256
+CARD = RegionClassifierCard(
     variant="bn",
     width=0.25,
     classes=CLASSES,
@@ -29,7 +30,7 @@ CARD = ModelCard(
 )
 
 
-def network(seed: int = 0, **changes: Any) -> tuple[RegionClassifier, ModelCard]:
+def network(seed: int = 0, **changes: Any) -> tuple[RegionClassifier, RegionClassifierCard]:
     """Return a network to evaluate and its card: CARD with `changes`."""
     card = dataclasses.replace(CARD, **changes)
     return copy.deepcopy(_warmed(seed, len(card.classes))), card

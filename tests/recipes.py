@@ -1,7 +1,7 @@
 """Recipes that train in a second."""
 
 # Of a region classifier; positives from IoU 0.3, since the regions of small sets are few.
-TINY_CLASSIFIER = """[model]
+TINY_REGION_CLASSIFIER = """[model]
 input_size = 32
 width = 0.25
 [sampling]

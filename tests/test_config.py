@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from detect.config import (
-    ClassifierRecipe,
     MultiBoxRecipe,
     PretrainRecipe,
+    RegionClassifierRecipe,
     Section,
     load_recipe,
     to_toml,
@@ -24,8 +24,8 @@ def recipe_file(tmp_path: Path) -> Path:
     return path
 
 
-def load(path: Path, *changes: str) -> ClassifierRecipe:
-    return load_recipe(ClassifierRecipe, path, changes)
+def load(path: Path, *changes: str) -> RegionClassifierRecipe:
+    return load_recipe(RegionClassifierRecipe, path, changes)
 
 
 def test_defaults_are_the_papers(recipe_file: Path) -> None:
@@ -76,7 +76,7 @@ ranges = [[0.0, 0.1]]
 """
 
 
-@pytest.mark.parametrize("kind", [ClassifierRecipe, MultiBoxRecipe, PretrainRecipe])
+@pytest.mark.parametrize("kind", [RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe])
 def test_transforms_are_written_where_there_are_some(tmp_path: Path, kind: type[Section]) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(MINIMAL + MORE)
@@ -93,7 +93,7 @@ def test_transforms_are_written_where_there_are_some(tmp_path: Path, kind: type[
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [(".", ClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
+    [(".", RegionClassifierRecipe), ("multibox", MultiBoxRecipe), ("pretrain", PretrainRecipe)],
 )
 def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) -> None:
     paths = sorted((Path(__file__).parents[1] / "configs" / folder).glob("*.toml"))
@@ -136,7 +136,7 @@ def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, text: str, message
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.toml: cannot read this recipe: No such file"):
+    with pytest.raises(DataError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
 
 

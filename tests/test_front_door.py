@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_voc
-from recipes import TINY_CLASSIFIER
+from recipes import TINY_REGION_CLASSIFIER
 
 import detect
 from detect.errors import UsageError
 from detect.images import read_image
-from detect.progress import Silence
 from detect.stages import EvaluateOptions
 
 SOURCES = sorted(Path(detect.__file__).parent.rglob("*.py"))
@@ -76,21 +75,14 @@ def test_there_is_one_class_of_each_name() -> None:
 
 
 def test_three_lines_detect_with_what_a_few_more_trained(root, tmp_path, capfd):
-    said = []
-
-    class Listener(Silence):
-        def say(self, line: str, /) -> None:
-            said.append(line)
-
     proposed = detect.propose(root, split="train", out=tmp_path / "p.parquet", k=400)
-    (tmp_path / "r.toml").write_text(TINY_CLASSIFIER)
+    (tmp_path / "r.toml").write_text(TINY_REGION_CLASSIFIER)
     told = {"config": tmp_path / "r.toml", "out": tmp_path / "mine", "device": "cpu"}
     trained = detect.train_classifier(root, split="train", proposals=proposed.path, **told)
-    detector = detect.load(trained.path, device="cpu", threshold=0, reporter=Listener())
+    detector = detect.load(trained.path, device="cpu", threshold=0)
     photo = root / "JPEGImages/test_000.jpg"
     found = detector(photo)
     assert detector.source.recipe["parameters"]["ks"] == [400]
-    assert said == []
     assert len(found) > 0
     assert set(found.names) <= set(CLASSES) == set(detector.classes)
     assert capfd.readouterr() == ("", "")
@@ -136,3 +128,5 @@ def test_draw_needs_no_class_names_but_an_image(root, found) -> None:
     assert detect.draw(sample.path, unnamed, sample.annotations).ndim == 3
     with pytest.raises(UsageError, match=r"^image: expected a path, or pixels as .*, got float\."):
         detect.draw(3.0, found)
+    with pytest.raises(UsageError, match=r"^found: expected Detections or Proposals, got None"):
+        detect.draw(sample.path, None)

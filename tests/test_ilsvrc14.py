@@ -10,7 +10,13 @@ import pytest
 from builders import CLASSES, SYNSETS, save_image, texture, write_imagenet_det
 
 from detect.cli import main
-from detect.config import ClassifierRecipe, MultiBoxRecipe, PretrainRecipe, load_recipe, to_toml
+from detect.config import (
+    MultiBoxRecipe,
+    PretrainRecipe,
+    RegionClassifierRecipe,
+    load_recipe,
+    to_toml,
+)
 from detect.config.sections import Section
 from detect.storage.proposals import ProposalFile
 
@@ -23,7 +29,7 @@ _TINY = ("model.input_size=32", "model.width=0.25", "run.precision=float32")
 RECIPES: dict[str, tuple[type[Section], tuple[str, ...]]] = {
     "pretrain": (PretrainRecipe, (*_TINY, "batch_size=8", "optimizer.steps=3")),
     "multibox": (MultiBoxRecipe, (*_TINY, "batch_size=4", "optimizer.steps=3", "priors.count=4")),
-    "classifier": (ClassifierRecipe, (*_TINY, "sampling.batch_size=16", "optimizer.steps=3")),
+    "classifier": (RegionClassifierRecipe, (*_TINY, "sampling.batch_size=16", "optimizer.steps=3")),
 }
 
 

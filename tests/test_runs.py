@@ -55,7 +55,7 @@ def test_the_environment_comes_back_and_a_broken_one_is_named(tmp_path: Path) ->
     folder.start("", {"data": "3f", "proposals": {"seed": 0}})
     assert folder.environment() == {"data": "3f", "proposals": {"seed": 0}}
     (tmp_path / "environment.json").write_text("[1]")
-    with pytest.raises(DataError, match=r"environment\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"environment\.json: .*a JSON object, got a list"):
         folder.environment()
 
 

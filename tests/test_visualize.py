@@ -1,5 +1,6 @@
 """Pictures: whose detection is right, where labels go, what a picture shows."""
 
+import io
 import itertools
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from PIL import Image as PILImage
 
 from detect.structures import NO_ANNOTATIONS, Annotations, Detections, Image, Proposals
 from detect.visualize import (
+    Shown,
+    contact_sheet,
     draw_detections,
     draw_ground_truth,
     draw_proposals,
@@ -293,3 +296,28 @@ def test_pictures_are_written_in_the_format_of_their_name(
     with PILImage.open(tmp_path / "new" / name) as picture:
         assert (picture.format, picture.size) == (kind, (30, 20))
     assert [path.name for path in (tmp_path / "new").iterdir()] == [name]
+
+
+# Sheets and notebooks.
+
+
+def test_a_sheet_has_each_picture_at_its_place_and_its_text_below() -> None:
+    pictures = [np.full((40, width, 3), level, np.uint8) for level, width in ((10, 50), (90, 60))]
+    for texts in ((), ("one", "two")):
+        sheet = contact_sheet([*pictures, pictures[0]], 2, (*texts, "three") if texts else ())
+        down = (sheet.shape[0] - 12) // 2
+        assert sheet.shape[1] == 12 + 2 * (60 + 12)
+        assert (sheet[12:52, 12:62] == 10).all()
+        assert (sheet[12:52, 84:144] == 90).all()
+        assert (sheet[12 + down : 52 + down, 12:62] == 10).all()
+        assert (sheet[52 : 12 + down, 12:72] < 100).any() == bool(texts)
+    for wrong, texts in (([], ()), (pictures, ("one",))):
+        with pytest.raises(ValueError, match=r"^contact_sheet: \d pictures, \d texts"):
+            contact_sheet(wrong, 2, texts)
+
+
+def test_a_notebook_shows_a_picture_as_jpeg() -> None:
+    picture = np.random.default_rng(0).integers(100, 110, (30, 40, 3)).astype(np.uint8)
+    shown = PILImage.open(io.BytesIO(Shown(picture)._repr_jpeg_()))
+    assert (shown.format, shown.size) == ("JPEG", (40, 30))
+    assert np.abs(np.asarray(shown).astype(int) - picture).max() < 20

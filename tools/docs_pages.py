@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 import detect
 from detect import stages
 from detect.cli import COMMANDS, group
-from detect.config import ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
+from detect.config import MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
 from detect.errors import as_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ OUTSIDE = {
 }
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "&lt;"}
 RECIPES: dict[str, type[BaseModel]] = {
-    "train-classifier": ClassifierRecipe,
+    "train-classifier": RegionClassifierRecipe,
     "train-multibox": MultiBoxRecipe,
     "pretrain": PretrainRecipe,
 }

@@ -9,14 +9,22 @@ import click
 
 from detect.costs.units import duration
 from detect.errors import as_flags
+from detect.progress import Spelled
 
 Item = TypeVar("Item")
 # The longer it lasts the rarer the lines are: an hour's loop says about 70, a day's 130.
 _SECONDS_BETWEEN_LINES, _SHARE_BETWEEN_LINES = 10.0, 0.05
 
 
-class Terminal:
-    """Shows a Reporter's news (detect/progress.py) to whoever typed the command, on stderr."""
+class Terminal(Spelled):
+    """Shows what stages tell (detect/progress.py) to whoever typed the command, on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(_Stderr(), as_flags)
+
+
+class _Stderr:
+    """A Reporter that prints."""
 
     def track(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
         """Yield from `items`, showing how many are done."""
@@ -24,11 +32,11 @@ class Terminal:
 
     def say(self, line: str, /) -> None:
         """Print `line`."""
-        click.echo(as_flags(line), err=True)
+        click.echo(line, err=True)
 
     def warn(self, line: str, /) -> None:
         """Print `line` as a warning."""
-        click.echo(f"Warning: {as_flags(line)}", err=True)
+        click.echo(f"Warning: {line}", err=True)
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from detect.config.classifier import ClassifierRecipe
 from detect.config.multibox import MultiBoxRecipe
 from detect.config.pretrain import PretrainRecipe
 from detect.config.recipes import key_names, load_recipe, read_toml
+from detect.config.region_classifier import RegionClassifierRecipe
 from detect.errors import DataError
 
-AnyRecipe = ClassifierRecipe | PretrainRecipe | MultiBoxRecipe
+AnyRecipe = RegionClassifierRecipe | PretrainRecipe | MultiBoxRecipe
 
 # Of kinds that know as many keys, the first.
-_KINDS: tuple[type[AnyRecipe], ...] = (ClassifierRecipe, PretrainRecipe, MultiBoxRecipe)
+_KINDS: tuple[type[AnyRecipe], ...] = (RegionClassifierRecipe, PretrainRecipe, MultiBoxRecipe)
 _SHOWN = 3
 
 

@@ -10,15 +10,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from detect.config.classifier import ClassifierRecipe
 from detect.config.recipes import first_problem
+from detect.config.region_classifier import RegionClassifierRecipe
 from detect.errors import DataError, UsageError, option
 
 # Networks that know other classes cannot be averaged.
 _SHARED = "classes"
 
 
-def member_recipes(recipe: ClassifierRecipe, count: int) -> tuple[ClassifierRecipe, ...]:
+def member_recipes(
+    recipe: RegionClassifierRecipe, count: int
+) -> tuple[RegionClassifierRecipe, ...]:
     """Return the recipes of `count` networks.
 
     Network i, from 0, draws its batches by the recipe's seed + i; all begin with the weights that
@@ -42,7 +44,7 @@ def member_recipes(recipe: ClassifierRecipe, count: int) -> tuple[ClassifierReci
 
 def _changed(
     values: dict[str, Any], table: dict[str, Any], initial: int, number: int
-) -> ClassifierRecipe:
+) -> RegionClassifierRecipe:
     """Return the recipe of network `number`; DataError where its `table` is wrong."""
     where = f"[[ensemble]] table {number} of the recipe"
     for key in (_SHARED, "ensemble"):
@@ -52,9 +54,9 @@ def _changed(
     if merged["initial_seed"] == merged["seed"]:
         del merged["initial_seed"]  # The recipe of that network alone.
     try:
-        return ClassifierRecipe.model_validate(merged)
+        return RegionClassifierRecipe.model_validate(merged)
     except ValidationError as error:
-        raise DataError(f"{where}: {first_problem(ClassifierRecipe, error)}") from None
+        raise DataError(f"{where}: {first_problem(RegionClassifierRecipe, error)}") from None
 
 
 def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section
+from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section, Seed
 
 
 class MultiBoxModelSection(Section):
@@ -109,7 +109,7 @@ _REMEDY = "leave it out, or choose that head"
 class MultiBoxRecipe(Section):
     """Everything `detect train-multibox` is told besides the data."""
 
-    seed: int = 0
+    seed: Seed = 0
     init: str = ""
     batch_size: int = Field(32, ge=1)
     model: MultiBoxModelSection = MultiBoxModelSection()

@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from detect.config.classifier import ModelSection
+from detect.config.region_classifier import ModelSection
 from detect.config.sections import (
-    ClassifierOptimizerSection,
+    AuxiliaryOptimizerSection,
     CropAugmentSection,
     RunSection,
     Section,
@@ -58,5 +58,5 @@ class PretrainRecipe(SeededRecipe):
     model: PretrainModelSection = PretrainModelSection()
     patches: PatchSection = PatchSection()
     augment: CropAugmentSection = CropAugmentSection()
-    optimizer: ClassifierOptimizerSection
+    optimizer: AuxiliaryOptimizerSection
     run: PretrainRunSection = PretrainRunSection()

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import tomllib
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from detect import reading
 from detect.config.sections import Section
 from detect.errors import DataError, UsageError, option
+from detect.formats import FORMAT, upgraded
 
 SomeRecipe = TypeVar("SomeRecipe", bound=Section)
 
@@ -46,14 +47,12 @@ def to_toml(recipe: Section) -> str:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read the TOML file `path`; DataError if it is missing or not TOML."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot read this recipe: {reason}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path}: not valid TOML: {error}.") from None
+    """Read the TOML file `path`, a run's or written by hand.
+
+    DataError if it is missing, not TOML or of a newer format.
+    """
+    values = reading.read_toml(path, "a recipe", "Correct it, or copy one of configs/ again.")
+    return upgraded(values, "recipe", path, unstamped=FORMAT)
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
@@ -74,8 +73,8 @@ def _apply(values: dict[str, Any], change: str) -> None:
 def _parse_value(text: str) -> Any:
     """Return a TOML value; what TOML does not take is a bare word, or a list of them."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return reading.parse_toml(f"value = {text}", option("set", text), "a value")["value"]
+    except DataError:
         if text.startswith("[") and text.endswith("]"):
             return [word.strip().strip("\"'") for word in text[1:-1].split(",") if word.strip()]
         return text

@@ -3,7 +3,7 @@
 Every number that the paper does not give is our choice and says so in its description.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -14,11 +14,13 @@ from pydantic import (
     model_serializer,
 )
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
 
 class Section(BaseModel):
     """A table of a recipe; unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_serializer(mode="wrap")
     def _what_was_said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -37,8 +39,8 @@ class SeededRecipe(Section):
     `initial_seed` draws the initial weights, `seed` everything else; without it `seed` does both.
     """
 
-    seed: int = 0
-    initial_seed: int | None = None
+    seed: Seed = 0
+    initial_seed: Seed | None = None
 
     @property
     def weights_seed(self) -> int:
@@ -104,7 +106,7 @@ class OptimizerSection(Section):
     averaging: float = Field(0.999, ge=0, lt=1)
 
 
-class ClassifierOptimizerSection(OptimizerSection):
+class AuxiliaryOptimizerSection(OptimizerSection):
     """And what the loss of each auxiliary classifier counts: section 5."""
 
     auxiliary_weight: float = Field(0.3, ge=0)

@@ -1,4 +1,4 @@
-"""Random patches of images to train a classifier on (arXiv 1409.4842, section 6)."""
+"""Random patches of images to train an image classifier on (arXiv 1409.4842, section 6)."""
 
 import math
 

@@ -59,7 +59,8 @@ def open_dataset(
     read = LAYOUTS[layouts[0]][1] if layouts else folder.read
     dataset = read(root, split, skip_bad, need_images)
     if not dataset.samples:
-        raise DataError(f"{root}: no usable image in split {dataset.split}: {dataset.skipped[0]}")
+        why = dataset.skipped_marked[0]
+        raise DataError(f"{root}: no usable image in split {dataset.split}: {why}")
     return dataset
 
 
@@ -114,8 +115,8 @@ def without_undecodable(dataset: Dataset, samples: Iterable[Sample]) -> Dataset:
             kept.append(sample)
     if not kept:
         raise DataError(f"{dataset.root}: no image can be used: {skipping.lines[0]}")
-    skipped = (*dataset.skipped, *skipping.lines)
-    return replace(dataset, samples=tuple(kept), skipped=skipped)
+    skipped = (*dataset.skipped_marked, *skipping.lines)
+    return replace(dataset, samples=tuple(kept), skipped_marked=skipped)
 
 
 def data_hash(dataset: Dataset) -> str:

@@ -14,6 +14,7 @@ from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
 from detect.images import read_size
+from detect.reading import is_path
 from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
 
 LAYOUT = "coco"
@@ -118,7 +119,7 @@ def _dataset(
         samples=tuple(samples),
         integer_ids=content.integer_ids,
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )
 
 
@@ -131,9 +132,9 @@ def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) 
     if not isinstance(file_name, str) or not file_name:
         raise DataError(f"{path}: image {record['id']} has no file_name.")
     relative = PurePosixPath(file_name)
-    if relative.is_absolute() or ".." in relative.parts:
+    if relative.is_absolute() or ".." in relative.parts or not is_path(relative.as_posix()):
         raise DataError(
-            f"{path}: image {record['id']}: file_name must lie below images/, got {file_name}."
+            f"{path}: image {record['id']}: file_name must lie below images/, got {file_name:.80}."
         )
     for folder in folders:
         if (folder / file_name).is_file():

@@ -1,16 +1,18 @@
 """The text of a COCO instances file, checked: https://cocodataset.org/#format-data."""
 
-import json
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detect.data.split import Skipping, read_text, unique_names
+from detect.data.split import Skipping, unique_names
 from detect.errors import DataError
+from detect.reading import NAME_BYTES, RECORDS_BYTES, is_path, parse_records, read_text, shown
 
 Record = dict[str, Any]
+
+_WHAT, _REMEDY = "COCO instances", "Get the file again."
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,8 @@ def is_id(value: Any) -> bool:
 
 
 def _load(path: Path) -> Record:
-    try:
-        content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path}: the JSON does not parse ({error}). Get the file again."
-        ) from error
+    text = read_text(path, _WHAT, RECORDS_BYTES, _REMEDY)
+    content = parse_records(text, path, _WHAT, _REMEDY)
     if not isinstance(content, dict):
         raise DataError(
             f"{path}: expected a COCO object with images, annotations and categories, "
@@ -104,7 +102,7 @@ def _images(records: list[Record], path: Path) -> dict[str, Record]:
         raise DataError(f"{path}: image ids must be whole numbers or all strings, got {got}.")
     images: dict[str, Record] = {}
     for record in records:
-        image_id = str(record["id"])
+        image_id = _image_id(record["id"], path)
         if image_id in images:
             files = (images[image_id].get("file_name"), record.get("file_name"))
             raise DataError(
@@ -113,6 +111,16 @@ def _images(records: list[Record], path: Path) -> dict[str, Record]:
             )
         images[image_id] = record
     return images
+
+
+def _image_id(value: int | str, path: Path) -> str:
+    """Return an image's id as text; DataError for one beyond 64 bits, or that is no path."""
+    if is_id(value) or is_path(value):
+        return str(value)
+    raise DataError(
+        f"{path}: {shown(value)} can be no image's id: expected a number of up to 64 bits, or "
+        f"parts between slashes of 1 to {NAME_BYTES} bytes."
+    )
 
 
 def _grouped(
@@ -133,7 +141,8 @@ def _grouped(
                 "(two equal boxes with different ids are two objects)."
             )
         seen.add(annotation_id)
-        image_id = str(record.get("image_id"))
+        value: Any = record.get("image_id")
+        image_id = str(value) if isinstance(value, str) or is_id(value) else shown(value)
         with skipping.guard():
             if image_id not in images:
                 raise DataError(

@@ -88,5 +88,5 @@ def _dataset(
         samples=tuple(Sample(image_id, path) for image_id, path in found),
         annotated=False,
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )

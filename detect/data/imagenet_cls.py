@@ -16,8 +16,8 @@ from pathlib import Path
 
 from detect.data.class_folders import Labelled, in_class_folders, split_folder, subfolders
 from detect.data.image_files import images_by_stem
-from detect.data.split import read_text
 from detect.errors import DataError
+from detect.reading import read_text
 
 _WNID = re.compile(r"n\d{8}")
 _NUMBER = re.compile(r"\d+$")
@@ -75,14 +75,18 @@ def _first(places: tuple[Path, ...], pattern: str) -> Path | None:
 
 
 def _kaggle(path: Path) -> dict[str, str]:
-    rows = [row for row in csv.reader(read_text(path).splitlines()) if len(row) > 1 and row[1]]
+    lines = read_text(path, "lines IMAGE,ANNOTATIONS").splitlines()
+    try:
+        rows = [row for row in csv.reader(lines) if len(row) > 1 and row[1].strip()]
+    except csv.Error as error:
+        raise DataError(f"{path}: not valid CSV: {error}. Copy it again.") from error
     return {row[0]: row[1].split()[0] for row in rows}
 
 
 def _devkit(numbers: Path, names: Path, images: dict[str, list[Path]]) -> dict[str, str]:
-    lines = [line.split() for line in read_text(names).splitlines()]
+    lines = [line.split() for line in read_text(names, "lines NUMBER SYNSET").splitlines()]
     synsets = {line[1]: line[0] for line in lines if len(line) > 1}
-    order = read_text(numbers).split()
+    order = read_text(numbers, "a number a line").split()
     truth = {}
     for stem in images:
         place = _NUMBER.search(stem)

@@ -14,15 +14,16 @@ from pathlib import Path
 
 from detect.data.annotation_xml import parse, size_of, to_annotations
 from detect.data.image_files import ImageFiles, only_file
-from detect.data.split import Skipping, find_list, read_ids, read_text, unique_names
+from detect.data.split import Skipping, find_list, read_ids, unique_names
 from detect.errors import DataError
 from detect.images import read_size
+from detect.reading import read_text
 from detect.structures import NO_ANNOTATIONS, Dataset, Sample
 
 LAYOUT = "imagenet_det"
 NAMES_FILES = ("synsets.txt", "classes.txt", "map_det.txt")
 _SHIFT = (0, 0, 1, 1)
-_NAMES_LINE = re.compile(r"(?P<synset>\S+)\s+(?:(?P<number>\d+)\s+)?(?P<name>\S.*)")
+_NAMES_LINE = re.compile(r"(?P<synset>\S+)\s+(?:(?P<number>\d{1,9})\s+)?(?P<name>\S.*)")
 
 
 def matches(root: Path) -> bool:
@@ -58,7 +59,7 @@ def read(
         annotated=any((root / "Annotations/DET" / folder).is_dir() for folder in folders),
         synsets=synsets,
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )
 
 
@@ -70,7 +71,11 @@ def read_synsets(root: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[in
             f"{root / NAMES_FILES[0]}: no such file; expected the names of the synsets, one a "
             "line, as in 'n02672831 accordion'."
         )
-    lines = [line.strip() for line in read_text(files[0]).splitlines() if line.strip()]
+    lines = [
+        line.strip()
+        for line in read_text(files[0], "names of synsets").splitlines()
+        if line.strip()
+    ]
     matched = [_NAMES_LINE.fullmatch(line) for line in lines]
     for line, match in zip(lines, matched, strict=True):
         if match is None:

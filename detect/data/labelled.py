@@ -104,6 +104,6 @@ def _labelled(
         samples=tuple(Sample(one, path) for one, (path, _) in zip(ids, found, strict=True)),
         annotated=False,
         listed=tuple(ids),
-        skipped=tuple(skipped),
+        skipped_marked=tuple(skipped),
     )
     return LabelledImages(images, labels)

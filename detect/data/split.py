@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detect.errors import DataError, UsageError, option
+from detect.reading import NAME_BYTES, is_name, is_path, read_text, shown
+from detect.together import settle
 
 
 @dataclass
@@ -58,10 +60,16 @@ def read_ids(path: Path, *, numbered: bool = False) -> tuple[str, ...]:
     With `numbered` a line may go on with a whole number, as in ILSVRC's lists ("id 17"), which
     is dropped. DataError for an empty list and for an id that stands there twice.
     """
-    lines = [line.strip() for line in read_text(path).splitlines()]
+    settle(path.parent)  # `detect split` writes two.
+    lines = [line.strip() for line in read_text(path, "a list of images").splitlines()]
     ids = [_without_number(line) if numbered else line for line in lines if line]
     if not ids:
         raise DataError(f"{path}: the split is empty; expected one image id a line.")
+    if wrong := [name for name in ids if not is_path(name)]:
+        raise DataError(
+            f"{path}: {shown(wrong[0])} can be no image's id: expected one a line, parts between "
+            f"slashes of 1 to {NAME_BYTES} bytes."
+        )
     repeated = [name for name, count in Counter(ids).items() if count > 1]
     if repeated:
         raise DataError(
@@ -72,19 +80,9 @@ def read_ids(path: Path, *, numbered: bool = False) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def read_text(path: Path) -> str:
-    """Read UTF-8 text, with or without a byte order mark; DataError if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at {error.start}).") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
-
-
 def read_names(path: Path) -> tuple[str, ...]:
     """Read class names, one a line; DataError for none or one twice."""
-    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    names = [line.strip() for line in read_text(path, "names").splitlines() if line.strip()]
     return unique_names(names, path)
 
 
@@ -93,6 +91,10 @@ def unique_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
     names = tuple(names)
     if not names:
         raise DataError(f"{path}: no class names; expected at least one.")
+    if wrong := [name for name in names if not is_name(name)]:
+        raise DataError(
+            f"{path}: {shown(wrong[0])} can name no class; 1 to {NAME_BYTES} bytes can."
+        )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(f"{path}: class {repeated[0]} stands there twice; names must differ.")

@@ -52,7 +52,7 @@ def read(
         category_ids=tuple(range(1, len(classes) + 1)),
         samples=tuple(samples),
         listed=listed,
-        skipped=tuple(skipping.lines),
+        skipped_marked=tuple(skipping.lines),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from detect.demo.options import DemoOptions, DemoResult
 from detect.demo.steps import NOTICE, RECIPE, pipeline_steps
 from detect.files import write_text
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import EvaluateResult, RecallResult
 from detect.stages.opening import check_out, holding_out
 
@@ -23,7 +23,7 @@ def _unseen(options: Any, result: Any) -> None:
 
 def demo(
     options: DemoOptions,
-    reporter: Reporter = SILENT,
+    reporter: Reporter = QUIET,
     done: Callable[[Any, Any], None] = _unseen,
 ) -> DemoResult:
     """Run the whole pipeline on composed scenes, and write a page with figures and pictures.

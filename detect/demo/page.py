@@ -1,14 +1,11 @@
 """The demo's page and contact sheet: figures, pictures, and the commands that made them."""
 
 import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
-from PIL import Image as PILImage
 
 from detect.data import open_dataset, read_pixels
 from detect.demo.steps import NOTICE, Step
@@ -18,10 +15,16 @@ from detect.files import write_text
 from detect.storage.detections import read_detections
 from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Detections, Image
-from detect.visualize import draw_detections, draw_ground_truth, draw_proposals, write_picture
+from detect.visualize import (
+    contact_sheet,
+    draw_detections,
+    draw_ground_truth,
+    draw_proposals,
+    jpeg,
+    write_picture,
+)
 
 _SHEET = (2, 3)  # rows and columns of the contact sheet
-_GAP = 12  # px between its pictures
 _BUDGET = "500"  # boxes an image whose recall the page tells
 
 
@@ -38,7 +41,7 @@ def write_page(
     composing the scenes and one a step; `score` of the detections and `recall` of the regions.
     """
     test = open_dataset(out / "data", "test")
-    sheet = contact_sheet(test, out / "found/detections.json")
+    sheet = _sheet(test, out / "found/detections.json")
     write_picture(out / "sheet.png", sheet)
     titles = ["Compose scenes by cut-and-paste", *(step.title for step in steps)]
     lines = ["", *(step.line for step in steps)]
@@ -57,23 +60,14 @@ def write_page(
     return out / "index.html"
 
 
-def contact_sheet(dataset: Dataset, detections: Path) -> Image:
+def _sheet(dataset: Dataset, detections: Path) -> Image:
     """Return the detections of the first scenes of `dataset`, judged, on one sheet (H, W, 3)."""
     rows, columns = _SHEET
     by_image = read_detections(detections, dataset)
     pictures = [
         _draw_judged(dataset, index, by_image) for index in range(min(rows * columns, len(dataset)))
     ]
-    width = max(picture.shape[1] for picture in pictures)
-    height = max(picture.shape[0] for picture in pictures)
-    rows = -(-len(pictures) // columns)
-    size = (rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, 3)
-    sheet = np.full(size, 255, np.uint8)
-    for index, picture in enumerate(pictures):
-        top = _GAP + index // columns * (height + _GAP)
-        left = _GAP + index % columns * (width + _GAP)
-        sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return sheet
+    return contact_sheet(pictures, columns)
 
 
 def _draw_judged(dataset: Dataset, index: int, by_image: dict[str, Detections]) -> Image:
@@ -106,6 +100,4 @@ def _recall(scores: RecallScores) -> dict[str, Any]:
 
 def _inline(picture: Image) -> str:
     """Return `picture` as a data URL, JPEG, so that the page is one file."""
-    stream = io.BytesIO()
-    PILImage.fromarray(picture).save(stream, format="JPEG", quality=88, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture, quality=88)).decode()

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from detect.demo.backgrounds import held_out_backgrounds, train_backgrounds
 from detect.demo.cutouts import CLASSES, Cutout, load_cutouts
-from detect.files import replacing, write_text
+from detect.files import write_bytes, write_text
 from detect.structures import Annotations, Image, Size
 
 SIZE: Size = (240, 320)
@@ -153,9 +153,9 @@ def _paste(scene: NDArray[np.float32], pasted: Pasted, box: tuple[int, int, int,
 
 def _write_scene(root: Path, image_id: str, image: Image, annotations: Annotations) -> None:
     path = root / f"JPEGImages/{image_id}.jpg"
-    with replacing(path) as temporary:
-        encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])[1]
-        temporary.write_bytes(encoded.tobytes())
+    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])[1]
+    # Every call of the demo makes the scenes again: they need not outlive a power cut.
+    write_bytes(path, encoded.tobytes(), lasting=False)
     objects = "".join(
         f"  <object><name>{CLASSES[label]}</name><difficult>0</difficult><bndbox>"
         f"<xmin>{x1 + 1:g}</xmin><ymin>{y1 + 1:g}</ymin><xmax>{x2:g}</xmax><ymax>{y2:g}</ymax>"
@@ -165,4 +165,4 @@ def _write_scene(root: Path, image_id: str, image: Image, annotations: Annotatio
     height, width = image.shape[:2]
     size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
     text = f"<annotation><filename>{path.name}</filename>{size}\n{objects}</annotation>\n"
-    write_text(root / f"Annotations/{image_id}.xml", text)
+    write_bytes(root / f"Annotations/{image_id}.xml", text.encode(), lasting=False)

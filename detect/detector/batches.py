@@ -11,7 +11,7 @@ from torch import Tensor
 from detect.crops import batched, opencv
 from detect.crops.geometry import CropMode, Windows, windows
 from detect.images import shrink
-from detect.models.card import ModelCard
+from detect.models.cards import RegionClassifierCard
 from detect.structures import FloatArray, Image, IntArray
 
 # Crop pixels of a batch where none is asked for: 16 crops of 224 px on a CPU, where more are
@@ -26,7 +26,7 @@ Cut = Callable[[slice], Tensor]
 
 @dataclass(frozen=True)
 class CropSettings:
-    """What makes two networks' crops the same; fields as in ModelCard."""
+    """What makes two networks' crops the same; fields as in RegionClassifierCard."""
 
     input_size: int
     context: float
@@ -35,7 +35,7 @@ class CropSettings:
     mean: tuple[float, float, float]
 
     @classmethod
-    def of(cls, card: ModelCard) -> "CropSettings":
+    def of(cls, card: RegionClassifierCard) -> "CropSettings":
         """Return the settings of the network with `card`."""
         mode = cast(CropMode, card.crop_mode)
         return cls(card.input_size, card.context, mode, card.image_side, card.mean)

@@ -18,7 +18,7 @@ from detect.detector.ahead import run_ahead
 from detect.detector.batches import CropSettings, automatic_size
 from detect.detector.classes import shared_classes
 from detect.errors import DetectError, EnvironmentProblem, option
-from detect.models.classifier_card import ClassifierCard
+from detect.models.cards import ImageClassifierCard
 from detect.models.device import autocast
 from detect.models.image_classifier import ImageClassifier
 from detect.models.inference import prepare_for_inference
@@ -40,7 +40,7 @@ class ImageScorer:
 
     def __init__(
         self,
-        models: Sequence[tuple[ImageClassifier, ClassifierCard]],
+        models: Sequence[tuple[ImageClassifier, ImageClassifierCard]],
         device: torch.device,
         *,
         crops: int = 1,
@@ -122,5 +122,5 @@ class ImageScorer:
         self._batch //= 2
 
 
-def _automatic(card: ClassifierCard, device: torch.device) -> int:
+def _automatic(card: ImageClassifierCard, device: torch.device) -> int:
     return automatic_size(CropSettings(card.input_size, 0.0, "warp", 0, card.mean), device)

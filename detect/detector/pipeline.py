@@ -1,7 +1,7 @@
 """Image + Proposals -> Detections, with one network or several that share their crops.
 
-The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the classifier (arXiv
-1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
+The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the region classifier
+(arXiv 1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
 threshold, NMS within each class. A crop is cut once for all networks that want it the same.
 """
 
@@ -19,8 +19,9 @@ from detect.detector.classes import listed, shared_classes
 from detect.detector.forward import Forward
 from detect.detector.scoring import Score, softmax
 from detect.ensemble import average, select
+from detect.ensemble.candidates import candidates
 from detect.errors import DataError
-from detect.models.card import ModelCard
+from detect.models.cards import RegionClassifierCard
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
@@ -48,7 +49,7 @@ class RegionScorer:
 
     def __init__(
         self,
-        models: Sequence[tuple[RegionClassifier, ModelCard]],
+        models: Sequence[tuple[RegionClassifier, RegionClassifierCard]],
         device: torch.device | None = None,
         *,
         classes: Sequence[str] | None = None,
@@ -87,6 +88,16 @@ class RegionScorer:
         """
         _check_size(image, proposals)
         return self.selected(proposals, self.scores(image, proposals.boxes))
+
+    def candidates(self, proposals: Proposals, scores: FloatArray) -> Detections:
+        """`scores` (M, N, C+1) -> what NMS chooses from: every box of every class, best first.
+
+        A box comes once for every class that it scores the threshold or more for.
+        """
+        boxes, labels, found = candidates(
+            proposals.boxes, average(scores), self._limits["threshold"]
+        )
+        return Detections(proposals.image_id, boxes, self._labels[labels], found, self.classes)
 
     def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
         """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""

@@ -14,7 +14,7 @@ from detect.detector.batches import CropSettings, batches
 from detect.detector.forward import Forward
 from detect.ensemble.candidates import best_first
 from detect.models.box_regression import BoxRegression
-from detect.models.card import ModelCard
+from detect.models.cards import RegionClassifierCard
 from detect.models.inference import prepare_for_inference
 from detect.models.region_classifier import RegionClassifier
 from detect.nms import nms_per_class
@@ -30,7 +30,7 @@ class RegionEncoder:
     def __init__(
         self,
         model: RegionClassifier,
-        card: ModelCard,
+        card: RegionClassifierCard,
         device: torch.device,
         precision: str = "auto",
         batch_size: int | None = None,

@@ -10,7 +10,7 @@ import torch
 
 from detect.detector.batches import CropSettings, automatic_size
 from detect.detector.pipeline import RegionScorer
-from detect.models.card import ModelCard
+from detect.models.cards import RegionClassifierCard
 from detect.models.crop_time import Peak, forget_peaks, peaks
 from detect.models.region_classifier import RegionClassifier
 from detect.structures import Image, Proposals
@@ -30,7 +30,7 @@ class RegionTime:
 
 def time_regions(
     model: RegionClassifier,
-    card: ModelCard,
+    card: RegionClassifierCard,
     device: torch.device,
     precision: str,
     pairs: Sequence[tuple[Image, Proposals]],

@@ -1,9 +1,13 @@
 """ILSVRC's blacklist: pairs of image and class that are left out of the score."""
 
+import re
 from pathlib import Path
 
 from detect.errors import DataError
+from detect.reading import read_text
 from detect.structures import Dataset
+
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 def read_blacklist(path: Path, dataset: Dataset) -> frozenset[tuple[str, int]]:
@@ -13,10 +17,7 @@ def read_blacklist(path: Path, dataset: Dataset) -> frozenset[tuple[str, int]]:
     split's list. CLASS, all after the first space, is a synset id or else a class's name. An
     empty file is valid. Raises DataError on a line that is neither, naming it.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the blacklist cannot be read: {error}.") from error
+    lines = read_text(path, "a blacklist, a line `IMAGE CLASS` a pair").splitlines()
     reader = _Reader(path, dataset)
     return frozenset(
         reader.pair(number, line) for number, line in enumerate(lines, 1) if line.strip()
@@ -46,7 +47,7 @@ class _Reader:
     def _image(self, number: int, word: str) -> str:
         if word in self.ids:
             return word
-        if word.isascii() and word.isdigit() and 1 <= int(word) <= len(self.listed):
+        if _NUMBER.fullmatch(word) and 1 <= int(word) <= len(self.listed):
             return self.listed[int(word) - 1]
         raise self._wrong(
             number,

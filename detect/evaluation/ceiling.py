@@ -1,7 +1,7 @@
 """What mAP would be if one stage of the pipeline were perfect and the others stayed as they are.
 
-Which stage loses how much: proposals (no box on an object), labels (the classifier), boxes (no
-regression), non-maximum suppression. The stages are R-CNN's (arXiv 1311.2524); that a box is an
+Which stage loses how much: proposals (no box on an object), labels (the region classifier), boxes
+(no regression), non-maximum suppression. The stages are R-CNN's (arXiv 1311.2524); that a box is an
 object's from IoU 0.5 and background below is its rule (section 2.3). The definitions are ours,
 kin to the oracles of Hoiem et al. 2012 and of TIDE (arXiv 2008.08115, section 3.2). Matching and
 average precision are VOC 2012's throughout.
@@ -67,7 +67,7 @@ def ceiling(dataset: Dataset, detections: FlatDetections, iou: float = 0.5) -> d
 def proposal_ceiling(
     dataset: Dataset, boxes: Iterable[tuple[int, NDArray[np.floating]]], iou: float = 0.5
 ) -> float:
-    """Return the mAP of a perfect classifier and NMS on these boxes: the mean recall of a class.
+    """Return the mAP of perfect labels and NMS on these boxes: the mean recall of a class.
 
     `boxes` are pairs (place in `dataset.samples`, boxes (N, 4)); an image may be left out. Each
     object that counts (neither difficult nor crowd) is found if a box reaches it, IoU >= `iou`,

@@ -6,7 +6,12 @@ from torch import Tensor
 
 from detect.models.googlenet import GoogLeNet
 from detect.models.layers import AuxiliaryClassifier
-from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD, NormalisedNetwork
+from detect.models.normalised import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    GoogLeNetDesign,
+    NormalisedNetwork,
+)
 
 
 class ImageClassifier(NormalisedNetwork):
@@ -15,6 +20,8 @@ class ImageClassifier(NormalisedNetwork):
     `mean` and `std` (3,) RGB in 0..255 units; `auxiliary_dropout` of the auxiliary classifiers,
     by default the paper's 0.7. The other arguments are GoogLeNet's.
     """
+
+    design: GoogLeNetDesign
 
     def __init__(
         self,
@@ -30,6 +37,7 @@ class ImageClassifier(NormalisedNetwork):
     ) -> None:
         super().__init__(mean, std)
         self.num_classes = num_classes
+        self.design = GoogLeNetDesign(variant, width, num_classes)
         self.network = GoogLeNet(num_classes, variant, width, auxiliary, dropout)
         for module in self.network.modules():
             if isinstance(module, AuxiliaryClassifier) and auxiliary_dropout is not None:

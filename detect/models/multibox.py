@@ -93,6 +93,7 @@ class MultiBox(NormalisedNetwork):
     """
 
     priors: Tensor
+    design: MultiBoxDesign
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """What every network of the pipeline does first: from 0..255 RGB to its own units."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,25 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
+class GoogLeNetDesign(NamedTuple):
+    """What decides the shape of a classifier, of regions or of images; background is no class."""
+
+    variant: str
+    width: float
+    classes: int
+
+
 class NormalisedNetwork(nn.Module):
     """A network on pixels; `mean` and `std` (3,) RGB 0..255 are buffers, so checkpoints hold them.
 
-    `network` is the GoogLeNet in it, which other runs' weights can be copied into.
+    `network` is the GoogLeNet in it, which other runs' weights can be copied into; `design` what
+    decides the shape of the whole, in the way of its kind.
     """
 
     mean: Tensor
     std: Tensor
     network: GoogLeNet
+    design: Any
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from detect.models.googlenet import GoogLeNet
-from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD, NormalisedNetwork
+from detect.models.normalised import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    GoogLeNetDesign,
+    NormalisedNetwork,
+)
 
 
 class RegionClassifier(NormalisedNetwork):
@@ -13,6 +18,8 @@ class RegionClassifier(NormalisedNetwork):
 
     `mean` and `std` (3,) RGB in 0..255 units. The other arguments are GoogLeNet's.
     """
+
+    design: GoogLeNetDesign
 
     def __init__(
         self,
@@ -27,6 +34,7 @@ class RegionClassifier(NormalisedNetwork):
     ) -> None:
         super().__init__(mean, std)
         self.num_classes = num_classes
+        self.design = GoogLeNetDesign(variant, width, num_classes)
         self.network = GoogLeNet(num_classes + 1, variant, width, auxiliary, dropout)
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:

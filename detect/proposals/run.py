@@ -60,7 +60,7 @@ def plan_parts(
 
 def check_folder(folder: Path, recipe: StoredRecipe) -> None:
     """Raise DataError where `folder` holds other files or parts of another recipe."""
-    for path in part_files(folder) if folder.is_dir() else []:
+    for path in part_files(folder):
         check_recipe(path, recipe)
 
 
@@ -103,7 +103,7 @@ def propose_parts(
             elif not skip_bad:
                 raise DataError(outcome.problem)
             yield outcome
-        remove_unfinished(part.path)
+        remove_unfinished(part.path.parent, part.path.name)
         write_part(part.path, rows, recipe)
 
 

@@ -1,11 +1,11 @@
 """What other commands measured and the report shows: `detect ensemble` and `detect classify`."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError
+from detect.reading import read_object
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +39,18 @@ def read_ensemble(path: Path) -> EnsembleSummary:
     values = _read(path)
     try:
         return EnsembleSummary(
-            protocol=f"{values['protocol']}, IoU {values['iou']:g}",
+            protocol=f"{values['protocol']}, IoU {float(values['iou']):g}",
             sizes=[
-                {key: entry[key] for key in ("networks", "subsets", "mean", "min", "max")}
+                {key: int(entry[key]) for key in ("networks", "subsets")}
+                | {key: float(entry[key]) for key in ("mean", "min", "max")}
                 for entry in values["sizes"]
             ],
             names={str(key): str(name) for key, name in values["names"].items()},
-            alone={entry["network"]: entry["map"] for entry in values["alone"]},
-            leave_one_out={entry["without"]: entry["map"] for entry in values["leave_one_out"]},
+            alone=_by_network(values["alone"], "network", values["names"]),
+            leave_one_out=_by_network(values["leave_one_out"], "without", values["names"]),
             whole=float(values["sizes"][-1]["mean"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _wrong_file(path, "detect ensemble --json") from error
 
 
@@ -69,15 +70,20 @@ def read_classification(path: Path) -> list[tuple[str, str, str, str]]:
             )
             for row in values["table"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _wrong_file(path, "detect classify --split --json") from error
 
 
+def _by_network(entries: list[Any], key: str, names: dict[str, Any]) -> dict[int, float]:
+    """Return the mAP of each entry by its network's number; KeyError for one without a name."""
+    found = {int(entry[key]): float(entry["map"]) for entry in entries}
+    if unknown := [number for number in found if str(number) not in names]:
+        raise KeyError(unknown[0])
+    return found
+
+
 def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}.") from error
+    return read_object(path, "what detect ensemble or detect classify measured")
 
 
 def _wrong_file(path: Path, command: str) -> DataError:

@@ -1,5 +1,6 @@
 """What every plot shares: colours, fonts, lines, and how it is written."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from detect.files import replacing
+from detect.files import write_bytes
 
 # Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/, without the
 # yellow, which is too light for a line on white; and a marker each, for print without colours.
@@ -57,14 +58,15 @@ def drawing(path: Path, height: float, width: float = WIDTH) -> Iterator[Figure]
     """Yield an empty figure, inches, written to the PNG `path` at the end.
 
     The user's own matplotlib settings play no part: the same content gives the same bytes.
-    Raises what `files.replacing` does.
+    Raises what `files.writing` does.
     """
     with matplotlib.style.context(_STYLE, after_reset=True):
         layout = ConstrainedLayoutEngine(w_pad=0.12, hspace=0.08)
         figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
         yield figure
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
+        encoded = io.BytesIO()
+        figure.savefig(encoded, format="png", metadata={"Software": None})
+        write_bytes(path, encoded.getvalue())
 
 
 def percent(share: float, decimals: int = 1) -> str:

@@ -20,6 +20,7 @@ from detect.report.recall_plots import plot_recall
 from detect.report.sections import page_values
 from detect.report.template import PAGE
 from detect.structures import Dataset
+from detect.together import together
 
 _PLOTS = ("classes", "curves", "ceiling", "errors", "networks", "ensemble", "recall")
 
@@ -33,26 +34,24 @@ def write_report(
     """Write the report of `measured` on `dataset` into `out`; return the page's path.
 
     At most `pictures` of the best and of the worst images are drawn; only these are read.
-    DataError for one that cannot be. Raises what `files.replacing` does.
+    DataError for one that cannot be. Raises what `files.writing` does.
     """
-    _clear(out)
-    plots = {path.stem: embedded_plot(path) for path in _plot(out, measured)}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    text = environment.from_string(PAGE).render(
-        plots=plots,
-        pictures=_draw(out, dataset, measured, pictures),
-        **page_values(dataset, measured),
-    )
-    write_json(out / "report.json", measured.figures())
-    write_text(out / "index.html", text)
+    with together(out, _pictures(out)) as folder:
+        plots = {path.stem: embedded_plot(path) for path in _plot(folder, measured)}
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+        text = environment.from_string(PAGE).render(
+            plots=plots,
+            pictures=_draw(folder, dataset, measured, pictures),
+            **page_values(dataset, measured),
+        )
+        write_json(folder / "report.json", measured.figures())
+        write_text(folder / "index.html", text)
     return out / "index.html"
 
 
-def _clear(out: Path) -> None:
-    """Remove the pictures of an earlier report: this one may have others."""
-    for name in (*_PLOTS, "best-*", "worst-*"):
-        for path in out.glob(f"{name}.png"):
-            path.unlink()
+def _pictures(out: Path) -> list[Path]:
+    """Return the pictures of an earlier report: this one may have others."""
+    return [path for name in (*_PLOTS, "best-*", "worst-*") for path in out.glob(f"{name}.png")]
 
 
 def _plot(out: Path, measured: Measured) -> Iterator[Path]:

@@ -1,7 +1,5 @@
 """The folders of `detect run`: what was detected, by how many networks, on which proposals."""
 
-import json
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +9,15 @@ from detect.data import data_hash
 from detect.errors import DataError, option
 from detect.evaluation.comparison import short_names
 from detect.evaluation.flat import FlatDetections
+from detect.formats import What, upgraded
+from detect.reading import read_object, read_toml
 from detect.storage.detections import read_columns
 from detect.storage.recipe import flat
 from detect.structures import Dataset
+from detect.together import settle
 
 # Scale k of R-CNN's Selective Search, and doubled (arXiv 1409.4842, section 8).
-_RCNN, _DOUBLED = (50, 100), (100, 200)
+_RCNN, _DOUBLED = [50, 100], [100, 200]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Run:
     @property
     def proposals(self) -> str:
         """Return what proposed its regions, as `proposal_kind`."""
-        return proposal_kind(self.config.get("proposals", {}))
+        return proposal_kind(_table_in(self.config, "proposals"))
 
     def settings(self) -> list[tuple[str, str]]:
         """Return what decided its detections, flat: ("proposals.parameters.ks", "50, 100")."""
@@ -65,47 +66,47 @@ def proposal_kind(recipe: dict[str, Any]) -> str:
     "rcnn" and "doubled" are Selective Search with R-CNN's superpixels and with superpixels of
     twice the size; "both" is doubled superpixels and MultiBox.
     """
-    method, parameters = recipe.get("method"), recipe.get("parameters", {})
+    method, search = recipe.get("method"), _table_in(recipe, "parameters")
     if method == "multibox":
         return "multibox"
-    search = parameters.get("selective-search", {}) if method == "both" else parameters
-    doubled = tuple(search.get("ks", ())) == _DOUBLED
+    ks = (_table_in(search, "selective-search") if method == "both" else search).get("ks")
     if method == "both":
-        return "both" if doubled else "other"
+        return "both" if ks == _DOUBLED else "other"
     if method != "selective-search":
         return "other"
-    if doubled:
+    if ks == _DOUBLED:
         return "doubled"
-    return "rcnn" if tuple(search.get("ks", ())) == _RCNN else "other"
+    return "rcnn" if ks == _RCNN else "other"
 
 
 def _read(path: Path, name: str, dataset: Dataset, digest: str) -> Run:
     if not path.is_dir():
         kind = "is no folder" if path.exists() else "no such folder"
         raise DataError(f"{path}: {kind}. Expected one that detect run wrote.")
+    settle(path)
     if not (path / "detections.json").is_file():
         raise DataError(
             f"{path}: has no detections.json. Expected a folder that detect run wrote; an "
             f"interrupted run goes on with {option('resume')}."
         )
-    config = _table(path / "config.toml", tomllib.loads)
-    environment = _table(path / "environment.json", json.loads)
+    config = _table(path / "config.toml", "recipe", read_toml)
+    environment = _table(path / "environment.json", "environment", read_object)
     _check_images(path, environment.get("data", digest), digest, dataset)
     detections = FlatDetections(*read_columns(path / "detections.json", dataset))
     return Run(name, detections, config, environment)
 
 
-def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _table(path: Path, what: What, read: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """Return the table in `path`, {} where there is no such file."""
     if not path.is_file():
         return {}
-    try:
-        values = parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {error}. Run detect run again.") from error
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: expected a table, got {type(values).__name__}.")
-    return values
+    return upgraded(read(path, f"the {what} of a run", "Run detect run again."), what, path)
+
+
+def _table_in(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the table under `key`, {} where there is none."""
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _check_images(path: Path, recorded: str, digest: str, dataset: Dataset) -> None:

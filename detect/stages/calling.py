@@ -6,12 +6,13 @@ that over in their place.
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
-from detect.errors import UsageError, as_arguments, option
-from detect.progress import SILENT, Reporter
+from detect.errors import NoSpace, UsageError, as_arguments, option
+from detect.progress import QUIET, Reporter, Spelled
 from detect.stages.options import Options
 
 StageOptions = TypeVar("StageOptions", bound=Options)
@@ -27,10 +28,10 @@ class KeywordStage(Protocol[OfOptions, OfResult]):
     """A stage that takes its options as one object, or as keyword arguments."""
 
     @overload
-    def __call__(self, options: OfOptions, /, reporter: Reporter = SILENT) -> OfResult: ...
+    def __call__(self, options: OfOptions, /, reporter: Reporter = QUIET) -> OfResult: ...
     @overload
     def __call__(
-        self, first: First = ..., /, reporter: Reporter = SILENT, **options: Any
+        self, first: First = ..., /, reporter: Reporter = QUIET, **options: Any
     ) -> OfResult: ...
 
 
@@ -45,16 +46,34 @@ def by_keywords(
     main = next(iter(kind.model_fields))
 
     @functools.wraps(stage)
-    def call(first: Any = None, /, reporter: Reporter = SILENT, **options: Any) -> Result:
-        if isinstance(first, kind):
-            return stage(first.changed(**options) if options else first, reporter)
-        named = {} if first is None else {main: first}
-        _check(main, named, options, reporter)
-        return stage(kind(**named, **options), reporter)
+    def call(first: Any = None, /, reporter: Reporter = QUIET, **options: Any) -> Result:
+        with _going_on(kind):
+            if isinstance(first, kind):
+                return stage(first.changed(**options) if options else first, _spelled(reporter))
+            named = {} if first is None else {main: first}
+            _check(main, named, options, reporter)
+            return stage(kind(**named, **options), _spelled(reporter))
 
     call.__doc__ = f"{inspect.getdoc(stage)}\n\n{_documented(kind)}"
     call.__signature__ = _signature(stage, kind)  # type: ignore[attr-defined]
     return call
+
+
+def _spelled(reporter: Reporter) -> Spelled:
+    """Return what hands a stage's lines on, unless the command line or another stage did so."""
+    return reporter if isinstance(reporter, Spelled) else Spelled(reporter)
+
+
+@contextmanager
+def _going_on(kind: type[Options]) -> Iterator[None]:
+    """Let the error of a full disk say how to go on, where the stage has an option for that."""
+    try:
+        yield
+    except NoSpace as error:
+        if "resume" not in kind.model_fields:
+            raise
+        kept = f"What was finished is kept, go on with {option('resume')}."
+        raise NoSpace(f"{error.marked} {kept}") from error
 
 
 def _check(main: str, named: Collection[str], options: Collection[str], reporter: object) -> None:

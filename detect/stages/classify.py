@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from detect.crops.counts import CropCount
 from detect.errors import UsageError, option
 from detect.files import write_json
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import usable, warn_skipped
@@ -65,7 +65,7 @@ class ClassifyResult:
 
 
 @by_keywords
-def classify(options: ClassifyOptions, reporter: Reporter = SILENT) -> ClassifyResult:
+def classify(options: ClassifyOptions, reporter: Reporter = QUIET) -> ClassifyResult:
     """Classify images or folders of images; measure the error on a split.
 
     Raises UsageError for a split of images, DataError for images or models that are wrong,
@@ -83,11 +83,12 @@ def classify(options: ClassifyOptions, reporter: Reporter = SILENT) -> ClassifyR
 
 def _open_models(options: ClassifyOptions) -> "ImageScorer":
     from detect.detector.image_scorer import ImageScorer
-    from detect.models.classifier_file import load_classifier
+    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import IMAGE_CLASSIFIER
 
     return ImageScorer(
-        [load_classifier(path) for path in options.model],
+        [load_model(path, IMAGE_CLASSIFIER) for path in options.model],
         choose_device(options.device),
         crops=options.crops,
         batch_size=options.batch_size,
@@ -127,7 +128,7 @@ def _measure(options: ClassifyOptions, scorer: "ImageScorer", reporter: Reporter
     from detect.evaluation.multicrop import MulticropTally
 
     data = open_labelled(options.images[0], options.split, skip_bad=options.skip_bad)
-    warn_skipped(data.images.skipped, reporter)
+    warn_skipped(data.images.skipped_marked, reporter)
     data = data.numbered_as(scorer.classes)
     tally = MulticropTally(len(options.model), options.crops)
     scored = _scores(scorer, data.images.samples, reporter)

@@ -10,7 +10,7 @@ from pydantic import Field
 from detect.errors import UsageError, option
 from detect.evaluation.figures import ProtocolScore
 from detect.evaluation.protocols import Protocol
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.truth import TruthOptions, check_truth, open_truth, write_figures
 
@@ -32,7 +32,7 @@ class EvaluateResult:
 
 
 @by_keywords
-def evaluate(options: EvaluateOptions, reporter: Reporter = SILENT) -> EvaluateResult:
+def evaluate(options: EvaluateOptions, reporter: Reporter = QUIET) -> EvaluateResult:
     """Score detections against annotations; the images are not needed.
 
     Raises UsageError for options that do not go together, DataError for files that are wrong and

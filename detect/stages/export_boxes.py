@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -38,7 +38,7 @@ class ExportResult:
 
 
 @by_keywords
-def export_boxes(options: ExportOptions, reporter: Reporter = SILENT) -> ExportResult:
+def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportResult:
     """Write proposals or detections in another form.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
@@ -60,7 +60,7 @@ def export_boxes(options: ExportOptions, reporter: Reporter = SILENT) -> ExportR
             f"{option('out', out)}: a submission needs {option('data')} and {option('split')} of "
             "its detections."
         )
-    check_out(out, exist_ok=options.exist_ok)
+    check_out(out, exist_ok=options.exist_ok, folder=False)
     if options.data is None:
         return _proposals(options.file, out, reporter)
     return _detections(options, options.data, reporter)
@@ -71,6 +71,7 @@ def _proposals(file: Path, out: Path, reporter: Reporter) -> ExportResult:
     from detect.storage.proposals import ProposalFile
 
     stored = ProposalFile(file)
+    stored.check_finished()
     rows = reporter.track(stored, len(stored), "export")
     if out.suffix == ".json":
         write_coco(out, rows, integer_ids=are_numbers(stored.image_ids))

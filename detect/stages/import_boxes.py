@@ -11,10 +11,12 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
+from detect.reading import NAME_BYTES, is_name
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.exchange import External
@@ -63,17 +65,22 @@ class ImportResult:
 
 
 @by_keywords
-def import_boxes(options: ImportOptions, reporter: Reporter = SILENT) -> ImportResult:
+def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportResult:
     """Turn a file into proposals, or a submission into detections, for a split of a data set.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     files and data that are wrong or do not belong together.
     """
     _check(options)
+    if options.source is not None and not is_name(options.source):
+        raise UsageError(
+            f"{option('source', f'{options.source:.60}')}: expected a name of 1 to {NAME_BYTES} "
+            "bytes."
+        )
     # A single file is there at once or not at all; a folder's parts are another's until the end.
     in_parts = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
     with holding(options.out, reporter) if in_parts else nullcontext():
-        check_out(options.out, exist_ok=options.exist_ok)
+        check_out(options.out, exist_ok=options.exist_ok, folder=in_parts)
         return _import(options, reporter)
 
 
@@ -130,7 +137,7 @@ def _check_file(file: Path) -> None:
 
 def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
     from detect.data import data_hash
-    from detect.storage.proposals import clear_parts, write_proposals
+    from detect.storage.proposals import part_files, write_proposals
 
     coordinates = options.coordinates or "xyxy"
     external = _read(options.file, options.source, coordinates)
@@ -141,8 +148,6 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
         "data": data_hash(dataset),
         "images": len(dataset),
     }
-    if options.exist_ok:
-        clear_parts(options.out)
     images = boxes = dropped = without = 0
 
     def counted() -> Iterator["Proposals"]:
@@ -152,7 +157,11 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
             dropped, without = dropped + left_out, without + (not len(one))
             yield one
 
-    write_proposals(options.out, counted(), recipe)
+    if options.out.suffix == ".parquet":
+        write_proposals(options.out, counted(), recipe)
+    else:
+        with together(options.out, part_files(options.out)) as folder:
+            write_proposals(folder, counted(), recipe)
     return ImportResult(options.out, "proposals", images, boxes, dropped, without)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import torch
 
     from detect.detector import RegionScorer
-    from detect.models.card import ModelCard
+    from detect.models.cards import RegionClassifierCard
     from detect.models.region_classifier import RegionClassifier
 
-    Model = tuple[RegionClassifier, ModelCard]
+    Model = tuple[RegionClassifier, RegionClassifierCard]
 
 Refine = Callable[[Image, Detections], Detections]
 ImageLike = Image | Path | str
@@ -109,6 +109,17 @@ class Detector:
             return found
         return list(self._found(images, proposals))
 
+    def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
+        """Return what NMS chooses the detections of `image` from: every region of every class.
+
+        Best first, those that score the detector's threshold or more; boxes are not moved.
+        Otherwise as a call.
+        """
+        pixels, regions = self._pair(image, proposals)
+        scores = self.scorer.scores(pixels, regions.boxes)
+        found = self.scorer.candidates(regions, scores)
+        return replace(found, image_id=found.image_id or None)
+
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
         """Yield the detections of each image, a few images in memory."""
         pairs = (self._pair(*one) for one in _together(images, proposals))
@@ -146,11 +157,11 @@ def _together(images: Iterable[Any], proposals: Any) -> Iterator[tuple[Any, Any]
 
 
 @by_keywords
-def load(options: LoadOptions, reporter: Reporter = SILENT) -> Detector:
+def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     """Open a trained network, an ensemble, or several networks, to detect with.
 
     It proposes as its training's proposals were made, if they were by detect propose; otherwise
-    by Selective Search, preset rcnn, and `reporter` is told why. Raises UsageError for options
+    by Selective Search, preset rcnn, and a warning says why. Raises UsageError for options
     that do not go together, DataError for models that are wrong or do not belong together,
     EnvironmentProblem for a machine that cannot.
     """
@@ -160,11 +171,12 @@ def load(options: LoadOptions, reporter: Reporter = SILENT) -> Detector:
     if options.regression is not None:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
-    models = [load_model(path) for path in networks]
+    models = [load_model(path, REGION_CLASSIFIER) for path in networks]
     scorer = _scorer(options, networks, models, threshold, device)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(networks, options.multibox, options.device, reporter)
@@ -183,7 +195,7 @@ def _scorer(
     return RegionScorer(
         models,
         device,
-        score=scoring(options.svm, networks[0], models[0][1].classes),
+        score=scoring(options.svm, networks[0], models[0]),
         batch_size=options.batch_size,
         precision=options.precision,
         threshold=threshold,
@@ -206,10 +218,13 @@ def _refine(
     if options.regression is None:
         return None
     from detect.detector.refine import RegionEncoder, refine
+    from detect.models.checkpoints import load_fitted
+    from detect.models.kinds import BOX_REGRESSION
     from detect.models.model_files import model_hash
-    from detect.models.regression_file import load_regression
 
-    stored = load_regression(options.regression, model_hash(network))
     encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
+    stored = load_fitted(
+        options.regression, BOX_REGRESSION, model_hash(network), encoder.dimensions
+    )
     rows, nms = stored.rows(classes), options.nms
-    return lambda image, found: refine(image, found, encoder, stored.regression, rows, nms)
+    return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

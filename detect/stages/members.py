@@ -1,13 +1,18 @@
 """The folder of an ensemble: OUT/ensemble.json and a run folder a network, OUT/1 ... OUT/N."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import write_json
+from detect.formats import stamped, upgraded
+from detect.reading import read_object, shown
+from detect.together import settle
 
-_NAME = "ensemble.json"
+MOST_NETWORKS = 1000
+NAME = "ensemble.json"
+_WHAT = "the record of an ensemble"
+_REMEDY = f"Delete it and go on with train-classifier and {option('resume')}, or copy it again."
 
 
 def member_folders(path: Path) -> tuple[Path, ...]:
@@ -15,7 +20,8 @@ def member_folders(path: Path) -> tuple[Path, ...]:
 
     Raises DataError for an ensemble whose training did not end.
     """
-    if not (path / _NAME).is_file():
+    settle(path)
+    if not (path / NAME).is_file():
         return (path,)
     record = Members(path)
     if record.finished < record.count:
@@ -27,11 +33,6 @@ def member_folders(path: Path) -> tuple[Path, ...]:
     return tuple(record.folder(number) for number in range(1, record.count + 1))
 
 
-def forget_ensemble(path: Path) -> None:
-    """Remove the record of an ensemble in `path`: what is trained there now is one network."""
-    (path / _NAME).unlink(missing_ok=True)
-
-
 def model_name(path: Path) -> str:
     """Return what a model is called: its file or folder, with the ensemble's name before it."""
     own = path.stem if path.suffix == ".safetensors" else path.name
@@ -40,7 +41,7 @@ def model_name(path: Path) -> str:
 
 def is_member(path: Path) -> bool:
     """Tell whether the run folder `path` is in an ensemble's."""
-    return (path.parent / _NAME).is_file()
+    return (path.parent / NAME).is_file()
 
 
 class Members:
@@ -49,7 +50,7 @@ class Members:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._values: dict[str, Any] = {"networks": 0, "finished": []}
-        if (path / _NAME).is_file():
+        if (path / NAME).is_file():
             self._values = self._read()
 
     @property
@@ -69,8 +70,6 @@ class Members:
     def begin(self, count: int, *, resume: bool) -> None:
         """Begin an ensemble of `count`, or check that the one to go on with has as many."""
         if not (resume and self.count):
-            for number in range(1, count + 1):  # Not to be taken for interrupted ones later.
-                (self.folder(number) / "state.pt").unlink(missing_ok=True)
             self._write({"networks": count, "finished": []})
         elif self.count != count:
             raise DataError(
@@ -85,15 +84,15 @@ class Members:
 
     def _write(self, values: dict[str, Any]) -> None:
         self._values = values
-        write_json(self.path / _NAME, values)
+        write_json(self.path / NAME, stamped(values))
 
     def _read(self) -> dict[str, Any]:
-        path = self.path / _NAME
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return {"networks": int(values["networks"]), "finished": list(values["finished"])}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{path}: not the record of an ensemble ({error}). Delete it and go on with "
-                f"train-classifier and {option('resume')}, or copy it again."
-            ) from error
+        path = self.path / NAME
+        read = read_object(path, _WHAT, _REMEDY)
+        values = upgraded(read, "ensemble record", path)
+        count, finished = values.get("networks"), values.get("finished")
+        if type(count) is not int or not 0 < count <= MOST_NETWORKS:
+            raise DataError(f"{path}: not {_WHAT} (networks is {shown(count)}). {_REMEDY}")
+        if not isinstance(finished, list) or len(finished) > count:
+            raise DataError(f"{path}: not {_WHAT} (finished is {shown(finished)}). {_REMEDY}")
+        return {"networks": count, "finished": finished}

@@ -7,27 +7,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.errors import DataError, UsageError, option
-from detect.locks import InUseError, holding, is_lock
+from detect.files import readable, remove_unfinished
+from detect.locks import InUseError, holding
 from detect.progress import Reporter
+from detect.together import settle
 
 if TYPE_CHECKING:
     from detect.storage.proposals import ProposalFile
     from detect.structures import Dataset
 
 
-def check_out(out: Path, *, exist_ok: bool, resume: bool | None = None) -> None:
-    """Refuse to write over earlier work unless told to; raise UsageError.
+def check_out(
+    out: Path, *, exist_ok: bool, resume: bool | None = None, folder: bool = True
+) -> None:
+    """Refuse to write over earlier work unless told to, raising UsageError; then tidy up.
 
-    An empty folder counts as not there; the lock of this call is not in it. `resume` is None for a
-    stage that has no such option.
+    DataError where `out` cannot be what it is to be: a `folder`, or a file. An empty folder counts
+    as not there, and so does one of hidden names. `resume` is None for a stage that has no such
+    option. What killed processes left is removed, or put in its place where it was complete.
     """
-    taken = out.is_file() or (out.is_dir() and not all(map(is_lock, out.iterdir())))
+    try:
+        _check_kind(out, folder=folder)
+        settle(out if folder else out.parent)
+        taken = out.is_file() or (out.is_dir() and is_earlier(out))
+    except OSError as error:
+        raise readable(error, out) from error
     if taken and not (exist_ok or resume):
         go_on = "" if resume is None else f"{option('resume')} to go on with it or "
         raise UsageError(
             f"{option('out', out)} exists already. Choose another, or add {go_on}"
             f"{option('exist_ok')} to write over it."
         )
+    if folder:
+        remove_unfinished(out, held=True)
+    else:
+        remove_unfinished(out.parent, out.name)
+
+
+def is_earlier(out: Path) -> bool:
+    """Tell whether the folder `out` is there and has anything whose name is not hidden."""
+    return out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
+
+
+def _check_kind(out: Path, *, folder: bool) -> None:
+    """Raise DataError where `out` is a file instead of a `folder`, the other way, or below one."""
+    for parent in out.parents:
+        if parent.exists() and not parent.is_dir():
+            raise DataError(f"{option('out', out)}: {parent} is a file, not a folder.")
+    if out.exists() and out.is_dir() != folder:
+        kinds = ("a folder", "a file") if folder else ("a file", "a folder")
+        raise DataError(f"{option('out', out)}: expected {kinds[0]}, and {kinds[1]} is there.")
 
 
 @contextmanager
@@ -68,7 +97,7 @@ def usable(dataset: "Dataset", reporter: Reporter, *, skip_bad: bool) -> "Datase
     if skip_bad:
         samples = reporter.track(dataset.samples, len(dataset), "checking images")
         dataset = without_undecodable(dataset, samples)
-    warn_skipped(dataset.skipped, reporter)
+    warn_skipped(dataset.skipped_marked, reporter)
     return dataset
 
 

@@ -4,6 +4,7 @@ A field's description, default, choices and range are those of the command's opt
 (cli/declaring.py). `model_fields_set` tells what a caller gave from what was left to its default.
 """
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -11,23 +12,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from detect.errors import UsageError, option
+from detect.reading import NAME_BYTES
+
+_PATH_BYTES = 4096  # Linux's PATH_MAX
 
 # A field's name in several stages; pydantic's own method of that name is deprecated.
 warnings.filterwarnings("ignore", 'Field name "json" in "[A-Za-z]*Options" shadows')
 
 
 class Options(BaseModel):
-    """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it."""
+    """Options of a stage, keyword arguments all; a wrong one is a UsageError that names it.
+
+    None says nothing: the default stands.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
     if TYPE_CHECKING:
         json: Any
 
     def __init__(self, **given: Any) -> None:
+        known = type(self).model_fields
+        said = {k: value for k, value in given.items() if value is not None or k not in known}
         try:
-            super().__init__(**given)
+            super().__init__(**said)
         except ValidationError as error:
             raise UsageError(self._problem(error)) from None
+        for name in known:
+            values = getattr(self, name)
+            for value in values if isinstance(values, tuple) else (values,):
+                if _is_place(name, value) and not _can_be(value):
+                    got = f"{value!s:.60}..."
+                    raise UsageError(f"{option(name, got)}: no file can have this name.")
 
     @classmethod
     def _problem(cls, error: ValidationError) -> str:
@@ -65,6 +80,18 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def _is_place(name: str, value: Any) -> bool:
+    """Tell whether the option `name` is a path, or may be one."""
+    return isinstance(value, Path) or (isinstance(value, str) and name.endswith("split"))
+
+
+def _can_be(path: Path | str) -> bool:
+    """Tell whether a file can be called `path`: whoever looked would only get an OSError."""
+    whole = os.fsencode(path)
+    longest = max(map(len, whole.split(b"/")))
+    return b"\0" not in whole and longest <= NAME_BYTES and len(whole) < _PATH_BYTES
+
+
 def several(value: Any) -> Any:
     """Take one value for a tuple of it."""
     return (value,) if isinstance(value, str | Path | int) else value
@@ -99,7 +126,7 @@ BatchSize = Annotated[
 # What the file would hold, as a dictionary, is for Python alone.
 Recipe = Annotated[Path | dict[str, Any], Field(description="The recipe, a TOML file.")]
 Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
-Seed = Annotated[int, Field(description="Of every random choice.")]
+Seed = Annotated[int, Field(ge=0, lt=2**63, description="Of every random choice.")]
 Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]
 ExistOk = Annotated[bool, Field(description=f"Write into {option('out')} even if it exists.")]
 SkipBad = Annotated[bool, Field(description="Leave bad images out, counted.")]

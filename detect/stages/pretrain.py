@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.config import PretrainRecipe
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
+from detect.runs import RunFolder
 from detect.stages.calling import by_keywords
 from detect.stages.opening import warn_skipped
 from detect.stages.training import Training, TrainingOptions, together
@@ -36,7 +37,7 @@ class PretrainResult:
 
 
 @by_keywords
-def pretrain(options: PretrainOptions, reporter: Reporter = SILENT) -> PretrainResult:
+def pretrain(options: PretrainOptions, reporter: Reporter = QUIET) -> PretrainResult:
     """Train GoogLeNet to classify images, alone or with the processes that torchrun started.
 
     Raises UsageError for options that do not go together, DataError for data, recipe or weights
@@ -52,21 +53,22 @@ def _train(options: PretrainOptions, recipe: PretrainRecipe, training: Training)
 
     # A batch too small for all processes is refused before anything is begun.
     training.processes.rows(recipe.batch_size)
-    out = training.choose_out("pretrain")
+    out, folder = training.choose_out("pretrain")
     data = _open(options, options.split, training.reporter)
     validation = None
     if options.val_split:
         validation = _open(options, options.val_split, training.reporter)
     given = TrainingInputs(data.images, validation.images if validation else None)
-    call = training.call(out, recipe, given)
+    call = training.call(folder, recipe, given)
     figures = train(recipe, data, call, validation=validation)
-    return PretrainResult(call.folder.weights("best"), **figures)
+    training.finish(folder)
+    return PretrainResult(RunFolder(out).weights("best"), **figures)
 
 
 def _open(options: PretrainOptions, split: str, reporter: Reporter) -> "LabelledImages":
     from detect.data.labelled import open_labelled
 
     data = open_labelled(options.data, split, skip_bad=options.skip_bad)
-    warn_skipped(data.images.skipped, reporter)
+    warn_skipped(data.images.skipped_marked, reporter)
     reporter.say(f"{split}: {len(data)} images of {len(data.images.classes)} classes")
     return data

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detect.errors import UsageError, option
 from detect.evaluation.figures import Advice, RecallScores
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import with_proposals
@@ -72,7 +72,7 @@ class RecallResult:
 
 
 @by_keywords
-def recall(options: RecallOptions, reporter: Reporter = SILENT) -> RecallResult:
+def recall(options: RecallOptions, reporter: Reporter = QUIET) -> RecallResult:
     """Score proposals against annotations; the images are not needed.
 
     Raises UsageError for options that do not go together, DataError for files that are wrong or
@@ -159,7 +159,7 @@ def _advise(
 
 
 def _time_crops(size: int) -> "CropTime":
-    """Time the classifier at crops of `size` px, in the batches that detecting would take."""
+    """Time the region classifier at crops of `size` px, in the batches that detecting takes."""
     from detect.detector.batches import CropSettings, automatic_size
     from detect.models.crop_time import time_crops
     from detect.models.device import choose_device

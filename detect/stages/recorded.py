@@ -31,7 +31,7 @@ def recorded_source(
     """Return what proposes as the run of the first of `networks` notes it, else preset rcnn.
 
     MultiBox networks are known by their hashes, among those at `multibox` or, without, beside the
-    run. `reporter` is told why it is not as noted. UsageError for `multibox` that the run does
+    run. `reporter` is warned where it is not as noted. UsageError for `multibox` that the run does
     not need, DataError for one that is none; errors of `make_source`.
     """
     given = _by_hash(multibox)
@@ -41,10 +41,10 @@ def recorded_source(
         if given:
             remedy = "Give what the run was trained with, or leave it out."
             raise UsageError(f"{option('multibox')}: {error.marked} {remedy}") from error
-        reporter.say(f"{error.marked} Proposing by Selective Search, preset {_PRESET}.")
+        reporter.warn(f"{error.marked} Proposing by Selective Search, preset {_PRESET}.")
         return make_source(SEARCH, PRESETS[_PRESET], 0, MultiBoxChoice((), device, "auto"))
     if any(_note(one) != _note(networks[0]) for one in networks[1:]):
-        reporter.say(f"trained on different proposals: proposing as for {networks[0]}.")
+        reporter.warn(f"trained on different proposals: proposing as for {networks[0]}.")
     return make_source(*made)
 
 
@@ -135,7 +135,8 @@ def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:
 
 def _found_beside(wanted: str, folder: Path) -> Path | None:
     """Return the MultiBox network with the hash `wanted` beside the run `folder`."""
-    from detect.models.model_files import HASH_KEY, read_card
+    from detect.models.model_files import read_card
+    from detect.models.tensor_files import HASH_KEY
 
     for path in _beside(folder):
         try:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.errors import option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
-    from detect.models.regression_file import StoredRegression
+    from detect.models.box_regression import BoxRegression
+    from detect.models.checkpoints import Fitted
     from detect.structures import Dataset, Detections
 
 
@@ -49,24 +50,26 @@ class RefineResult:
 
 
 @by_keywords
-def refine(options: RefineOptions, reporter: Reporter = SILENT) -> RefineResult:
+def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     """Move the boxes of detections by what the network sees in them.
 
     Raises UsageError where `out` is taken, DataError for detections, data, a network or a
     regression that are wrong or do not belong together, EnvironmentProblem for a machine that
     cannot.
     """
-    check_out(options.out, exist_ok=options.exist_ok)
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
     from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_fitted, load_model
     from detect.models.device import choose_device
+    from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
-    from detect.models.regression_file import load_regression
     from detect.storage.detections import read_detections, write_detections
 
-    network, card = load_model(options.model)
-    stored = load_regression(options.regression, model_hash(options.model))
+    network, card = load_model(options.model, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
+    stored = load_fitted(
+        options.regression, BOX_REGRESSION, model_hash(options.model), encoder.dimensions
+    )
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.detections, dataset)
     refined = _refined(dataset, found, encoder, stored, options.nms)
@@ -78,7 +81,7 @@ def _refined(
     dataset: "Dataset",
     found: dict[str, "Detections"],
     encoder: "RegionEncoder",
-    stored: "StoredRegression",
+    stored: "Fitted[BoxRegression]",
     nms: float,
 ) -> Iterator["Detections"]:
     """Yield the moved detections of one image after another."""
@@ -88,5 +91,5 @@ def _refined(
     rows = stored.rows(dataset.classes)
     for sample in dataset.samples:
         yield moved(
-            read_pixels(sample), found[sample.image_id], encoder, stored.regression, rows, nms
+            read_pixels(sample), found[sample.image_id], encoder, stored.parameters, rows, nms
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detect.errors import UsageError, option
 from detect.evaluation.figures import ProtocolScore, RecallScores
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, holding_out, open_data
@@ -66,7 +66,7 @@ class ReportResult:
 
 
 @by_keywords
-def report(options: ReportOptions, reporter: Reporter = SILENT) -> ReportResult:
+def report(options: ReportOptions, reporter: Reporter = QUIET) -> ReportResult:
     """Make a scoreboard of folders that `run` wrote: one HTML file, PNGs beside it.
 
     Raises UsageError for paths named twice or too often and where `out` is taken, DataError for

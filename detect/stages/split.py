@@ -8,10 +8,11 @@ from pydantic import Field
 
 from detect.errors import DataError
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.together import together
 
 if TYPE_CHECKING:
     from detect.data.halves import Halves
@@ -73,7 +74,7 @@ class SplitResult:
 
 
 @by_keywords
-def split(options: SplitOptions, reporter: Reporter = SILENT) -> SplitResult:
+def split(options: SplitOptions, reporter: Reporter = QUIET) -> SplitResult:
     """Cut a split in two halves of nearly the same number of objects of every class.
 
     The rule is R-CNN's for ILSVRC's val1 and val2 (data/halves.py). Raises UsageError where `out`
@@ -97,10 +98,11 @@ def _split(options: SplitOptions, reporter: Reporter) -> SplitResult:
     counts = class_counts(dataset)
     _check(dataset, counts)
     halves = split_in_halves(counts, np.random.default_rng(options.seed))
-    first, second = (
-        _write(options.out / f"{dataset.split}{number}.txt", dataset, places, counts)
-        for number, places in enumerate((halves.first, halves.second), start=1)
-    )
+    with together(options.out) as folder:
+        first, second = (
+            _write(options.out, folder, f"{dataset.split}{number}.txt", dataset, places, counts)
+            for number, places in enumerate((halves.first, halves.second), start=1)
+        )
     return SplitResult(
         halves=(first, second),
         classes=_balances(dataset, halves, counts),
@@ -129,16 +131,21 @@ def _check(dataset: "Dataset", counts: "IntArray") -> None:
         raise DataError(f"{where}: no annotated objects, so no classes to balance.")
 
 
-def _write(path: Path, dataset: "Dataset", places: "IntArray", counts: "IntArray") -> SplitHalf:
-    """Write the ids at `places`, one a line; ILSVRC's with their number in this list."""
+def _write(
+    out: Path, folder: Path, name: str, dataset: "Dataset", places: "IntArray", counts: "IntArray"
+) -> SplitHalf:
+    """Write the ids at `places`, one a line, to a file in `folder` that will be in `out`.
+
+    ILSVRC's have their number in this list.
+    """
     from detect.data.imagenet_det import LAYOUT
     from detect.files import write_text
 
     names = [dataset.samples[place].image_id for place in places.tolist()]
     if dataset.layout == LAYOUT:
         names = [f"{name} {number}" for number, name in enumerate(names, start=1)]
-    write_text(path, "".join(f"{name}\n" for name in names))
-    return SplitHalf(path, len(names), int(counts[places].sum()))
+    write_text(folder / name, "".join(f"{name}\n" for name in names))
+    return SplitHalf(out / name, len(names), int(counts[places].sum()))
 
 
 def _balances(dataset: "Dataset", halves: "Halves", counts: "IntArray") -> tuple[ClassBalance, ...]:

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 
 from detect.config import MultiBoxRecipe
 from detect.errors import DataError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
+from detect.runs import RunFolder
 from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.training import Training, TrainingOptions, together
@@ -54,7 +55,7 @@ class TrainMultiboxResult:
 
 @by_keywords
 def train_multibox(
-    options: TrainMultiboxOptions, reporter: Reporter = SILENT
+    options: TrainMultiboxOptions, reporter: Reporter = QUIET
 ) -> TrainMultiboxResult:
     """Train MultiBox to propose objects, alone or with the processes that torchrun started.
 
@@ -74,15 +75,16 @@ def _train(
 
     # A batch too small for all processes is refused before anything is begun.
     training.processes.rows(recipe.batch_size)
-    out = training.choose_out("train-multibox")
+    out, folder = training.choose_out("train-multibox")
     fold = options.leave_out or ""
     dataset = _without_fold(_open(options, options.split, training), fold, training)
     validation = _open(options, options.val_split, training) if options.val_split else None
     data = collect_windows(dataset)
     given = TrainingInputs(dataset, validation, {"leave_out": fold})
-    call = training.call(out, recipe, given)
+    call = training.call(folder, recipe, given)
     figures = train(recipe, data, call, fold=fold, validation=validation)
-    return TrainMultiboxResult(call.folder.weights("best"), **figures)
+    training.finish(folder)
+    return TrainMultiboxResult(RunFolder(out).weights("best"), **figures)
 
 
 def _open(options: TrainMultiboxOptions, split: str, training: Training) -> "Dataset":

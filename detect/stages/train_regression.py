@@ -9,7 +9,7 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.models.box_regression import PAIR_IOU, RIDGE
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -47,7 +47,7 @@ class TrainRegressionResult:
 
 @by_keywords
 def train_regression(
-    options: TrainRegressionOptions, reporter: Reporter = SILENT
+    options: TrainRegressionOptions, reporter: Reporter = QUIET
 ) -> TrainRegressionResult:
     """Learn to move the boxes of each class by a ridge regression on the network's features.
 
@@ -56,21 +56,21 @@ def train_regression(
     """
     from detect.detector.refine import RegionEncoder
     from detect.models.box_regression import fit
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import Fitted, load_model, save_fitted
     from detect.models.device import choose_device
+    from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
-    from detect.models.regression_file import StoredRegression, save_regression
 
     if options.out.suffix != ".safetensors":
         raise UsageError(f"{option('out', options.out)}: expected a name ending in .safetensors.")
-    check_out(options.out, exist_ok=options.exist_ok)
-    network, card = load_model(options.model)
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
+    network, card = load_model(options.model, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
     found = _pairs(options, card.classes, encoder, reporter)
     columns = (found.features, found.boxes, found.truths, found.labels)
     regression = fit(*columns, len(card.classes), options.ridge)
-    stored = StoredRegression(regression, card.classes, model_hash(options.model))
-    save_regression(options.out, stored)
+    stored = Fitted(regression, card.classes, model_hash(options.model))
+    save_fitted(options.out, BOX_REGRESSION, stored)
     pairs = dict(zip(card.classes, regression.pairs.tolist(), strict=True))
     reporter.say(f"pairs: {', '.join(f'{name} {count}' for name, count in pairs.items())}")
     return TrainRegressionResult(options.out, pairs)

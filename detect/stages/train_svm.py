@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from detect.errors import EnvironmentProblem, UsageError, option
+from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.locks import holding_file
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, warn_skipped, with_proposals
@@ -23,8 +23,8 @@ from detect.stages.positives import (
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
+    from detect.models.checkpoints import Fitted
     from detect.models.svm import Fit, LinearSvms, RegionFeatures
-    from detect.models.svm_file import StoredSvms
     from detect.storage.features import FeatureStore
     from detect.training.svm import MinedImage
 
@@ -62,7 +62,7 @@ class TrainSvmResult:
 
 
 @by_keywords
-def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvmResult:
+def train_svm(options: TrainSvmOptions, reporter: Reporter = QUIET) -> TrainSvmResult:
     """Fit a linear SVM a class to the network's features, by hard-negative mining.
 
     Raises UsageError for options that do not go together, DataError for data, proposals or a
@@ -75,28 +75,29 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = SILENT) -> TrainSvm
     check_positives(options.positives_from, options.positives_per_class)
     store = FeatureStore(options.out.with_name(f".{options.out.name}.features"))
     with holding_file(options.out, reporter):
-        for path in (options.out, store.path):
-            check_out(path, exist_ok=options.exist_ok, resume=options.resume)
+        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume, folder=False)
+        check_out(store.path, exist_ok=options.exist_ok, resume=options.resume)
         return _train(options, store, reporter)
 
 
 def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) -> TrainSvmResult:
     """Compute the features, mine them, and write the SVMs."""
     from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import Fitted, load_model, save_fitted
     from detect.models.device import choose_device, resolve_precision
+    from detect.models.kinds import LINEAR_SVMS, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
     from detect.models.svm import liblinear
-    from detect.models.svm_file import StoredSvms, save_svms
     from detect.training.svm import check_negatives, check_positives
 
     fit, device = liblinear(), choose_device(options.device)
-    network, card = load_model(options.model)
+    network, card = load_model(options.model, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
-    if options.resume and options.out.is_file():
-        stored = _finished(options.out, model, recipe)
+    fitted_on = (model, encoder.dimensions)
+    stored = _finished(options, fitted_on, recipe, store) if options.resume else None
+    if stored is not None:
         store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
     check_positives(images, card.classes)
@@ -104,14 +105,13 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
         store.remove()
     store.begin({"model": model, **recipe})
     left = _missing(images, encoder.dimensions, store, reporter)
-    options.out.unlink(missing_ok=True)  # Older SVMs: resumed, it would take them for these.
     bad = _add_features(left, encoder, store, options.skip_bad, reporter)
     images = [image for image in images if image.sample.image_id not in bad]
     check_positives(images, card.classes)
     svms = _mine(images, store, len(card.classes), fit, reporter)
     check_negatives(svms.negatives, card.classes)
-    stored = StoredSvms(svms, card.classes, model, recipe)
-    save_svms(options.out, stored)
+    stored = Fitted(svms, card.classes, model, recipe)
+    save_fitted(options.out, LINEAR_SVMS, stored)
     store.remove()
     result = _result(options.out, stored)
     counts = [f"{name} {n} + {result.hard_negatives[name]}" for name, n in result.objects.items()]
@@ -119,9 +119,9 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     return result
 
 
-def _result(path: Path, stored: "StoredSvms", *, complete: bool = False) -> TrainSvmResult:
-    objects = dict(zip(stored.classes, stored.svms.positives.tolist(), strict=True))
-    negatives = dict(zip(stored.classes, stored.svms.negatives.tolist(), strict=True))
+def _result(path: Path, stored: "Fitted[LinearSvms]", *, complete: bool = False) -> TrainSvmResult:
+    objects = dict(zip(stored.classes, stored.parameters.positives.tolist(), strict=True))
+    negatives = dict(zip(stored.classes, stored.parameters.negatives.tolist(), strict=True))
     return TrainSvmResult(path, objects, negatives, complete)
 
 
@@ -138,7 +138,7 @@ def _open(
     from detect.training.svm import MinedImage
 
     dataset = open_dataset(options.data, options.split, skip_bad=options.skip_bad)
-    warn_skipped(dataset.skipped, reporter)
+    warn_skipped(dataset.skipped_marked, reporter)
     dataset = choose_classes(dataset, classes)
     proposals, data = ProposalFile(options.proposals), data_hash(dataset)
     if options.skip_bad:
@@ -158,13 +158,29 @@ def _open(
     return images, recipe
 
 
-def _finished(out: Path, model: str, recipe: dict[str, Any]) -> "StoredSvms":
-    """Return what is in `out`; DataError if it was made by another recipe."""
-    from detect.models.svm_file import load_svms
+def _finished(
+    options: TrainSvmOptions,
+    fitted_on: tuple[str, int],
+    recipe: dict[str, Any],
+    store: "FeatureStore",
+) -> "Fitted[LinearSvms] | None":
+    """Return what is in `out`, None where there is nothing; DataError if of another recipe.
+
+    But where features are left it is of an earlier call, and stays until there is a new one: None.
+    """
+    from detect.models.checkpoints import load_fitted
+    from detect.models.kinds import LINEAR_SVMS
     from detect.storage.recipe import check_same_recipe
 
-    stored = load_svms(out, model)
-    check_same_recipe(out, stored.recipe, "this command's SVMs", recipe)
+    if not options.out.is_file():
+        return None
+    try:
+        stored = load_fitted(options.out, LINEAR_SVMS, *fitted_on)
+        check_same_recipe(options.out, stored.recipe, "this command's SVMs", recipe)
+    except DataError:
+        if store.path.exists():
+            return None
+        raise
     return stored
 
 

@@ -13,10 +13,10 @@ from detect.config import AnyRecipe, Section, load_recipe, to_toml
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
 from detect.stages import options as o
-from detect.stages.members import forget_ensemble
-from detect.stages.opening import check_out, holding_out
+from detect.stages.opening import check_out, holding_out, is_earlier
 from detect.stages.training_inputs import TrainingInputs, check_same
 from detect.stages.transforms import check_transforms
+from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
     import torch
@@ -105,11 +105,13 @@ class Training:
     reporter: Reporter
     held: ExitStack
 
-    def choose_out(self, command: str) -> Path:
-        """Hold and return `out` or the next free runs/COMMAND/NAME.
+    def choose_out(self, command: str, begun: str = "state.pt") -> tuple[Path, Path]:
+        """Hold and return `out` or the next free runs/COMMAND/NAME, and the folder to train in.
 
-        The first of the processes does it for all. Raises UsageError if it may not be written, and
-        as `holding`.
+        That is another one where something is in `out` that is not gone on with, which the file
+        `begun` tells: it stays until `finish`. So with `exist_ok` an earlier run is kept until the
+        new one is trained to its end; resuming goes on with the new one. The first of the
+        processes does it for all. Raises UsageError if `out` may not be written, and as `holding`.
         """
         told = self.told
         if told.resume and told.out is None:
@@ -117,14 +119,26 @@ class Training:
                 f"{option('resume')} needs {option('out')}, the folder of the interrupted run."
             )
 
-        def choose() -> Path:
+        def choose() -> tuple[Path, Path]:
             name = o.recipe_name(told.config)
             free = holding_out(told.out, command, name, self.reporter)
             chosen = self.held.enter_context(free)
             check_out(chosen, exist_ok=told.exist_ok, resume=told.resume)
-            return chosen
+            goes_on = told.resume and (chosen / begun).exists()
+            earlier = is_earlier(chosen) and not goes_on
+            return chosen, workplace(chosen, earlier=earlier, resume=told.resume)
 
         return self.processes.from_first(choose)
+
+    def finish(self, folder: Path) -> None:
+        """Let what was trained in `folder` take the place of what was in `out`, if it is another.
+
+        The first of the processes does it.
+        """
+        from detect.runs import RunFolder
+
+        if self.processes.first and is_workplace(folder):
+            commit(folder, RunFolder(folder.parent).files())
 
     def call(self, out: Path, recipe: Section, given: TrainingInputs) -> "Call":
         """Return the call that trains in the run folder `out`.
@@ -161,7 +175,6 @@ class Training:
             return
         seed: int = recipe.model_dump()["seed"]
         environment = describe_environment(str(self.device), seed, data_hash(given.dataset))
-        forget_ensemble(folder.path)
         count = {"processes": self.processes.count}
         folder.start(to_toml(recipe), {**environment, **given.record(), **count})
 

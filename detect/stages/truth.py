@@ -61,7 +61,7 @@ def open_truth(options: TruthOptions, reporter: Reporter) -> "Dataset":
     dataset = data.open_dataset(
         options.data, options.split, skip_bad=options.skip_bad, need_images=False
     )
-    warn_skipped(dataset.skipped, reporter)
+    warn_skipped(dataset.skipped_marked, reporter)
     return dataset
 
 

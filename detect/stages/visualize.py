@@ -10,10 +10,11 @@ from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.opening import check_out, open_data
+from detect.stages.opening import check_out, is_earlier, open_data
+from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
     from detect.structures import Dataset, Image, Sample
@@ -60,7 +61,7 @@ class VisualizeResult:
 
 
 @by_keywords
-def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> VisualizeResult:
+def visualize(options: VisualizeOptions, reporter: Reporter = QUIET) -> VisualizeResult:
     """Draw ground truth, proposals or detections, one picture an image.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
@@ -68,26 +69,28 @@ def visualize(options: VisualizeOptions, reporter: Reporter = SILENT) -> Visuali
     """
     _check(options)
     with holding(options.out, reporter):
-        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
-        return _visualize(options, reporter)
+        return _visualize(options, _free(options), reporter)
 
 
-def _visualize(options: VisualizeOptions, reporter: Reporter) -> VisualizeResult:
+def _visualize(options: VisualizeOptions, folder: Path, reporter: Reporter) -> VisualizeResult:
+    """Draw into `folder`."""
     from detect.data import read_pixels
     from detect.visualize import file_name, write_picture
 
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     samples = _choose(dataset, options.image)
     draw = _draw(options, dataset)
-    paths = [options.out / f"{file_name(sample.image_id)}.jpg" for sample in samples]
+    names = [f"{file_name(sample.image_id)}.jpg" for sample in samples]
     left = [
-        (sample, path)
-        for sample, path in zip(samples, paths, strict=True)
-        if not (options.resume and path.exists())
+        (sample, folder / name)
+        for sample, name in zip(samples, names, strict=True)
+        if not (options.resume and (folder / name).exists())
     ]
     for sample, path in reporter.track(left, len(left), "Drawing"):
         write_picture(path, draw(read_pixels(sample), sample))
-    return VisualizeResult(options.out, tuple(paths), len(left))
+    if is_workplace(folder):
+        commit(folder)
+    return VisualizeResult(options.out, tuple(options.out / name for name in names), len(left))
 
 
 def _check(options: VisualizeOptions) -> None:
@@ -100,6 +103,16 @@ def _check(options: VisualizeOptions) -> None:
         )
     if options.coverage and options.proposals is None:
         raise UsageError(f"{option('coverage')} goes with {option('proposals', 'P')}.")
+
+
+def _free(options: VisualizeOptions) -> Path:
+    """Return the folder to draw in; UsageError where `out` is taken.
+
+    Earlier pictures that are not gone on with stay until the last new one is drawn.
+    """
+    check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+    earlier = is_earlier(options.out) and not options.resume
+    return workplace(options.out, earlier=earlier, resume=options.resume)
 
 
 def _choose(dataset: "Dataset", ids: Sequence[str]) -> list["Sample"]:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.errors import DataError
-from detect.files import replacing
+from detect.files import writing_text
 from detect.storage.json_entries import NotAListError, read_entries
 from detect.structures import Dataset, Detections, IntArray
+from detect.together import settle
 
 Doubles = NDArray[np.float64]
 # places in Dataset.samples (N,), labels (N,), boxes (N, 4) xyxy px, scores (N,)
@@ -57,8 +58,8 @@ class DetectionWriter:
 
 @contextmanager
 def writing_detections(path: Path, dataset: Dataset) -> Iterator[DetectionWriter]:
-    """Yield a writer; the file appears at `path` only when all went well (files.replacing)."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    """Yield a writer; the file appears at `path` only when all went well (files.writing)."""
+    with writing_text(path) as stream:
         stream.write("[")
         yield DetectionWriter(stream, dataset)
         stream.write("\n]\n")
@@ -119,6 +120,7 @@ def read_columns(path: Path, dataset: Dataset) -> Columns:
 
 
 def _entries(path: Path) -> Iterator[Any]:
+    settle(path.parent)
     try:
         yield from read_entries(path)
     except OSError as error:

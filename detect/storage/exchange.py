@@ -7,7 +7,6 @@ the score last.
 
 import json
 import zipfile
-import zlib
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,8 +19,10 @@ from numpy.typing import NDArray
 
 from detect.boxes import xywh_to_xyxy
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import writing, writing_text
+from detect.reading import NAME_BYTES, is_name, shown
 from detect.storage.json_entries import NotAListError, read_entries
+from detect.storage.npz import read_arrays
 from detect.structures import IntArray, Proposals, Size
 
 Boxes = NDArray[np.float64]
@@ -120,7 +121,7 @@ def read_npz(
 
     `coordinates` is a name in COORDINATES; without scores the order is the ranking.
     """
-    for image_id, values in _arrays(path):
+    for image_id, values in read_arrays(path):
         yield image_id, _from_array(values, f"{path}: image {image_id}", source, coordinates)
 
 
@@ -146,7 +147,7 @@ def write_coco(path: Path, proposals: Iterable[Proposals], *, integer_ids: bool)
 
     `integer_ids` writes image ids as JSON numbers, as COCO's annotations do.
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with writing_text(path) as file:
         separator = "["
         for one in proposals:
             image_id = int(one.image_id) if integer_ids else one.image_id
@@ -158,27 +159,12 @@ def write_coco(path: Path, proposals: Iterable[Proposals], *, integer_ids: bool)
 
 def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
     """Write an array (N, 5) float32 an image, xyxy and score; the sources are lost."""
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with writing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for one in proposals:
-            array = np.column_stack([one.boxes, one.scores]).astype(np.float32)
+            columns = np.column_stack([one.boxes, one.scores]).astype(np.float32)
             # A fixed date (ZipInfo's 1980), so that the same proposals give the same bytes.
             with archive.open(zipfile.ZipInfo(f"{one.image_id}.npy"), "w") as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-
-
-def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Yield the name and array of each member of an npz; DataError if it is none."""
-    try:
-        arrays = np.load(path, allow_pickle=False)
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise ValueError("one array, not an archive of arrays")
-        with arrays:
-            yield from arrays.items()
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: not a readable npz file ({error}). Expected numpy.savez with an array "
-            "(N, 4) or (N, 5) an image, named by its id."
-        ) from error
+                np.lib.format.write_array(member, columns, allow_pickle=False)
 
 
 def _entries(path: Path) -> Iterator[Any]:
@@ -212,7 +198,12 @@ def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[float, 
     x, y, width, height, score = map(float, values)
     if width < 0 or height < 0:
         raise DataError(f"{where} (image {entry['image_id']}): negative width or height: {box}.")
-    name = source or str(entry.get("source", DEFAULT_SOURCE))
+    name = source or entry.get("source", DEFAULT_SOURCE)
+    if not is_name(name):
+        raise DataError(
+            f"{where} (image {shown(entry['image_id'])}): expected a source of 1 to {NAME_BYTES} "
+            f"bytes, got {shown(name)}."
+        )
     return str(entry["image_id"]), (x, y, x + width, y + height, score), name
 
 

@@ -4,8 +4,6 @@ Each file holds the boxes as well, so that features of other boxes are never tak
 feature is kept in half precision, 2 bytes: rounded by a 2,000th, which moves no score noticeably.
 """
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from detect.errors import DataError, DetectError, option
-from detect.files import digest, replacing, write_json
+from detect.files import digest, remove_unfinished, write_bytes, write_json
+from detect.formats import stamped, upgraded
+from detect.reading import read_object
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import FloatArray
+from detect.together import remove
 
 _RECIPE = "recipe.json"
 _BOX_BYTES = 16
@@ -35,9 +36,8 @@ class FeatureStore:
         if noted.is_file():
             check_same_recipe(self.path, _recipe(noted), "this command's features", recipe)
         else:
-            write_json(noted, recipe)
-        for unfinished in self.path.glob(".*.tmp"):
-            unfinished.unlink()
+            write_json(noted, stamped(recipe))
+        remove_unfinished(self.path, held=True)
 
     @staticmethod
     def size(regions: int, dimensions: int) -> int:
@@ -51,7 +51,7 @@ class FeatureStore:
     def write(self, image_id: str, boxes: FloatArray, features: FloatArray) -> None:
         """Keep the `features` (N, D) of `boxes` (N, 4) of an image.
 
-        Raises errors of files.replacing, DetectError for a feature above 65,504.
+        Raises errors of files.writing, DetectError for a feature above 65,504.
         """
         with np.errstate(over="ignore"):
             halves = features.astype(np.float16)
@@ -62,8 +62,7 @@ class FeatureStore:
                 "(65,504). The network's weights are broken."
             )
         content = save({"boxes": np.ascontiguousarray(boxes), "features": halves})
-        with replacing(self._file(image_id)) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(self._file(image_id), content, lasting=False)  # `read` checks it.
 
     def read(self, image_id: str, boxes: FloatArray) -> FloatArray:
         """Return the features (N, D) of `boxes` (N, 4) of an image; DataError if not there."""
@@ -79,7 +78,7 @@ class FeatureStore:
 
     def remove(self) -> None:
         """Delete the folder, if it is there."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
 
     def _open(self, image_id: str, boxes: FloatArray) -> Any:
         """Return the open file of an image, None where there is none for these `boxes`."""
@@ -96,9 +95,5 @@ class FeatureStore:
 
 
 def _recipe(path: Path) -> StoredRecipe:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}). Delete its folder and begin anew."
-        ) from error
+    values = read_object(path, "the recipe of features", "Delete its folder and begin anew.")
+    return upgraded(values, "features recipe", path)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
+from detect.storage.parquet import boxes_of, cells, image_of, numbers, texts
 from detect.structures import Proposals
 
 _COLUMNS: dict[str, pa.DataType] = {
@@ -15,6 +15,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "scores": pa.list_(pa.float32()),
     "sources": pa.list_(pa.string()),
 }
+BOXES = 2**20  # of an image
 SCHEMA = pa.schema(_COLUMNS)
 
 
@@ -32,21 +33,10 @@ def to_table(rows: Sequence[Proposals]) -> pa.Table:
 
 
 def from_table(table: pa.Table, row: int) -> Proposals:
-    """Return row `row`; ValueError or TypeError where it does not hold together."""
-    values = {name: table.column(name)[row] for name in table.column_names}
-    empty = [name for name, value in values.items() if not value.is_valid]
-    if empty:
-        raise ValueError(f"{empty[0]} is null")
-    boxes = values["boxes"].values.to_numpy(zero_copy_only=False).reshape(-1, 4)
-    scores = values["scores"].values.to_numpy(zero_copy_only=False)
-    if not np.isfinite(scores).all():
-        raise ValueError("scores must be finite")
-    sources = values["sources"].values.dictionary_encode()
-    names = np.array(sources.dictionary.to_pylist(), np.str_)
-    return Proposals(
-        image_id=values["image_id"].as_py(),
-        size=(values["height"].as_py(), values["width"].as_py()),
-        boxes=boxes,
-        scores=scores,
-        sources=names[sources.indices.to_numpy()],
-    )
+    """Return row `row`; ValueError where it does not hold together, or beyond BOXES."""
+    values = cells(table, row)
+    image_id, size = image_of(values)
+    if len(values["scores"]) > BOXES:
+        raise ValueError(f"{len(values['scores']):,} boxes; at most {BOXES:,} are read")
+    boxes, scores = boxes_of(values), numbers(values, "scores")
+    return Proposals(image_id, size, boxes, scores, texts(values, "sources"))

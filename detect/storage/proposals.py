@@ -12,19 +12,27 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
+from detect.reading import is_path, shown
+from detect.storage.parquet import Parquet
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import StoredRecipe, check_same_recipe
 from detect.structures import Proposals, Size
+from detect.together import settle
 
 RECIPE_KEY = b"detect.recipe"
 ROWS_PER_GROUP = 8  # images decoded together when one is read: about 0.5 MB
 IMAGES_PER_PART = 64  # consecutive images of the split, whatever the workers and shards
 _AGAIN = f"Delete it and propose again with {option('resume')}."
+_MADE_BY = "Use proposals of detect propose or import."
+# What others read of a recipe.
+_KINDS = {"method": str, "parameters": dict, "images": int, "data": str}
 _PART_NAME = re.compile(r"part-\d{5,}\.parquet")
 
 
@@ -51,7 +59,7 @@ class ProposalWriter:
 @contextmanager
 def writing(path: Path, recipe: StoredRecipe) -> Iterator[ProposalWriter]:
     """Yield a writer of `path`, which appears complete at the end or not at all."""
-    metadata = {RECIPE_KEY: json.dumps(recipe, sort_keys=True).encode()}
+    metadata = {RECIPE_KEY: json.dumps(stamped(recipe), sort_keys=True).encode()}
     with replacing(path) as temporary:
         schema = SCHEMA.with_metadata(metadata)
         with pq.ParquetWriter(
@@ -89,11 +97,16 @@ def part_name(number: int) -> str:
 
 def read_recipe(path: Path) -> StoredRecipe:
     """Return the recipe of one Parquet file, or of a folder of parts."""
-    return ProposalFile(path).recipe if path.is_dir() else _recipe(_open(path), path)
+    return ProposalFile(path).recipe if path.is_dir() else _recipe(_open(path))
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Return the parts in `folder`, in order; DataError if it holds anything else."""
+    """Return the parts in `folder`, in order, none where it is not there.
+
+    DataError if it holds anything else.
+    """
+    if not folder.is_dir():
+        return []
     names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] not in "._")
     foreign = [name for name in names if not _PART_NAME.fullmatch(name)]
     if foreign:
@@ -102,12 +115,6 @@ def part_files(folder: Path) -> list[Path]:
             "Move it away, or name the folder that holds the proposals."
         )
     return [folder / name for name in names]
-
-
-def clear_parts(folder: Path) -> None:
-    """Delete the parts in `folder`, if it is one; DataError if it holds anything else."""
-    for path in part_files(folder) if folder.is_dir() else []:
-        path.unlink()
 
 
 class ProposalFile:
@@ -161,10 +168,24 @@ class ProposalFile:
             )
         return proposals
 
+    def check_finished(self) -> None:
+        """Raise DataError for a folder that has fewer parts than its images need.
+
+        Not by the images: those left out as bad are in no part.
+        """
+        images = self.recipe.get("images", len(self))
+        needed = -(-images // IMAGES_PER_PART)
+        if self.path.is_dir() and len(self._parts) < needed:
+            raise DataError(
+                f"{self.path}: has {len(self._parts)} of the {needed} parts that {images} images "
+                f"need: not finished. Go on with detect propose and {option('resume')}."
+            )
+
     @staticmethod
     def _find_parts(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
+        settle(path)
         parts = part_files(path)
         if not parts:
             raise DataError(
@@ -175,13 +196,12 @@ class ProposalFile:
 
     def _add_part(self, number: int, part: Path) -> None:
         parquet = _open(part)
-        recipe = _recipe(parquet, part)
+        recipe = _recipe(parquet)
         if number == 0:
             self.recipe = recipe
         check_same_recipe(self._parts[0], self.recipe, part, recipe)
-        for group in range(parquet.num_row_groups):
-            ids = _guard(part, lambda group=group: parquet.read_row_group(group, ["image_id"]))
-            for row, image_id in enumerate(ids.column("image_id").to_pylist()):
+        for group in range(parquet.groups):
+            for row, image_id in enumerate(_ids(parquet, group)):
                 if image_id in self._places:
                     raise DataError(f"{part}: image {image_id} appears twice in {self.path}.")
                 self._places[image_id] = (number, group, row)
@@ -189,45 +209,55 @@ class ProposalFile:
     def _decode(self, number: int, group: int, row: int) -> Proposals:
         part = self._parts[number]
         if self._group is None or self._group[0] != (number, group):
-            table = _guard(part, lambda: _open(part).read_row_group(group))
-            self._group = ((number, group), table)
+            self._group = ((number, group), _open(part).read(group))
         try:
             return from_table(self._group[1], row)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise DataError(
                 f"{part}: image number {row} of row group {group}: {error}. {_AGAIN}"
             ) from error
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path) -> Parquet:
     if not path.exists():
         raise DataError(f"{path}: no such proposals. Make them with detect propose or import.")
-    parquet: pq.ParquetFile = _guard(
-        path, lambda: pq.ParquetFile(path, page_checksum_verification=True)
-    )
-    if not parquet.schema_arrow.equals(SCHEMA):
+    parquet = Parquet(path, "Parquet file", _AGAIN)
+    if not parquet.schema.equals(SCHEMA):
+        if RECIPE_KEY in parquet.metadata:
+            _recipe(parquet)  # Of a newer format, which may well have other columns.
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
-            f"got {', '.join(parquet.schema_arrow.names)}. Use detect import for other formats."
+            f"got {', '.join(parquet.schema.names):.200}. Use detect import for other formats."
         )
     return parquet
 
 
-def _recipe(parquet: pq.ParquetFile, path: Path) -> StoredRecipe:
-    text = (parquet.schema_arrow.metadata or {}).get(RECIPE_KEY)
-    try:
-        recipe: StoredRecipe = json.loads(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: no recipe in its metadata. Use proposals of detect propose or import."
-        ) from error
+def _recipe(parquet: Parquet) -> StoredRecipe:
+    if RECIPE_KEY not in parquet.metadata:
+        raise DataError(f"{parquet.path}: no recipe in its metadata. {_MADE_BY}")
+    recipe = upgraded(
+        parquet.card(RECIPE_KEY, "the recipe of proposals"), "proposals recipe", parquet.path
+    )
+    for key, kind in _KINDS.items():
+        if key in recipe and type(recipe[key]) is not kind:
+            raise DataError(
+                f"{parquet.path}: its recipe has {key} {shown(recipe[key])}, expected "
+                f"{kind.__name__}. {_MADE_BY}"
+            )
     return recipe
 
 
-def _guard(path: Path, read: Any) -> Any:
-    """Call `read`; turn pyarrow's and the system's errors into DataError naming `path`."""
-    try:
-        return read()
-    except (pa.ArrowException, OSError) as error:
-        first_line = str(error).partition("\n")[0][:200]
-        raise DataError(f"{path}: not a readable Parquet file ({first_line}). {_AGAIN}") from error
+def _ids(parquet: Parquet, group: int) -> list[str]:
+    """Return the image ids of a row group; DataError where they are not different names."""
+    column: Any = parquet.read(group, ["image_id"]).column("image_id").combine_chunks()
+    places, counts = np.unique(column.indices.to_numpy(zero_copy_only=False), return_counts=True)
+    if column.null_count:
+        raise DataError(f"{parquet.path}: row group {group}: an image_id is null. {_AGAIN}")
+    # Before they are texts: a dictionary's one long text may stand for a million.
+    if twice := [int(place) for place in places[counts > 1]]:
+        image_id = shown(column.dictionary[twice[0]].as_py())
+        raise DataError(f"{parquet.path}: image {image_id} appears twice. {_AGAIN}")
+    ids: list[str] = column.to_pylist()
+    if wrong := [name for name in ids if not is_path(name)]:
+        raise DataError(f"{parquet.path}: {shown(wrong[0])} can be no image's id. {_AGAIN}")
+    return ids

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +16,19 @@ from numpy.typing import NDArray
 
 from detect.errors import DataError, option
 from detect.files import replacing
+from detect.formats import stamped, upgraded
+from detect.storage.parquet import Parquet, boxes_of, cells, image_of, numbers, texts
 from detect.storage.scores_card import Dtype, ScoresCard
 from detect.structures import FloatArray, Size
+from detect.together import settle
 
 NAME = "scores.parquet"
 _TYPES: dict[Dtype, pa.DataType] = {"float32": pa.float32(), "float16": pa.float16()}
 _KEY = b"detect.scores"
 # Bytes of images written, and read, together.
 _GROUP_BYTES = 8 * 2**20
+# A softmax's sum may round upwards.
+_HIGHEST = 1.001
 _EXPECTED = f"Scores are kept by detect run with {option('keep_scores')}."
 
 
@@ -71,7 +75,7 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
 
     Raises errors of files.replacing.
     """
-    metadata = {_KEY: json.dumps(asdict(card), sort_keys=True).encode()}
+    metadata = {_KEY: json.dumps(stamped(asdict(card)), sort_keys=True).encode()}
     schema = _schema(card.dtype).with_metadata(metadata)
     with (
         replacing(path) as temporary,
@@ -84,18 +88,20 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write one `table` to `path` atomically. Raises errors of files.replacing."""
-    with replacing(path) as temporary:
+    """Write one `table` to `path` atomically. Raises errors of files.replacing.
+
+    Not brought to the disk: `read_table` tells what is damaged.
+    """
+    with replacing(path, lasting=False) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: Path, dtype: Dtype) -> pa.Table:
     """Read what `write_table` wrote; DataError where it is missing, broken or not of `dtype`."""
     parquet = _open(path)
-    if not parquet.schema_arrow.equals(_schema(dtype)):
+    if not parquet.schema.equals(_schema(dtype)) or parquet.rows != 1 or parquet.groups != 1:
         raise DataError(f"{path}: not the scores of an image in {dtype}. {_EXPECTED}")
-    table: pa.Table = _guarded(path, parquet.read)
-    return table
+    return parquet.read(0).cast(_schema(dtype))
 
 
 class ScoresFile:
@@ -106,51 +112,63 @@ class ScoresFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path / NAME if path.is_dir() else path
+        settle(self.path.parent)
         self._parquet = _open(self.path)
         self.card = self._read_card()
-        if not self._parquet.schema_arrow.equals(_schema(self.card.dtype)):
+        if not self._parquet.schema.equals(_schema(self.card.dtype)):
             raise DataError(f"{self.path}: its columns are not those of scores. {_EXPECTED}")
 
     def __len__(self) -> int:
-        return int(self._parquet.metadata.num_rows)
+        return self._parquet.rows
 
     def __iter__(self) -> Iterator[RegionScores]:
         """Yield the images in the order of the run, one row group in memory."""
-        for group in range(self._parquet.num_row_groups):
-            table = _guarded(self.path, lambda group=group: self._parquet.read_row_group(group))
+        for group in range(self._parquet.groups):
+            table = self._parquet.read(group)
             for row in range(len(table)):
                 yield self._read(table, row)
 
     def sizes(self) -> dict[str, Size]:
         """Return the size (H, W) px of every image by its id; DataError for one that is twice."""
-        columns = ["image_id", "height", "width"]
-        table = _guarded(self.path, lambda: self._parquet.read(columns)).to_pydict()
-        heights = zip(table["height"], table["width"], strict=True)
-        found = dict(zip(table["image_id"], heights, strict=True))
-        if len(found) != len(self):
-            raise DataError(f"{self.path}: an image is there twice. {_EXPECTED}")
+        found: dict[str, Size] = {}
+        for group in range(self._parquet.groups):
+            table = self._parquet.read(group, ["image_id", "height", "width"])
+            for row in range(len(table)):
+                image_id, size = self._image(table, row)
+                if image_id in found:
+                    raise DataError(f"{self.path}: an image is there twice. {_EXPECTED}")
+                found[image_id] = size
         return found
 
     def _read_card(self) -> ScoresCard:
-        text = (self._parquet.schema_arrow.metadata or {}).get(_KEY)
+        if _KEY not in self._parquet.metadata:
+            raise DataError(f"{self.path}: not a file of scores. {_EXPECTED}")
+        values = self._parquet.card(_KEY, "what the scores are of")
         try:
-            return ScoresCard.from_json(json.loads(text))  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{self.path}: not a file of scores. {_EXPECTED}") from error
+            return ScoresCard.from_json(upgraded(values, "scores card", self.path))
+        except ValueError as error:
+            raise DataError(f"{self.path}: its card is wrong: {error}. {_EXPECTED}") from error
+
+    def _image(self, table: pa.Table, row: int) -> tuple[str, Size]:
+        try:
+            return image_of(cells(table, row))
+        except ValueError as error:
+            raise DataError(f"{self.path}: row {row}: {error}. {_EXPECTED}") from error
 
     def _read(self, table: pa.Table, row: int) -> RegionScores:
-        values = {name: table.column(name)[row] for name in table.column_names}
+        image_id, size = self._image(table, row)
         networks, columns = len(self.card.names), len(self.card.columns) + 1
         try:
-            boxes = _numbers(values["boxes"]).reshape(-1, 4)
-            scores = _numbers(values["scores"]).astype(np.float32)
+            values = cells(table, row)
+            boxes = boxes_of(values)
+            scores = numbers(values, "scores").astype(np.float32)
+            if not ((scores >= 0) & (scores <= _HIGHEST)).all():
+                raise ValueError("a score is no probability")
             scores = scores.reshape(networks, len(boxes), columns)
-            sources = np.array(values["sources"].as_py(), np.str_)
-            size = (values["height"].as_py(), values["width"].as_py())
-            return RegionScores(values["image_id"].as_py(), size, boxes, sources, scores)
-        except (ValueError, TypeError, AttributeError) as error:
+            return RegionScores(image_id, size, boxes, texts(values, "sources"), scores)
+        except ValueError as error:
             raise DataError(
-                f"{self.path}: image {values['image_id']}: not the scores of {networks} networks "
+                f"{self.path}: image {image_id}: not the scores of {networks} networks "
                 f"and {columns} columns a box ({error}). Keep them again by detect "
                 f"run with {option('keep_scores')}."
             ) from error
@@ -180,24 +198,7 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _numbers(value: Any) -> NDArray[Any]:
-    """Return the values of a list; AttributeError where it is null."""
-    return np.asarray(value.values.to_numpy(zero_copy_only=False))
-
-
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path) -> Parquet:
     if not path.is_file():
         raise DataError(f"{path}: no such scores. {_EXPECTED}")
-    parquet: pq.ParquetFile = _guarded(
-        path, lambda: pq.ParquetFile(path, page_checksum_verification=True)
-    )
-    return parquet
-
-
-def _guarded(path: Path, read: Any) -> Any:
-    """Call `read`; turn pyarrow's and the system's errors into DataError naming `path`."""
-    try:
-        return read()
-    except (pa.ArrowException, OSError) as error:
-        first_line = str(error).partition("\n")[0][:200]
-        raise DataError(f"{path}: not a readable file of scores ({first_line}).") from error
+    return Parquet(path, "file of scores", _EXPECTED)

@@ -1,9 +1,30 @@
 """What a file of scores says about itself; light, for whoever only names its types of numbers."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from detect.reading import is_name, is_path
 
 Dtype = Literal["float32", "float16"]
+
+
+def _are_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names or len(set(names)) < len(names) or not all(map(is_name, names)):
+        raise ValueError("expected names, each once")
+    return names
+
+
+def _are_paths(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names or not all(map(is_path, names)):
+        raise ValueError("expected what networks are called")
+    return names
+
+
+Names = Annotated[tuple[str, ...], AfterValidator(_are_names)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -18,26 +39,41 @@ class ScoresCard:
     """
 
     split: str
-    classes: tuple[str, ...]
-    category_ids: tuple[int, ...]
+    classes: Names
+    category_ids: tuple[Annotated[int, Field(gt=-(2**63), lt=2**63)], ...]
     integer_ids: bool
-    columns: tuple[str, ...]
-    names: tuple[str, ...]
+    columns: Names
+    names: Annotated[tuple[str, ...], AfterValidator(_are_paths)]
     hashes: tuple[str, ...]
-    precision: str
+    precision: Literal["float32", "bfloat16"]
     dtype: Dtype
     proposals: dict[str, Any]
     data: str
-    threshold: float
-    nms: float
-    per_class: int
+    threshold: Probability
+    nms: Probability
+    per_class: Annotated[int, Field(ge=1)]
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the card of JSON `values`; TypeError where keys are missing or unknown."""
-        made = cls(**values)
-        for entry in fields(cls):
-            value = getattr(made, entry.name)
-            if isinstance(value, list):
-                object.__setattr__(made, entry.name, tuple(value))
+        """Return the card of JSON `values`; ValueError naming what is missing, unknown or wrong."""
+        try:
+            made = TypeAdapter(cls).validate_json(json.dumps(values))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise ValueError(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from None
+        made._check_counts()
         return made
+
+    def _check_counts(self) -> None:
+        """Raise ValueError for lists of other lengths than those they go with."""
+        if len(self.category_ids) != len(self.classes):
+            raise ValueError(f"{len(self.category_ids)} category_ids, {len(self.classes)} classes")
+        if len(set(self.category_ids)) < len(self.category_ids):
+            raise ValueError("category_ids: one is there twice")
+        if unknown := sorted(set(self.columns) - set(self.classes)):
+            raise ValueError(f"columns: {unknown[0]} is not in classes")
+        if len(self.hashes) != len(self.names):
+            raise ValueError(f"{len(self.hashes)} hashes, {len(self.names)} names")

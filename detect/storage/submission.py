@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import writing_text
 from detect.structures import BoolArray, Dataset, Detections, IntArray
 
 Doubles = NDArray[np.float64]
@@ -31,11 +31,11 @@ _LARGEST = 1e38
 def write_submission(path: Path, detections: Iterable[Detections], dataset: Dataset) -> int:
     """Write `detections`, taken one image at a time, to `path`; return how many there are.
 
-    ValueError for an image that `dataset` does not list; errors of files.replacing.
+    ValueError for an image that `dataset` does not list; errors of files.writing.
     """
     numbers = {image_id: number for number, image_id in enumerate(_listed(dataset), start=1)}
     count = 0
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    with writing_text(path) as stream:
         for one in detections:
             if one.named_id not in numbers:
                 raise ValueError(f"write_submission: {one.image_id} is not in the data set")

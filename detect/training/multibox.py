@@ -14,9 +14,10 @@ from detect.data import read_pixels
 from detect.errors import DataError, option
 from detect.evaluation.recall import recall_report
 from detect.models.box_coder import BoxCoder
+from detect.models.cards import MultiBoxCard
+from detect.models.checkpoints import load_model, save_model
+from detect.models.kinds import MULTIBOX
 from detect.models.multibox import MultiBox, MultiBoxDesign, grid_sides
-from detect.models.multibox_card import MultiBoxCard
-from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.pretrained import initialise
 from detect.models.priors import fit_priors, fit_shapes, grid_priors, prior_quality
 from detect.progress import Track, untracked
@@ -94,7 +95,7 @@ class MultiBoxTask:
     def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
         """Write weights/`name` and its card."""
         network = cast(MultiBox, model)
-        save_multibox(self.folder.weights(name), network, self.card(network, figures))
+        save_model(self.folder.weights(name), network, self.card(network, figures))
 
     def card(self, model: MultiBox, metrics: dict[str, Any]) -> MultiBoxCard:
         """Return the card of `model`, trained by this recipe."""
@@ -213,8 +214,8 @@ def _final(task: MultiBoxTask, call: Call) -> dict[str, float]:
     """Score `best` on the whole validation split and write the figures into its card."""
     if task.validation is None:
         return {}
-    model, card = load_multibox(call.folder.weights("best"))
+    model, card = load_model(call.folder.weights("best"), MULTIBOX)
     figures = task.score(model, task.validation, call.reporter.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
-    save_multibox(call.folder.weights("best"), model, replace(card, metrics=metrics))
+    save_model(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

@@ -13,9 +13,10 @@ from detect.data import read_pixels
 from detect.data.labelled import LabelledImages
 from detect.detector.image_scorer import ImageScorer
 from detect.evaluation.top_k import ranks, top_error
-from detect.models.classifier_card import ClassifierCard
-from detect.models.classifier_file import load_classifier, save_classifier
+from detect.models.cards import ImageClassifierCard
+from detect.models.checkpoints import load_model, save_model
 from detect.models.image_classifier import ImageClassifier
+from detect.models.kinds import IMAGE_CLASSIFIER
 from detect.models.pretrained import initialise
 from detect.progress import Track, untracked
 from detect.runs import RunFolder
@@ -80,12 +81,12 @@ class PretrainTask:
     def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
         """Write weights/`name` and its card."""
         network = cast(ImageClassifier, model)
-        save_classifier(self.folder.weights(name), network, self.card(network, figures))
+        save_model(self.folder.weights(name), network, self.card(network, figures))
 
-    def card(self, model: ImageClassifier, metrics: dict[str, Any]) -> ClassifierCard:
+    def card(self, model: ImageClassifier, metrics: dict[str, Any]) -> ImageClassifierCard:
         """Return the card of `model`, trained by this recipe."""
         mean, std = model.normalisation
-        return ClassifierCard(
+        return ImageClassifierCard(
             variant=self.recipe.model.variant,
             width=self.recipe.model.width,
             classes=self.classes,
@@ -97,7 +98,7 @@ class PretrainTask:
         )
 
 
-def build_classifier(
+def build_image_classifier(
     recipe: PretrainRecipe, num_classes: int, show: Callable[[str], None]
 ) -> ImageClassifier:
     """Return a network with the recipe's initial weights, drawn from its seeds, or `init`'s."""
@@ -131,7 +132,7 @@ def pretrain(
     DetectError on a loss that is not finite, EnvironmentProblem when memory does not suffice.
     """
     check_classes(data)
-    network = build_classifier(recipe, len(data.images.classes), call.reporter.say)
+    network = build_image_classifier(recipe, len(data.images.classes), call.reporter.say)
     task = PretrainTask(recipe, data, call.folder, call.device, validation)
     epoch = max(len(data) / recipe.batch_size, 1.0)
     train(network, task, recipe, epoch, call)
@@ -142,8 +143,8 @@ def _final(task: PretrainTask, call: Call) -> dict[str, float]:
     """Score `best` on the whole validation split and write the figures into its card."""
     if task.validation is None:
         return {}
-    model, card = load_classifier(call.folder.weights("best"))
+    model, card = load_model(call.folder.weights("best"), IMAGE_CLASSIFIER)
     figures = task.score(model, task.validation, call.reporter.track)
     metrics = {**card.metrics, **{f"full_val_{name}": value for name, value in figures.items()}}
-    save_classifier(call.folder.weights("best"), model, replace(card, metrics=metrics))
+    save_model(call.folder.weights("best"), model, replace(card, metrics=metrics))
     return figures

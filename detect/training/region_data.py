@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import areas
-from detect.config import ClassifierRecipe
+from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data import read_pixels
@@ -50,7 +50,7 @@ class RegionData:
 def collect(
     dataset: Dataset,
     proposals: ProposalFile,
-    recipe: ClassifierRecipe,
+    recipe: RegionClassifierRecipe,
     samples: Iterable[Sample] | None = None,
     extra: tuple[Sample, ...] = (),
 ) -> RegionData:
@@ -171,7 +171,7 @@ class ImageCache:
 class CropBatches:
     """Batches of crops and labels, each a function of the seed and the step alone."""
 
-    def __init__(self, data: RegionData, recipe: ClassifierRecipe, num_classes: int) -> None:
+    def __init__(self, data: RegionData, recipe: RegionClassifierRecipe, num_classes: int) -> None:
         self._data, self._recipe, self._num_classes = data, recipe, num_classes
         self._cache = ImageCache(recipe.crops.image_side)
         self._augmenter = make_augmenter(recipe)

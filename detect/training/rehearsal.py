@@ -12,17 +12,17 @@ from typing import cast
 import numpy as np
 from torch import nn
 
-from detect.config import AnyRecipe, ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
+from detect.config import AnyRecipe, MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
 from detect.data import image_size
 from detect.data.labelled import LabelledImages
 from detect.matching import BACKGROUND, Pool
 from detect.proposals.estimate import IMAGES_TIMED, spread
 from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
-from detect.training.classifier import RegionTask, build_model
 from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
-from detect.training.pretrain import PretrainTask, build_classifier
+from detect.training.pretrain import PretrainTask, build_image_classifier
+from detect.training.region_classifier import RegionTask, build_region_classifier
 from detect.training.region_data import CACHE_BYTES, RegionData
 from detect.training.step_time import StepTime, time_steps
 from detect.training.window_data import WindowData, collect_windows
@@ -49,7 +49,7 @@ def rehearse(recipe: AnyRecipe, dataset: Dataset, call: Call) -> StepTime:
     and for a MultiBox where no image has a box; the errors of time_steps.
     """
     recipe = recipe.model_copy(update={"init": ""})
-    side = recipe.crops.image_side if isinstance(recipe, ClassifierRecipe) else 0
+    side = recipe.crops.image_side if isinstance(recipe, RegionClassifierRecipe) else 0
     decoded = decoded_bytes(dataset.samples, side)
     drawn_from = replace(dataset, samples=_drawn_from(dataset.samples, decoded))
     scene = _SCENES[type(recipe)](recipe, drawn_from, call)
@@ -78,9 +78,9 @@ def decoded_bytes(samples: Sequence[Sample], image_side: int) -> int:
     return round(total)
 
 
-def _classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
-    own = cast(ClassifierRecipe, recipe)
-    network, own = build_model(own, len(dataset.classes), call.reporter.say)
+def _region_classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
+    own = cast(RegionClassifierRecipe, recipe)
+    network, own = build_region_classifier(own, len(dataset.classes), call.reporter.say)
     data = _drawn_regions(dataset.samples, len(dataset.classes))
 
     def task(batch: int) -> Task:
@@ -123,7 +123,7 @@ def _pretraining(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
         changed = own.model_copy(update={"batch_size": batch})
         return PretrainTask(changed, data, call.folder, call.device, None)
 
-    network = build_classifier(own, _PRETRAIN_CLASSES, call.reporter.say)
+    network = build_image_classifier(own, _PRETRAIN_CLASSES, call.reporter.say)
     return _Scene(network, own.batch_size, task)
 
 
@@ -143,7 +143,7 @@ def _multibox(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
 
 
 _SCENES: dict[type[AnyRecipe], Callable[[AnyRecipe, Dataset, Call], _Scene]] = {
-    ClassifierRecipe: _classifier,
+    RegionClassifierRecipe: _region_classifier,
     PretrainRecipe: _pretraining,
     MultiBoxRecipe: _multibox,
 }

@@ -20,10 +20,10 @@ SHORTEST_LONG_SIDE = 640
 # Larger ones are reduced to this; ours, four times the side of a photograph of 12 million pixels.
 LONGEST_LONG_SIDE = 16_000
 _FONT_SHARE, _LINE_SHARE = 1 / 52, 1 / 320  # of the longer side: 12 px and 2 px at 640
+SMALLEST_FONT, _LARGEST_FONT = 12, 128
 # Of a narrow image, of so many times its shorter side: else the strip for the legend, which is as
 # wide as some letters, would be much larger than the image.
 _NARROWEST = 4
-_SMALLEST_FONT, _LARGEST_FONT = 12, 128
 # A strip narrower than this many letters would break the legend after every word.
 _NARROWEST_STRIP = 24
 
@@ -44,7 +44,7 @@ class Canvas:
         )
         self._draw = ImageDraw.Draw(self._picture, "RGBA")
         side = min(max(size), _NARROWEST * min(size))
-        self._font_size = min(max(_SMALLEST_FONT, round(side * _FONT_SHARE)), _LARGEST_FONT)
+        self._font_size = min(max(SMALLEST_FONT, round(side * _FONT_SHARE)), _LARGEST_FONT)
         self._line = side * _LINE_SHARE
         self._places = Places(*size)
         self.labels_left_out = 0
@@ -101,11 +101,11 @@ class Canvas:
 
     def _measure(self, text: str) -> tuple[int, int, int]:
         pad = max(2, self._font_size // 4)
-        width = math.ceil(_font(self._font_size).getlength(text)) + 2 * pad
+        width = math.ceil(font(self._font_size).getlength(text)) + 2 * pad
         return width, round(1.3 * self._font_size), pad
 
     def _text(self, x: float, y: float, text: str, colour: Colour) -> None:
-        self._draw.text((x, y), text, fill=colour, font=_font(self._font_size), anchor="lm")
+        self._draw.text((x, y), text, fill=colour, font=font(self._font_size), anchor="lm")
 
     def _rows(
         self, entries: Sequence[Entry], room: int, gap: int, swatch: int
@@ -174,14 +174,15 @@ def _font_path() -> Path:
 
 
 @lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans at `size` px."""
     return ImageFont.truetype(str(_font_path()), size)
 
 
 @lru_cache(maxsize=4096)
 def _has_glyph(letter: str) -> bool:
     """Tell whether DejaVu Sans draws `letter` itself, not the sign for a missing one."""
-    font = _font(_SMALLEST_FONT)
-    missing = font.getmask("\U0010fffd")
-    mask = font.getmask(letter)
+    small = font(SMALLEST_FONT)
+    missing = small.getmask("\U0010fffd")
+    mask = small.getmask(letter)
     return bytes(mask) != bytes(missing) or mask.size != missing.size

@@ -13,7 +13,7 @@ from networks import network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.storage.scores import ScoresFile
 
 NETWORKS = 3

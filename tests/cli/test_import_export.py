@@ -8,7 +8,7 @@ import pytest
 from builders import save_image, texture, write_coco, write_imagenet_det, write_voc
 
 from detect.cli import main
-from detect.storage.proposals import ProposalFile, write_proposals
+from detect.storage.proposals import ProposalFile, write_part, write_proposals
 from detect.structures import Proposals
 
 
@@ -168,3 +168,13 @@ def test_what_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[s
     _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.json", code=4)
     assert "no such proposals" in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_finished_is_not_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Proposals("a", (9, 9), np.array([[0, 0, 5, 5]]), np.ones(1), np.array(["own"]))
+    write_part(tmp_path / "p/part-00000.parquet", [one], {"method": "own", "images": 65})
+    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.npz", code=4)
+    assert "has 1 of the 2 parts that 65 images need: not finished. Go on with detect" in error
+    assert not (tmp_path / "b.npz").exists()

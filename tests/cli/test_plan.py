@@ -15,7 +15,7 @@ from detect.data import open_dataset
 STEPS = "[optimizer]\nsteps = 500\n[run]\nprecision = 'float32'\n"
 TINY = f"[model]\ninput_size = 32\nwidth = 0.25\n{STEPS}"
 RECIPES = {
-    "classifier": f"{TINY}[sampling]\nbatch_size = 4\n",
+    "region-classifier": f"{TINY}[sampling]\nbatch_size = 4\n",
     "pretrain": f"batch_size = 4\n{TINY}",
     "multibox": f"batch_size = 4\n{TINY}[priors]\ncount = 5\n",
     "ensemble": f"{TINY}[sampling]\nbatch_size = 4\n[[ensemble]]\noptimizer = {{ steps = 100 }}\n",
@@ -45,7 +45,7 @@ def plan(
     """Return what calls `detect plan` with recipes by name and gives (code, stdout, stderr)."""
     monkeypatch.chdir(root)
 
-    def run(*arguments: object, recipes: tuple[str, ...] = ("classifier",)):
+    def run(*arguments: object, recipes: tuple[str, ...] = ("region-classifier",)):
         given = [part for name in recipes for part in ("--config", f"{name}.toml")]
         code = call("plan", "voc", "--split", "train", *given, *arguments)
         output = capsys.readouterr()
@@ -131,7 +131,7 @@ def test_stored_regions_are_counted_and_not_proposed(plan) -> None:
 def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) -> None:
     code, shown, err = plan("--proposals", "train.parquet")
     assert code == 0, err
-    assert "run train, classifier.toml: 4 images of 40 regions" in shown
+    assert "run train, region-classifier.toml: 4 images of 40 regions" in shown
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) ->
         ("other", "other.toml: not a recipe of a region classifier, a pre-training or MultiBox"),
         ("spatial", "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values"),
         ("wrong", "wrong.toml: unknown key sampling.batch_sise. Did you mean sampling.batch_size?"),
-        ("missing", "missing.toml: cannot read this recipe: No such file"),
+        ("missing", "missing.toml: cannot be read: No such file"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_a_data_error(plan, recipe: str, text: str) -> None:
@@ -152,15 +152,15 @@ def test_a_file_that_is_no_recipe_is_a_data_error(plan, recipe: str, text: str) 
 @pytest.mark.parametrize(
     ("recipes", "arguments", "text"),
     [
-        (("classifier",), ("--folds", 2), "--folds: no --config is a recipe of MultiBox"),
+        (("region-classifier",), ("--folds", 2), "--folds: no --config is a recipe of MultiBox"),
         (("multibox",), ("--ensemble", 2), "--ensemble: no --config is a recipe of a region"),
         (("pretrain",), ("--keep-scores",), "--keep-scores: no --config is a recipe of a region"),
         (("multibox", "multibox"), (), "two recipes of MultiBox in --config"),
         (("ensemble",), ("--ensemble", 0), "Invalid value for '--ensemble'"),
-        (("classifier",), ("--test-proposals", "test.parquet"), "say of which split"),
-        (("classifier",), (*STORED, "--preset", "rcnn"), "--preset: all regions are stored"),
-        (("classifier",), (*STORED, "--workers", 2), "--workers: all regions are stored"),
-        (("classifier",), (*STORED, "--device", "gpu"), "--device gpu: expected auto, cpu"),
+        (("region-classifier",), ("--test-proposals", "test.parquet"), "say of which split"),
+        (("region-classifier",), (*STORED, "--preset", "rcnn"), "--preset: all regions are stored"),
+        (("region-classifier",), (*STORED, "--workers", 2), "--workers: all regions are stored"),
+        (("region-classifier",), (*STORED, "--device", "gpu"), "--device gpu: expected auto, cpu"),
     ],
 )
 def test_options_that_do_not_go_together(
@@ -189,7 +189,9 @@ def test_images_without_annotations_are_nothing_to_train_on(
 
     save_image(tmp_path / "a.png", texture(np.random.default_rng(0), (40, 40)))
     (tmp_path / "list.txt").write_text("a\n")
-    code = call("plan", tmp_path, "--split", tmp_path / "list.txt", "--config", "classifier.toml")
+    code = call(
+        "plan", tmp_path, "--split", tmp_path / "list.txt", "--config", "region-classifier.toml"
+    )
     assert code == 4
     assert "no annotations, so nothing to train on" in capsys.readouterr().err
 
@@ -200,7 +202,7 @@ def test_an_unreadable_image_is_named(
     voc = write_voc(tmp_path / "voc", {"train": 2})
     bad = voc / "JPEGImages/train_001.jpg"
     bad.write_bytes(bad.read_bytes()[:400])
-    arguments = ("plan", voc, "--split", "train", "--config", root / "classifier.toml")
+    arguments = ("plan", voc, "--split", "train", "--config", root / "region-classifier.toml")
     assert call(*arguments) == 4
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("Error: ")

@@ -60,7 +60,7 @@ def run(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_a_run_leaves_weights_figures_and_what_it_was_told(run: Path) -> None:
     card = json.loads((run / "weights/best.json").read_text())
-    assert card["kind"] == "classifier"
+    assert card["kind"] == "image-classifier"
     assert card["classes"] == ["circle", "square", "triangle"]
     assert 0 <= card["metrics"]["full_val_top1_error"] <= 1
     assert card["metrics"]["full_val_top5_error"] == 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from builders import SHARED, needs_shared, save_image, texture, write_voc
 from interrupting import start_interrupted
+from killing import contents
 
 from detect.cli import main
 from detect.proposals import run, selective_search
@@ -144,6 +145,27 @@ def test_a_second_time_needs_resume_or_exist_ok(
     assert ProposalFile(out).recipe == before
     _detect(capsys, *arguments, "--exist-ok", "--seed", 1)
     assert ProposalFile(out).recipe["parameters"]["seed"] == 1
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/1")])
+def test_earlier_parts_stay_until_the_new_ones_are_complete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shard: tuple[str, ...]
+) -> None:
+    root = write_voc(tmp_path / "voc", {"test": 66})
+    arguments = (root, "--split", "test", "--out", tmp_path / "p", *FAST, *shard)
+    _detect(capsys, *arguments)
+    before = contents(tmp_path / "p")
+    image = root / "JPEGImages/test_065.jpg"
+    content = image.read_bytes()
+    image.write_bytes(content[:100] + bytes(len(content) - 100))
+    _error(capsys, 4, *arguments, "--exist-ok", "--seed", 1)
+    hidden = next((tmp_path / "p").glob(".unfinished*"))
+    assert [path.name for path in hidden.iterdir()] == ["part-00000.parquet"]
+    assert contents(tmp_path / "p") == before
+    image.write_bytes(content)
+    _detect(capsys, *arguments, "--resume", "--seed", 1)
+    assert ProposalFile(tmp_path / "p").recipe["parameters"]["seed"] == 1
+    assert contents(tmp_path / "p").keys() == before.keys()
 
 
 def test_a_finished_file_is_left_alone(

@@ -15,8 +15,7 @@ from networks import multibox, network
 
 from detect.boxes import iou_matrix
 from detect.data.folds import in_fold
-from detect.models.checkpoint import save_model
-from detect.models.multibox_file import save_multibox
+from detect.models.checkpoints import save_model
 from detect.storage.proposals import ProposalFile
 
 FAST = ("--width", "48", "--k", "50")
@@ -30,9 +29,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for number in range(70):
         save_image(root / f"plain/{number:03d}.png", texture(rng, (48, 64)))
-    save_multibox(root / "m.safetensors", *multibox())
+    save_model(root / "m.safetensors", *multibox())
     for number, fold in enumerate(("1/2", "2/2"), start=1):
-        save_multibox(root / f"f{number}.safetensors", *multibox(seed=number, fold=fold))
+        save_model(root / f"f{number}.safetensors", *multibox(seed=number, fold=fold))
     save_model(root / "classifier.safetensors", *network())
     return root
 

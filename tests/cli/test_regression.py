@@ -11,7 +11,7 @@ from networks import network
 from detect.boxes import iou_matrix
 from detect.cli import main
 from detect.data import open_dataset
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.storage.detections import read_detections, write_detections
 from detect.storage.proposals import write_proposals
 from detect.structures import Detections, FloatArray, Proposals

@@ -174,8 +174,8 @@ def test_what_other_commands_measured_is_shown(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "cannot be read"),
-        ("[]", "Make it with that command"),
+        ("{", "not valid JSON"),
+        ("[]", "a JSON object, got a list"),
         ('{"crops": 1, "images": {}}', "Make it with that command"),
     ],
 )

@@ -16,7 +16,7 @@ from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.images import read_image
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.models.device import choose_device, resolve_precision
 from detect.storage.detections import read_detections
 from detect.storage.proposals import ProposalFile
@@ -160,7 +160,7 @@ def test_a_run_stopped_by_a_broken_image_goes_on_when_it_is_repaired(
     assert not (out / "detections.json").exists()
     lines = (out / "unfinished.jsonl").read_text().splitlines()
     assert [json.loads(line)["image_id"] for line in lines] == IDS[:2]
-    before = (out / "pictures/test_000.jpg").stat().st_mtime_ns
+    before = (out / ".unfinished/pictures/test_000.jpg").stat().st_mtime_ns
     assert detect("--resume") == 0
     assert _entries(out) == _entries(tmp_path / "whole")
     assert not (out / "unfinished.jsonl").exists()

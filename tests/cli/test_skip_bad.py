@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import write_voc
 from commands import call
-from recipes import TINY_CLASSIFIER
+from recipes import TINY_REGION_CLASSIFIER
 
 from detect.data import open_dataset, without_undecodable
 from detect.errors import DataError
@@ -22,7 +22,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train_001", "test_002"):
         image = root / f"voc/JPEGImages/{name}.jpg"
         image.write_bytes(image.read_bytes()[:-200])
-    (root / "tiny.toml").write_text(TINY_CLASSIFIER)
+    (root / "tiny.toml").write_text(TINY_REGION_CLASSIFIER)
     return root
 
 

@@ -10,13 +10,14 @@ import pytest
 import torch
 from builders import CLASSES, write_voc
 from commands import call
-from networks import network
+from networks import DIMENSIONS, network
 
 from detect.data import open_dataset
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import Fitted, load_fitted, save_fitted, save_model
 from detect.models.device import resolve_precision
+from detect.models.kinds import LINEAR_SVMS
 from detect.models.model_files import model_hash
-from detect.models.svm_file import load_svms, save_svms
+from detect.models.svm import LinearSvms
 from detect.storage.detections import read_detections
 from detect.storage.proposals import write_proposals
 from detect.structures import Dataset, Proposals, Sample
@@ -57,6 +58,10 @@ def train(root: Path, out: Path, *more: object) -> int:
     return call(*data, "--model", root / "m.safetensors", "--out", out, "--device", "cpu", *more)
 
 
+def read(root: Path, path: Path) -> Fitted[LinearSvms]:
+    return load_fitted(path, LINEAR_SVMS, model_hash(root / "m.safetensors"), DIMENSIONS)
+
+
 @pytest.fixture(scope="module")
 def svms(root: Path) -> Path:
     """Return SVMs of the network."""
@@ -84,16 +89,16 @@ def test_svms_are_fitted_to_the_objects_and_nothing_else_is_left(
     printed = capsys.readouterr()
     assert printed.out == f"{tmp_path / 's.safetensors'}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["s.safetensors"]
-    stored = load_svms(tmp_path / "s.safetensors", model_hash(root / "m.safetensors"))
+    stored = read(root, tmp_path / "s.safetensors")
     dataset = open_dataset(root / "voc", "train")
     labels = np.concatenate([sample.annotations.labels for sample in dataset.samples])
     assert stored.classes == CLASSES
-    assert stored.svms.positives.tolist() == np.bincount(labels, minlength=3).tolist()
+    assert stored.parameters.positives.tolist() == np.bincount(labels, minlength=3).tolist()
     regions = 6 * (3 + 6 + 40)
     assert f"features of {regions} regions in 6 images: 0.2 MB in " in printed.err
     for what in ("features", "objects", "mining"):
         assert f"{what} 6/6" in printed.err
-    counts = zip(CLASSES, stored.svms.positives, stored.svms.negatives, strict=True)
+    counts = zip(CLASSES, stored.parameters.positives, stored.parameters.negatives, strict=True)
     listed = ", ".join(f"{name} {positive} + {negative}" for name, positive, negative in counts)
     assert f"objects + hard negatives: {listed}\n" in printed.err
 
@@ -160,7 +165,7 @@ def test_a_stopped_call_goes_on_with_the_features_it_has(
         assert len(written) == 4
         assert train(root, out, "--skip-bad", "--resume") == 0
         assert f"Warning: left out: {image}" in capsys.readouterr().err
-        without = load_svms(out, model_hash(root / "m.safetensors")).svms
+        without = read(root, out)
         out.unlink()
         assert train(root, out) == 4
     finally:
@@ -175,9 +180,9 @@ def test_a_stopped_call_goes_on_with_the_features_it_has(
     assert train(root, out, "--resume", "--precision", PRECISION) == 0
     assert "in 6 images; 4 are there already: 0.2 MB" in (error := capsys.readouterr().err)
     assert "features 2/2" in error
-    again, whole = (load_svms(path, model_hash(root / "m.safetensors")) for path in (out, svms))
-    np.testing.assert_array_equal(again.svms.weights, whole.svms.weights)
-    assert again.svms.positives.sum() == 18 == without.positives.sum() + 3
+    again, whole = (read(root, path) for path in (out, svms))
+    np.testing.assert_array_equal(again.parameters.weights, whole.parameters.weights)
+    assert again.parameters.positives.sum() == 18 == without.parameters.positives.sum() + 3
     assert not features.exists()
     assert train(root, out, "--resume") == 0
     assert capsys.readouterr().out == f"{out}: complete already\n"
@@ -204,11 +209,11 @@ def test_a_stopped_call_over_older_svms_goes_on_too(
         assert train(root, out, "--exist-ok", *positives) == 4
     finally:
         image.write_bytes(content)
-    assert not out.exists()
+    assert out.read_bytes() == older
     capsys.readouterr()
     assert train(root, out, "--resume", *positives) == 0
     assert "; 4 are there already" in capsys.readouterr().err
-    again = load_svms(out, model_hash(root / "m.safetensors"))
+    again = read(root, out)
     assert again.recipe["positives"] == ["test", None, 0]
 
     features.mkdir()  # As a call leaves it that is killed after the SVMs are written.
@@ -227,8 +232,8 @@ def test_objects_of_another_split_are_positives_and_nothing_of_it_is_negative(
     labels = np.concatenate([sample.annotations.labels for sample in drawn.samples])
     more = np.minimum(np.bincount(labels, minlength=3), 2)
     assert f"positives of test: {more.sum()} objects" in capsys.readouterr().err
-    with_more, alone = (load_svms(path, model_hash(root / "m.safetensors")) for path in (out, svms))
-    assert (with_more.svms.positives - alone.svms.positives).tolist() == more.tolist()
+    with_more, alone = (read(root, path) for path in (out, svms))
+    assert (with_more.parameters.positives - alone.parameters.positives).tolist() == more.tolist()
     assert with_more.recipe["positives"] == ["test", 2, 0]
 
 
@@ -280,9 +285,9 @@ def test_what_run_refuses_with_svms(
     assert "fitted on the features of another network" in capsys.readouterr().err
     assert call(*run, root / "none.safetensors", "--model", other) == 4
     assert "no such file. Expected what detect train-svm wrote." in capsys.readouterr().err
-    stored = load_svms(svms, model_hash(root / "m.safetensors"))
+    stored = read(root, svms)
     object.__setattr__(stored, "classes", ("circle", "square", "disc"))
-    save_svms(tmp_path / "renamed.safetensors", stored)
+    save_fitted(tmp_path / "renamed.safetensors", LINEAR_SVMS, stored)
     assert detect(root, out, "--svm", tmp_path / "renamed.safetensors") == 4
     assert "SVMs of the classes circle, square, disc; the card of" in capsys.readouterr().err
     assert not out.exists()

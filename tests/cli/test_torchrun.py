@@ -34,7 +34,7 @@ validate_every = 12
 save_every = 3
 precision = "float32"
 """
-CLASSIFIER = """# A tiny recipe for the tests.
+REGION_CLASSIFIER = """# A tiny recipe for the tests.
 [model]
 variant = "paper"
 input_size = 32
@@ -79,7 +79,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     write_class_folders(root / "classes", {"train": 5, "val": 2})
     write_voc(root / "voc", {"train": 5}, seed=1)
-    recipes = {"pretrain": PRETRAIN, "classifier": CLASSIFIER, "multibox": MULTIBOX}
+    recipes = {"pretrain": PRETRAIN, "region-classifier": REGION_CLASSIFIER, "multibox": MULTIBOX}
     for name, text in recipes.items():
         (root / f"{name}.toml").write_text(text)
     voc = ("propose", root / "voc", "--split", "train", "--workers", 1)
@@ -148,7 +148,13 @@ def test_train_classifier_stops_together_and_one_process_goes_on(
     data: Path, tmp_path: Path
 ) -> None:
     given = ("--split", "train", "--proposals", data / "train.parquet", "--device", "cpu")
-    arguments = ["train-classifier", data / "voc", *given, "--config", data / "classifier.toml"]
+    arguments = [
+        "train-classifier",
+        data / "voc",
+        *given,
+        "--config",
+        data / "region-classifier.toml",
+    ]
     out = tmp_path / "run"
     stopped = run_together(
         *arguments,

@@ -8,6 +8,7 @@ import pytest
 from builders import write_voc
 from commands import call
 from interrupting import start_interrupted
+from killing import contents
 from safetensors.torch import load_file
 
 RECIPE = """# A tiny recipe for the tests.
@@ -211,6 +212,26 @@ def test_what_is_refused(
     errors = capsys.readouterr().err
     assert message in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_an_earlier_run_stays_until_the_new_one_is_trained(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert call(*arguments, "--out", out) == 0
+    earlier = contents(out)
+    few = ("--set", "optimizer.steps=4", "--set", "run.save_every=1")
+    diverging = ("--set", "optimizer.learning_rate=1e30", "--set", "optimizer.warmup_steps=0")
+    assert call(*arguments, *few, *diverging, "--out", out, "--exist-ok") == 1
+    assert "training diverged" in capsys.readouterr().err
+    assert contents(out) == earlier
+    assert call(*arguments, *few, "--out", out, "--resume") == 4  # It goes on with the new one.
+    assert "it has 'learning_rate = 1e+30', now" in capsys.readouterr().err
+    assert call(*arguments, *few, "--out", out, "--exist-ok") == 0
+    assert str(out / "weights/best.safetensors") in capsys.readouterr().out
+    assert "steps = 4" in (out / "config.toml").read_text()
+    assert contents(out).keys() == earlier.keys()
+    assert not (out / ".unfinished").exists()
 
 
 def test_an_earlier_run_is_not_written_over(

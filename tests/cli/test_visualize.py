@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_coco, write_imagenet_det, write_voc
+from killing import contents
 from PIL import Image as PILImage
 
 from detect.cli import main
@@ -197,3 +198,32 @@ def test_coverage_shows_the_sources_side_by_side(
         assert picture.height > 5 * height
     assert _run(*given[:-2], tmp_path / "other", "--coverage", "--ground-truth") == 2
     assert "--coverage goes with --proposals P." in capsys.readouterr().err
+
+
+def test_earlier_pictures_stay_until_all_new_ones_are_drawn(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--data", root, "--split", "test", "--ground-truth", "--out", out)
+    assert _run(*options) == 0
+    (out / "test_000.jpg").write_bytes(b"an earlier picture")
+    before = contents(out)
+    image = sorted((root / "JPEGImages").glob("test_*"))[-1]
+    content = image.read_bytes()
+    try:
+        image.write_bytes(content[:100])
+        assert _run(*options, "--exist-ok") == 4
+        assert contents(out) == before
+    finally:
+        image.write_bytes(content)
+    assert _run(*options, "--resume") == 0
+    assert (out / "test_000.jpg").read_bytes() != b"an earlier picture"
+    assert sorted(path.name for path in out.iterdir()) == sorted(before)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_an_out_that_cannot_be_a_folder_is_a_data_error(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "file").touch()
+    options = ("--data", root, "--split", "test", "--ground-truth", "--out", tmp_path / name)
+    assert _run(*options, "--exist-ok") == 4
+    assert f"{tmp_path / 'file'}: is a file; a folder is needed" in capsys.readouterr().err

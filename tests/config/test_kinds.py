@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from detect.config import (
-    ClassifierRecipe,
     MultiBoxRecipe,
     PretrainRecipe,
+    RegionClassifierRecipe,
     Section,
     load_any_recipe,
     load_recipe,
@@ -18,7 +18,7 @@ from detect.errors import DataError
 CONFIGS = Path(__file__).parents[2] / "configs"
 # A recipe's command stands in its lab note.
 COMMANDS: dict[str, type[Section]] = {
-    "detect train-classifier": ClassifierRecipe,
+    "detect train-classifier": RegionClassifierRecipe,
     "detect train-multibox": MultiBoxRecipe,
     "detect pretrain": PretrainRecipe,
 }
@@ -47,7 +47,7 @@ def test_a_recipe_written_out_in_full_is_of_its_kind(kind: type[Section], tmp_pa
 
 def test_what_any_kind_could_say_is_a_region_classifiers(tmp_path: Path) -> None:
     text = "[model]\ninput_size = 64\n[optimizer]\nsteps = 3\n"
-    assert isinstance(load_any_recipe(write(tmp_path, text)), ClassifierRecipe)
+    assert isinstance(load_any_recipe(write(tmp_path, text)), RegionClassifierRecipe)
     assert isinstance(load_any_recipe(write(tmp_path, f"batch_size = 8\n{text}")), PretrainRecipe)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from detect.config import ClassifierRecipe, load_recipe, member_recipes, to_toml
+from detect.config import RegionClassifierRecipe, load_recipe, member_recipes, to_toml
 from detect.errors import DataError, UsageError
 
 
@@ -12,10 +12,10 @@ from detect.errors import DataError, UsageError
 def load(tmp_path: Path):
     """Return what reads a recipe of 10 steps that goes on with the text given."""
 
-    def load(text: str = "", first: str = "") -> ClassifierRecipe:
+    def load(text: str = "", first: str = "") -> RegionClassifierRecipe:
         path = tmp_path / "recipe.toml"
         path.write_text(f"{first}\n[optimizer]\nsteps = 10\n{text}")
-        return load_recipe(ClassifierRecipe, path)
+        return load_recipe(RegionClassifierRecipe, path)
 
     return load
 
@@ -51,7 +51,7 @@ def test_recipes_with_tables_survive_toml(load, tmp_path: Path) -> None:
     for recipe in (load(text, "initial_seed = 2"), load()):
         again = tmp_path / "again.toml"
         again.write_text(to_toml(recipe))
-        assert load_recipe(ClassifierRecipe, again) == recipe
+        assert load_recipe(RegionClassifierRecipe, again) == recipe
 
 
 def test_a_recipe_of_one_network_says_nothing_of_ensembles(load) -> None:

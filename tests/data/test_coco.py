@@ -239,7 +239,8 @@ def test_a_wrong_record_is_an_error_or_a_line(root: Path, kind: str) -> None:
         open_dataset(root, "train")
     assert message in str(caught.value)
     dataset = open_dataset(root, "train", skip_bad=True)
-    assert dataset.skipped == (caught.value.marked,)
+    assert dataset.skipped == (str(caught.value),)
+    assert dataset.skipped_marked == (caught.value.marked,)
     assert [sample.image_id for sample in dataset.samples] == ["20"]
     assert dataset.listed == ("10", "20")
 
@@ -256,9 +257,9 @@ def test_an_annotation_of_no_image_is_an_error_or_a_line(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"images": [', "the JSON does not parse"),
-        ("", "the JSON does not parse"),
-        ("[" * 100_000, "the JSON does not parse"),
+        ('{"images": [', "not valid JSON: "),
+        ("", "not valid JSON: "),
+        ("[" * 100_000, "not valid JSON: nested deeper than 64"),
         ("[]", "expected a COCO object with images, annotations and categories, got a list"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from detect.cli import group
 from detect.cli.declaring import told
-from detect.config import ClassifierRecipe, load_recipe
+from detect.config import RegionClassifierRecipe, load_recipe
 from detect.demo import DemoOptions, demo
 from detect.demo.steps import RECIPE, pipeline_steps
 from detect.errors import UsageError
@@ -50,7 +50,7 @@ def test_commands_are_spelled_as_one_types_them() -> None:
 
 def test_the_recipe_is_one(tmp_path: Path) -> None:
     (tmp_path / "demo.toml").write_text(RECIPE, encoding="utf-8")
-    assert load_recipe(ClassifierRecipe, tmp_path / "demo.toml").model.variant == "bn"
+    assert load_recipe(RegionClassifierRecipe, tmp_path / "demo.toml").model.variant == "bn"
 
 
 def test_it_returns_its_page_and_figures_and_hands_over_what_its_stages_return(

@@ -8,12 +8,12 @@ from builders import texture
 from detect.crops.multicrop import cut, members
 from detect.detector.image_scorer import ImageScorer
 from detect.errors import DataError, DetectError, EnvironmentProblem
-from detect.models.classifier_card import ClassifierCard
+from detect.models.cards import ImageClassifierCard
 from detect.models.image_classifier import ImageClassifier
 from detect.structures import Image
 
 CPU = torch.device("cpu")
-Pair = tuple[ImageClassifier, ClassifierCard]
+Pair = tuple[ImageClassifier, ImageClassifierCard]
 
 
 def network(seed: int, classes: tuple[str, ...] = ("a", "b", "c"), side: int = 32) -> Pair:
@@ -25,7 +25,7 @@ def network(seed: int, classes: tuple[str, ...] = ("a", "b", "c"), side: int = 3
             for _ in range(10):
                 model(torch.rand(16, 3, side, side) * 255)
     mean, std = model.normalisation
-    card = ClassifierCard(
+    card = ImageClassifierCard(
         variant="bn",
         width=0.25,
         input_size=side,

@@ -1,7 +1,9 @@
 """AP against hand-worked cases, slow loops over the devkits' rules, and laws."""
 
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -269,11 +271,11 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     assert evaluate(data, flat(data, found), "all") == whole
 
 
-def peak_of(data: Dataset, found: FlatDetections, protocol: str) -> int:
-    """Return the bytes that scoring holds at most."""
+def traced_peak(call: Callable[[], object]) -> int:
+    """Return the bytes held by `call` at most."""
     tracemalloc.start()
     try:
-        evaluate(data, found, protocol)
+        call()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -285,7 +287,7 @@ def test_memory_does_not_grow_with_the_pairs_compared(protocol: str) -> None:
     apart = [(10 * number, 0, 10 * number + 5, 5) for number in range(1000)]
     data = dataset({"1": [(0, box) for box in apart]})
     found = flat(data, [("1", 0, box, 0.5) for box in apart * 2])
-    assert peak_of(data, found, protocol) < 60e6
+    assert traced_peak(lambda: evaluate(data, found, protocol)) < 60e6
 
 
 def test_coco_holds_what_pycocotools_needs_of_one_class() -> None:
@@ -295,7 +297,8 @@ def test_coco_holds_what_pycocotools_needs_of_one_class() -> None:
         data = dataset({str(image): [(0, TALL), (classes - 1, TALL)] for image in range(40)})
         data = replace(data, classes=names, category_ids=tuple(range(1, classes + 1)))
         rows = [(str(i), n % classes, TALL, n / 50) for i in range(40) for n in range(50)]
-        peaks.append(peak_of(data, flat(data, rows), "coco"))
+        found = flat(data, rows)
+        peaks.append(traced_peak(partial(evaluate, data, found, "coco")))
     assert peaks[1] < 0.7 * peaks[0]
 
 

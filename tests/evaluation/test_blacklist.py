@@ -64,5 +64,5 @@ def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere.txt: the blacklist cannot be read"):
+    with pytest.raises(DataError, match=r"nowhere.txt: cannot be read: No such file"):
         read_blacklist(tmp_path / "nowhere.txt", DATA)

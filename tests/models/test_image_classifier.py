@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from detect.errors import DataError
-from detect.models.checkpoint import load_model
-from detect.models.classifier_card import ClassifierCard
-from detect.models.classifier_file import load_classifier, save_classifier
+from detect.models.cards import ImageClassifierCard
+from detect.models.checkpoints import load_model, save_model
 from detect.models.image_classifier import ImageClassifier
+from detect.models.kinds import IMAGE_CLASSIFIER, REGION_CLASSIFIER
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
 
 MEAN, STD = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
-CARD = ClassifierCard(
+CARD = ImageClassifierCard(
     variant="paper",
     width=0.25,
     input_size=32,
@@ -49,8 +49,8 @@ def test_auxiliary_dropout_is_the_papers() -> None:
 
 
 def test_a_round_trip_over_the_disk(model: ImageClassifier, tmp_path: Path) -> None:
-    save_classifier(tmp_path / "weights/best.safetensors", model, CARD)
-    again, card = load_classifier(tmp_path)
+    save_model(tmp_path / "weights/best.safetensors", model, CARD)
+    again, card = load_model(tmp_path, IMAGE_CLASSIFIER)
     assert card == CARD
     images = torch.rand(2, 3, 32, 32) * 255
     assert torch.equal(again(images), model.eval()(images))
@@ -59,24 +59,26 @@ def test_a_round_trip_over_the_disk(model: ImageClassifier, tmp_path: Path) -> N
 
 def test_a_card_of_another_model_is_a_bug(model: ImageClassifier, tmp_path: Path) -> None:
     other = dataclasses.replace(CARD, classes=("cat", "dog", "cow"))
-    with pytest.raises(ValueError, match=r"\('paper', 0\.25, 3\), the model has"):
-        save_classifier(tmp_path / "m.safetensors", model, other)
+    with pytest.raises(ValueError, match=r"width=0\.25, classes=3\), the model has"):
+        save_model(tmp_path / "m.safetensors", model, other)
 
 
 def test_kinds_of_models_are_told_apart(model: ImageClassifier, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    save_classifier(path, model, CARD)
-    with pytest.raises(DataError, match=r"not the card of a region classifier \(kind is 'classif"):
-        load_model(path)
+    save_model(path, model, CARD)
+    with pytest.raises(DataError, match=r"not the card of a region classifier \(kind is 'image-cl"):
+        load_model(path, REGION_CLASSIFIER)
     values = json.loads(path.with_suffix(".json").read_text())
     values["kind"] = "multibox"
     path.with_suffix(".json").write_text(json.dumps(values))
-    with pytest.raises(DataError, match=r"not the card of an image classifier \(kind is 'multibo"):
-        load_classifier(path)
+    with pytest.raises(
+        DataError, match=r"m\.json: kind: expected 'image-classifier', got 'multibo"
+    ):
+        load_model(path, IMAGE_CLASSIFIER)
 
 
 def test_a_region_classifier_starts_from_it(model: ImageClassifier, tmp_path: Path) -> None:
-    save_classifier(tmp_path / "m.safetensors", model, CARD)
+    save_model(tmp_path / "m.safetensors", model, CARD)
     started = RegionClassifier(2, "paper", 0.25, auxiliary=False)
     report = initialise(started, str(tmp_path / "m.safetensors"))
     assert report.skipped == ("fc",)

@@ -7,7 +7,10 @@ import torch
 
 from detect.errors import DataError
 from detect.models.box_coder import BoxCoder
+from detect.models.cards import MultiBoxCard
+from detect.models.checkpoints import load_model, save_model
 from detect.models.inference import prepare_for_inference
+from detect.models.kinds import MULTIBOX
 from detect.models.multibox import (
     FullyConnectedHead,
     MultiBox,
@@ -15,8 +18,6 @@ from detect.models.multibox import (
     grid_sides,
     map_side,
 )
-from detect.models.multibox_card import MultiBoxCard
-from detect.models.multibox_file import load_multibox, save_multibox
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.priors import grid_priors
 
@@ -201,8 +202,8 @@ def test_priors_of_another_number_are_refused():
 @pytest.mark.parametrize("head", ["conv", "fc"])
 def test_what_is_stored_is_what_is_read(head: str, tmp_path: Path):
     model = network(head).eval()
-    save_multibox(tmp_path / "m.safetensors", model, card(model, fold="1/2"))
-    read, described = load_multibox(tmp_path / "m")
+    save_model(tmp_path / "m.safetensors", model, card(model, fold="1/2"))
+    read, described = load_model(tmp_path / "m", MULTIBOX)
     images = torch.rand(2, 3, 64, 64) * 255
     for ours, theirs in zip(model(images), read(images), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
@@ -221,12 +222,15 @@ def test_folding_batch_norm_changes_nothing():
 def test_a_card_of_another_network_is_refused(tmp_path: Path):
     model = network()
     with pytest.raises(ValueError, match="card: MultiBoxDesign"):
-        save_multibox(tmp_path / "m.safetensors", model, card(network("fc")))
+        save_model(tmp_path / "m.safetensors", model, card(network("fc")))
     text = (tmp_path / "m.json", tmp_path / "m.safetensors")
-    save_multibox(text[1], model, card(model))
+    save_model(text[1], model, card(model))
     text[0].write_text(text[0].read_text().replace('"shapes": 3', '"shapes": 4'))
+    with pytest.raises(DataError, match=r"m\.json: shapes: expected 3, got 4\. It is a copy"):
+        load_model(text[1], MULTIBOX)
+    values = {**card(model).to_json(), "shapes": 4}
     with pytest.raises(DataError, match=r"m\.json: slots: 2 grids of 4 shapes .* have 80, got 60"):
-        load_multibox(text[1])
+        MultiBoxCard.from_json(values, "m.json")
 
 
 def test_a_bad_fold_in_a_card_is_refused():

@@ -8,8 +8,8 @@ from torch import Tensor
 from torchvision.models import googlenet
 
 from detect.errors import DataError, EnvironmentProblem, UsageError
-from detect.models.card import ModelCard
-from detect.models.checkpoint import save_model
+from detect.models.cards import RegionClassifierCard
+from detect.models.checkpoints import save_model
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
 
@@ -61,7 +61,7 @@ def test_a_run_of_ours_with_its_normalisation(tmp_path: Path) -> None:
     mean, std = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
     source = RegionClassifier(5, "paper", 0.25, mean, std)
     classes = ("a", "b", "c", "d", "e")
-    card = ModelCard(
+    card = RegionClassifierCard(
         variant="paper",
         width=0.25,
         classes=classes,

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,7 @@ from networks import multibox, network
 from detect.boxes import iou_matrix
 from detect.data.folds import in_fold
 from detect.errors import DataError, DetectError
-from detect.models.checkpoint import save_model
-from detect.models.multibox_file import save_multibox
+from detect.models.checkpoints import save_model
 from detect.proposals.merge import Both
 from detect.proposals.multibox import (
     ADAPTIVE,
@@ -149,7 +147,7 @@ def test_boxes_that_are_not_finite_are_an_error():
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
     """Store a network that tells images apart."""
-    save_multibox(tmp_path / "m.safetensors", *multibox())
+    save_model(tmp_path / "m.safetensors", *multibox())
     return tmp_path / "m.safetensors"
 
 
@@ -206,7 +204,7 @@ def test_the_number_of_threads_changes_nothing_and_stays(stored: Path):
 def test_a_file_that_has_changed_is_read_again(stored: Path):
     propose = multibox_propose([stored], CPU)
     first = propose(picture(4), "a")
-    save_multibox(stored, *multibox(seed=1))
+    save_model(stored, *multibox(seed=1))
     os.utime(stored, (1, 1))
     assert not _same(propose(picture(4), "a"), first)
 
@@ -217,7 +215,7 @@ def _fold_models(folder: Path, *folds: str, **changes) -> list[Path]:
     for number, fold in enumerate(folds):
         paths.append(folder / f"fold{number}.safetensors")
         prior = [0.2, 0.2, 0.8, 0.3 + 0.1 * number]
-        save_multibox(paths[-1], *multibox([prior], [0], views="whole", fold=fold, **changes))
+        save_model(paths[-1], *multibox([prior], [0], views="whole", fold=fold, **changes))
     return paths
 
 
@@ -273,12 +271,6 @@ def test_what_is_no_multibox_network_is_refused(tmp_path: Path, stored: Path):
         multibox_propose([tmp_path / "classifier"], CPU)
     with pytest.raises(DataError, match="none: no such model"):
         multibox_propose([tmp_path / "none"], CPU)
-    stored.with_suffix(".json").unlink()
-    with pytest.raises(DataError, match="card is missing"):
-        multibox_propose([stored], CPU)
-    shutil.copy(tmp_path / "classifier.json", stored.with_suffix(".json"))
-    with pytest.raises(DataError, match="not the card of a MultiBox network"):
-        multibox_propose([stored], CPU)
     with pytest.raises(ValueError, match="unpack"):
         multibox_propose([], CPU)
 

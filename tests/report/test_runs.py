@@ -74,9 +74,18 @@ def test_a_run_on_other_images_is_refused(tmp_path, data):
     ("break_it", "text"),
     [
         (lambda p: (p / "detections.json").unlink(), "has no detections.json. Expected a folder"),
-        (lambda p: (p / "config.toml").write_text("= 1"), "config.toml: cannot be read: "),
-        (lambda p: (p / "environment.json").write_text("[]"), "expected a table, got list"),
-        (lambda p: (p / "environment.json").write_bytes(b"\xff"), "environment.json: cannot be "),
+        (
+            lambda p: (p / "config.toml").write_text("= 1"),
+            "config.toml: not valid TOML: ",
+        ),
+        (
+            lambda p: (p / "environment.json").write_text("[]"),
+            "a run, a JSON object, got a list",
+        ),
+        (
+            lambda p: (p / "environment.json").write_bytes(b"\xff"),
+            "json: not UTF-8 text",
+        ),
     ],
 )
 def test_broken_folders_are_named(tmp_path, data, break_it, text):

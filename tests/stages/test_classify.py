@@ -9,8 +9,8 @@ import torch
 from builders import save_image, texture
 
 from detect.errors import UsageError
-from detect.models.classifier_card import ClassifierCard
-from detect.models.classifier_file import save_classifier
+from detect.models.cards import ImageClassifierCard
+from detect.models.checkpoints import save_model
 from detect.models.image_classifier import ImageClassifier
 from detect.stages import ClassifyOptions, classify
 
@@ -27,10 +27,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         model = ImageClassifier(2, "bn", 0.25).eval()
     mean, std = model.normalisation
-    card = ClassifierCard(
+    card = ImageClassifierCard(
         variant="bn", width=0.25, classes=("cat", "dog"), input_size=32, mean=mean, std=std
     )
-    save_classifier(root / "m.safetensors", model, card)
+    save_model(root / "m.safetensors", model, card)
     return root
 
 

@@ -10,19 +10,23 @@ from networks import network
 from proposing import propose_randomly
 
 from detect.data import open_dataset, read_pixels
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DetectWarning, UsageError
 from detect.files import write_json
 from detect.images import read_image
 from detect.models.box_regression import BoxRegression
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import Fitted, save_fitted, save_model
+from detect.models.kinds import BOX_REGRESSION, LINEAR_SVMS
 from detect.models.model_files import model_hash
-from detect.models.regression_file import StoredRegression, save_regression
 from detect.models.svm import LinearSvms
-from detect.models.svm_file import StoredSvms, save_svms
 from detect.stages import run
 from detect.stages.load import Detector, load
 from detect.storage.proposals import ProposalFile
 from detect.structures import Detections
+
+# The models here are no runs: how their regions were proposed is not known, as the last test says.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*no note of the proposals that it was trained on:detect.errors.DetectWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,19 @@ def test_proposals_that_are_given_are_scored(detector, root, photo, tmp_path) ->
         detector(images[0][:50], each[0])
 
 
+def test_detections_are_what_nms_leaves_of_the_candidates(detector, root, photo) -> None:
+    found, before = detector(photo), detector.candidates(photo)
+    assert len(before) > len(found) > 0
+    assert (np.diff(before.scores) <= 0).all()
+    assert before.scores.min() >= 0.01
+    assert (before.image_id, before.classes) == ("test_000", CLASSES)
+    rows = {(*box, name) for box, name, _ in before}
+    assert {(*box, name) for box, name, _ in found} < rows
+    told = {"device": "cpu", "precision": "float32", "nms": 1, "per_class": 10_000}
+    same(load(root / "m.safetensors", **told)(photo), before)
+    assert detector.candidates(read_image(photo)).image_id is None
+
+
 def test_an_ensemble_is_its_networks_together(root, tmp_path, photo) -> None:
     for number, name in enumerate("mn", 1):
         weights = tmp_path / f"e/{number}/weights/best.safetensors"
@@ -116,12 +133,12 @@ def test_box_regression_moves_as_refine_does(root, tmp_path, photo, detector) ->
     model, _ = network()
     weights = np.zeros((len(CLASSES), model.network.fc.in_features + 1, 4))
     weights[:, -1, 0] = 0.1  # a tenth of its width to the right
-    stored = StoredRegression(
+    stored = Fitted(
         BoxRegression(1.0, weights, np.full(len(CLASSES), 9)),
         CLASSES,
         model_hash(root / "m.safetensors"),
     )
-    save_regression(tmp_path / "r.safetensors", stored)
+    save_fitted(tmp_path / "r.safetensors", BOX_REGRESSION, stored)
     options = {"regression": tmp_path / "r.safetensors", "device": "cpu", "precision": "float32"}
     moved = load(root / "m.safetensors", nms=1, **options)
     plain = load(root / "m.safetensors", nms=1, device="cpu", precision="float32")
@@ -142,7 +159,7 @@ def test_svms_score_in_place_of_the_softmax(root, tmp_path, photo) -> None:
     counts = np.full(len(CLASSES), 9)
     svms = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
     own = model_hash(root / "m.safetensors")
-    save_svms(tmp_path / "s.safetensors", StoredSvms(svms, CLASSES, own, {}))
+    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(svms, CLASSES, own, {}))
     options = {"svm": tmp_path / "s.safetensors", "device": "cpu"}
     found = load(root / "m.safetensors", **options)(photo)
     # From -1 up, as detect run has it.
@@ -172,3 +189,12 @@ def test_errors_name_arguments(root, detector) -> None:
         load(root / "m.safetensors", nsm=0.3)
     with pytest.raises(UsageError, match=r"^threshold=2: expected a probability"):
         load(root / "m.safetensors", threshold=2)
+
+
+def test_what_proposes_in_place_of_what_is_not_known_is_warned_of(root) -> None:
+    text = (
+        r"m\.safetensors: no note of the proposals .* Proposing by Selective Search, preset rcnn\.$"
+    )
+    with pytest.warns(DetectWarning, match=text) as caught:
+        load(root / "m.safetensors", device="cpu")
+    assert [one.filename for one in caught] == [__file__]

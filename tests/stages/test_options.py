@@ -8,6 +8,7 @@ import pytest
 from detect import stages
 from detect.errors import UsageError
 from detect.stages import ProposeOptions
+from detect.stages.run.options import RunOptions
 
 
 def told(**more: Any) -> ProposeOptions:
@@ -17,6 +18,16 @@ def told(**more: Any) -> ProposeOptions:
 def test_nothing_is_as_good_as_unsaid() -> None:
     options = told(multibox=(), multibox_nms=None, preset="rcnn")
     assert options.gave("preset", "multibox", "multibox_nms", "sigma") == ["preset"]
+
+
+def test_none_leaves_an_option_to_its_default() -> None:
+    options = told(device=None, seed=None, preset=None)
+    assert options == told()
+    assert options.gave(*ProposeOptions.model_fields) == ["data", "split", "out"]
+    with pytest.raises(UsageError, match=r"^data is missing: A data set"):
+        told(data=None)
+    with pytest.raises(UsageError, match=r"^no option 'devise'"):
+        told(devise=None)
 
 
 def test_some_options_are_changed_and_the_others_stay_as_given() -> None:
@@ -57,3 +68,17 @@ def test_wrong_calls_are_usage_errors(given: dict[str, Any], message: str) -> No
     with pytest.raises(UsageError, match=message) as error:
         stages.propose("voc", split="test", out="p", **given)
     assert "\ue000" not in repr(error.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_has_a_range(seed: int) -> None:
+    with pytest.raises(UsageError, match=f"seed={seed}: Input should be "):
+        RunOptions(images="x", model="m", out="o", seed=seed)
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "a/" + "n" * 300, "a/" * 2100, "a\0b"])
+@pytest.mark.parametrize("field", ["out", "split", "model", "images"])
+def test_names_that_no_file_can_have_are_refused(field: str, name: str) -> None:
+    given = {"images": "x", "model": "m", "out": "o", field: name}
+    with pytest.raises(UsageError, match=f"{field}=.*: no file can have this name"):
+        RunOptions(**given)

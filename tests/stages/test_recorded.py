@@ -8,9 +8,8 @@ from networks import multibox, network
 
 from detect.errors import DataError, UsageError
 from detect.files import write_json
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.models.model_files import model_hash
-from detect.models.multibox_file import save_multibox
 from detect.progress import Silence
 from detect.proposals.settings import SearchSettings
 from detect.stages.recorded import recorded_source
@@ -21,15 +20,15 @@ WEIGHTS = "weights/best.safetensors"
 
 
 def opened(*runs: Path, multibox: Path | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Return the recipe of the source for `runs`, and what is said."""
-    said: list[str] = []
+    """Return the recipe of the source for `runs`, and the warnings."""
+    warned: list[str] = []
 
     class Listener(Silence):
-        def say(self, line: str, /) -> None:
-            said.append(line)
+        def warn(self, line: str, /) -> None:
+            warned.append(line)
 
     given = [] if multibox is None else [multibox]
-    return recorded_source(runs, given, "cpu", Listener()).recipe, said
+    return recorded_source(runs, given, "cpu", Listener()).recipe, warned
 
 
 def noted(folder: Path, proposals: object) -> Path:
@@ -48,7 +47,7 @@ def test_selective_search_has_the_settings_and_the_seed_of_the_training(tmp_path
     run = noted(tmp_path / "mine", {**recipe, "data": "x", "images": 5})
     for path in (run, run / WEIGHTS):
         assert opened(path) == (recipe, [])
-    save_multibox(tmp_path / "mb.safetensors", *multibox())
+    save_model(tmp_path / "mb.safetensors", *multibox())
     with pytest.raises(UsageError, match=r"^multibox: .* of selective-search alone\. Give what"):
         opened(run, multibox=tmp_path / "mb.safetensors")
 
@@ -62,8 +61,8 @@ def test_selective_search_has_the_settings_and_the_seed_of_the_training(tmp_path
     ],
 )
 def test_multibox_is_known_by_its_hash_beside_the_run(place, tmp_path) -> None:
-    save_multibox(tmp_path / place, *multibox())
-    save_multibox(tmp_path / "train-classifier/other.safetensors", *multibox(seed=1))
+    save_model(tmp_path / place, *multibox())
+    save_model(tmp_path / "train-classifier/other.safetensors", *multibox(seed=1))
     save_model(tmp_path / "train-classifier/a.safetensors", *network())
     recipe = recipe_of("both", tmp_path / place, boxes=7, views="whole", nms=0.0)
     ensemble = tmp_path / "train-classifier/e"
@@ -74,8 +73,8 @@ def test_multibox_is_known_by_its_hash_beside_the_run(place, tmp_path) -> None:
 
 def test_multibox_elsewhere_is_given(tmp_path) -> None:
     there, other = tmp_path / "far/mb.safetensors", tmp_path / "other.safetensors"
-    save_multibox(there, *multibox())
-    save_multibox(other, *multibox(seed=1))
+    save_model(there, *multibox())
+    save_model(other, *multibox(seed=1))
     recipe = recipe_of("multibox", there)
     run = noted(tmp_path / "near/runs/mine", recipe)
     fallen_back, (line,) = opened(run)

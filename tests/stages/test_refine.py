@@ -10,9 +10,9 @@ from networks import network
 from detect.data import open_dataset
 from detect.errors import UsageError
 from detect.models.box_regression import BoxRegression
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import Fitted, save_fitted, save_model
+from detect.models.kinds import BOX_REGRESSION
 from detect.models.model_files import model_hash
-from detect.models.regression_file import StoredRegression, save_regression
 from detect.stages import RefineOptions, RefineResult, refine
 from detect.storage.detections import read_detections, write_detections
 from detect.structures import Detections
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = np.zeros((len(CLASSES), model.network.fc.in_features + 1, 4))
     regression = BoxRegression(1.0, weights, np.full(len(CLASSES), 9))
     own = model_hash(root / "m.safetensors")
-    save_regression(root / "r.safetensors", StoredRegression(regression, CLASSES, own))
+    save_fitted(root / "r.safetensors", BOX_REGRESSION, Fitted(regression, CLASSES, own))
     return root
 
 

@@ -11,7 +11,7 @@ from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import UsageError
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import save_model
 from detect.progress import Silence
 from detect.stages import RunOptions, RunResult, run
 from detect.storage import unfinished

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import write_voc
 from proposing import propose_randomly
-from recipes import TINY_CLASSIFIER
+from recipes import TINY_REGION_CLASSIFIER
 
 from detect.data import open_dataset
 from detect.errors import UsageError
@@ -19,7 +19,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_voc(root / "voc", {"train": 5, "val": 2}, seed=1)
     for split in ("train", "val"):
         propose_randomly(open_dataset(root / "voc", split), root / f"{split}.parquet", 60)
-    (root / "r.toml").write_text(TINY_CLASSIFIER)
+    (root / "r.toml").write_text(TINY_REGION_CLASSIFIER)
     return root
 
 

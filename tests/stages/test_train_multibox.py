@@ -9,7 +9,8 @@ from builders import write_voc
 from recipes import TINY_MULTIBOX
 
 from detect.errors import UsageError
-from detect.models.multibox_file import load_multibox
+from detect.models.checkpoints import load_model
+from detect.models.kinds import MULTIBOX
 from detect.progress import Silence
 from detect.stages import TrainMultiboxOptions, TrainMultiboxResult, train_multibox
 
@@ -27,7 +28,7 @@ def test_weights_and_coverage_come_back_and_nothing_is_said(given, tmp_path, cap
     result = train_multibox(TrainMultiboxOptions(**given, val_split="val", out=str(out)))
     assert isinstance(result, TrainMultiboxResult)
     assert result.weights == out / "weights/best.safetensors"
-    metrics = load_multibox(result.weights)[1].metrics
+    metrics = load_model(result.weights, MULTIBOX)[1].metrics
     assert result.average_recall == metrics["full_val_average_recall"]
     assert result.coverage_50 == metrics["full_val_coverage_50"]
     assert result.coverage_70 == metrics["full_val_coverage_70"]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from builders import CLASSES, write_voc
-from networks import network
+from networks import DIMENSIONS, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import DataError, UsageError
-from detect.models.checkpoint import save_model
+from detect.models.checkpoints import load_fitted, save_model
+from detect.models.kinds import BOX_REGRESSION
 from detect.models.model_files import model_hash
-from detect.models.regression_file import load_regression
 from detect.stages import TrainRegressionOptions, train_regression
 
 
@@ -28,8 +28,10 @@ def given(tmp_path: Path) -> dict[str, object]:
 def test_the_pairs_of_each_class_come_back_and_nothing_is_said(given, tmp_path, capfd):
     result = train_regression(TrainRegressionOptions(**given))
     assert result.path == tmp_path / "r.safetensors"
-    stored = load_regression(result.path, model_hash(tmp_path / "m.safetensors"))
-    assert result.pairs == dict(zip(CLASSES, stored.regression.pairs.tolist(), strict=True))
+    stored = load_fitted(
+        result.path, BOX_REGRESSION, model_hash(tmp_path / "m.safetensors"), DIMENSIONS
+    )
+    assert result.pairs == dict(zip(CLASSES, stored.parameters.pairs.tolist(), strict=True))
     assert sum(result.pairs.values()) >= 9  # The objects are among the regions.
     assert capfd.readouterr() == ("", "")
 

@@ -10,7 +10,7 @@ from builders import write_voc
 from class_sets import write_class_folders
 from commands import call
 from proposing import propose_randomly
-from recipes import TINY_CLASSIFIER, TINY_MULTIBOX, TINY_PRETRAIN
+from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER
 
 from detect.data import data_hash, open_dataset, samples_hash
 from detect.storage.proposals import ProposalFile, write_proposals
@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = {"method": "test", "images": 6}
     write_proposals(root / "other.parquet", ProposalFile(root / "train.parquet"), recipe)
     recipes = {
-        "train-classifier": TINY_CLASSIFIER,
+        "train-classifier": TINY_REGION_CLASSIFIER,
         "train-multibox": TINY_MULTIBOX,
         "pretrain": TINY_PRETRAIN,
     }

@@ -160,7 +160,7 @@ def test_json_that_does_not_parse(tmp_path: Path) -> None:
         (np.array([["a"] * 4]), r"image a: expected numbers .*got <U1 \(1, 4\)"),
         (np.array([[0, 0, 1, 1], [0, 0, np.inf, 1]]), "image a: box 1 is not finite: "),
         (np.array([[0, 0, 1, 1], [9, 0, 1, 1]]), "image a: box 1 is inside out when read as xyxy"),
-        (np.array([[{}]], dtype=object), "not a readable npz file"),
+        (np.array([[{}]], dtype=object), r"image a: expected numbers .*got object \(1, 1\)"),
     ],
 )
 def test_arrays_that_are_no_boxes(tmp_path: Path, array: np.ndarray, text: str) -> None:

@@ -63,7 +63,7 @@ def test_what_was_begun_goes_on_with_the_same_recipe_alone(store: FeatureStore) 
     with pytest.raises(DataError, match=r"different recipes: model abc and xyz\. They never mix"):
         again.begin({**RECIPE, "model": "xyz"})
     (store.path / "recipe.json").write_text("{")
-    with pytest.raises(DataError, match=r"recipe\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"recipe\.json: not valid JSON"):
         again.begin(RECIPE)
     again.remove()
     assert not store.path.exists()

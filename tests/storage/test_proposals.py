@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from detect.errors import DataError
+from detect.reading import is_path
 from detect.storage.proposal_rows import SCHEMA
 from detect.storage.proposals import (
     ProposalFile,
-    clear_parts,
     part_name,
     read_recipe,
     write_part,
@@ -89,12 +89,13 @@ floats = st.floats(-(2.0**99), 2.0**99, width=32)
 
 @given(
     boxes=st.integers(0, 5).flatmap(lambda n: arrays(np.float32, (n, 4), elements=floats)),
-    image_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    image_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(is_path),
 )
 def test_any_box_and_any_id_survive(
     tmp_path_factory: pytest.TempPathFactory, boxes: np.ndarray, image_id: str
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "p.parquet"
+    boxes = np.concatenate([boxes[:, :2], np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
     written = Proposals(image_id, (1, 1), boxes, boxes[:, 0], np.full(len(boxes), "s"))
     write_part(path, [written], {})
     _check_equal(written, ProposalFile(path).read(image_id))
@@ -134,8 +135,6 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str) -> None
     (tmp_path / "p" / name).write_text("x")
     with pytest.raises(DataError, match=rf"expected only part-NNNNN\.parquet, found {name}"):
         ProposalFile(tmp_path / "p")
-    with pytest.raises(DataError, match=r"expected only part-NNNNN\.parquet"):
-        clear_parts(tmp_path / "p")
     assert (tmp_path / "p" / part_name(0)).exists()
 
 
@@ -203,11 +202,23 @@ def test_other_columns_are_named(tmp_path: Path) -> None:
         ProposalFile(tmp_path / "p.parquet")
 
 
-@pytest.mark.parametrize("metadata", [None, {b"detect.recipe": b"{"}])
-def test_no_recipe(tmp_path: Path, metadata: dict[bytes, bytes] | None) -> None:
+WRONG_RECIPES = {
+    "none": (None, "no recipe in its metadata"),
+    "cut": (b"{", "detect.recipe: not valid JSON"),
+    "list": (b"[]", "expected the recipe of proposals, a JSON object, got a list"),
+    "parameters": (b'{"parameters": 5}', "its recipe has parameters 5, expected dict"),
+    "images": (b'{"images": true}', "its recipe has images True, expected int"),
+    "deep": (b'{"parameters": ' + b"[" * 3000, "nested deeper than 64"),
+    "digits": (b'{"images": ' + b"9" * 4301 + b"}", "4300 digits"),
+}
+
+
+@pytest.mark.parametrize(("recipe", "message"), WRONG_RECIPES.values(), ids=WRONG_RECIPES)
+def test_no_recipe(tmp_path: Path, recipe: bytes | None, message: str) -> None:
+    metadata = None if recipe is None else {b"detect.recipe": recipe}
     table = pa.table({name: [] for name in SCHEMA.names}, schema=SCHEMA)
     pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "p.parquet")
-    with pytest.raises(DataError, match="no recipe in its metadata"):
+    with pytest.raises(DataError, match=message):
         ProposalFile(tmp_path / "p.parquet")
 
 
@@ -216,7 +227,13 @@ def test_no_recipe(tmp_path: Path, metadata: dict[bytes, bytes] | None) -> None:
     [
         ("boxes", [1.0] * 5, "cannot reshape array of size 5"),
         ("boxes", [1.0] * 8, r"Proposals.scores: expected shape \(2,\), got \(1,\)"),
-        ("boxes", [1.0, 2.0, 3.0, float("nan")], "coordinates must be finite"),
+        ("boxes", [1.0, 2.0, 3.0, float("nan")], "boxes must be finite"),
+        ("boxes", [5.0, 0.0, 4.0, 5.0], "one has a negative width or height"),
+        ("boxes", [0.0, 0.0, None, 5.0], "boxes must be finite"),
+        ("sources", [None], "sources: one is null"),
+        ("sources", ["n" * 256], "sources: one is empty or too long"),
+        ("height", 0, "height and width must be 1 to 1048576, got 0, 9"),
+        ("width", 2**31 - 1, "height and width must be 1 to"),
         ("scores", [float("inf")], "scores must be finite"),
         ("sources", [], "cannot reshape array of size 0"),
         ("scores", None, "scores is null"),

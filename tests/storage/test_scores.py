@@ -1,6 +1,7 @@
 """Scores on disk: what comes back, and what is refused in which words."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -41,6 +42,7 @@ CARD = ScoresCard(
 def _scores(image_id, count, seed=0):
     generator = np.random.default_rng(seed)
     boxes = generator.uniform(-5, 90, (count, 4)).astype(np.float32)
+    boxes[:, 2:] += 95
     values = generator.dirichlet(np.ones(3), (2, count)).astype(np.float32)
     sources = np.array(["selective-search", "multibox"] * count)[:count]
     return RegionScores(image_id, (96, 128), boxes, sources.astype(np.str_), values)
@@ -148,3 +150,53 @@ def test_the_scores_of_an_image_in_another_precision_are_refused(tmp_path):
 def test_shapes_that_do_not_go_together_are_a_callers_mistake():
     with pytest.raises(ValueError, match=r"expected boxes \(N, 4\), sources \(N,\), scores"):
         RegionScores("a", (9, 9), ROWS[0].boxes, ROWS[0].sources, ROWS[0].scores[:, :4])
+
+
+WRONG_CARDS = {
+    "classes": (5, "classes: Input should be a valid array"),
+    "columns": (["cow", "horse"], "columns: horse is not in classes"),
+    "hashes": (5, "hashes: Input should be a valid array"),
+    "names": (["a"], "2 hashes, 1 names"),
+    "category_ids": ([3, 6], "2 category_ids, 3 classes"),
+    "dtype": ("x", "dtype: Input should be 'float32' or 'float16'"),
+    "precision": (5, "precision: Input should be 'float32' or 'bfloat16'"),
+    "per_class": (-1, "per_class: Input should be greater than or equal to 1"),
+    "nms": (7, "nms: Input should be less than or equal to 1"),
+    "threshold": (None, "threshold: Input should be a valid number"),
+    "integer_ids": (1, "integer_ids: Input should be a valid boolean"),
+    "proposals": ([], "proposals: Input should be an object"),
+    "more": (1, "more: Unexpected keyword argument"),
+}
+
+
+def _with_card(path, change):
+    _write(path)
+    table = pq.read_table(path)
+    metadata = dict(table.schema.metadata)
+    card = {**json.loads(metadata[b"detect.scores"]), **change}
+    metadata[b"detect.scores"] = json.dumps(card).encode()
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    return path
+
+
+@pytest.mark.parametrize("key", WRONG_CARDS)
+def test_a_wrong_card_is_named_with_its_field(tmp_path, key):
+    value, message = WRONG_CARDS[key]
+    with pytest.raises(DataError, match=rf"s\.parquet: its card is wrong: {message}"):
+        ScoresFile(_with_card(tmp_path / "s.parquet", {key: value}))
+
+
+def test_a_card_with_nan_is_no_json(tmp_path):
+    with pytest.raises(DataError, match="not valid JSON: NaN is no number in JSON"):
+        ScoresFile(_with_card(tmp_path / "s.parquet", {"threshold": float("nan")}))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "scores must be finite"), (7, "a score is no probability")]
+)
+def test_a_score_that_is_none_is_refused(tmp_path, value, message):
+    scores = ROWS[0].scores.copy()
+    scores[1, 2, 0] = value
+    row = dataclasses.replace(ROWS[0], scores=scores)
+    with pytest.raises(DataError, match=f"image 10: not the scores of .*{message}"):
+        list(_write(tmp_path / "s.parquet", rows=[row]))

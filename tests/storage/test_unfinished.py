@@ -83,11 +83,45 @@ def test_a_cut_line_longer_than_a_block_is_cut_off(tmp_path):
     assert len(file.path.read_bytes()) == length
 
 
-@pytest.mark.parametrize("line", ["{}", "[1]", "no JSON", '{"image_id": "a", "boxes": [[1]]}'])
+@pytest.mark.parametrize("line", ["{}", "[1]", '{"image_id": "a", "boxes": [[1]]}'])
 def test_another_files_line_is_refused(tmp_path, line):
     file = UnfinishedDetections(tmp_path / "a.jsonl")
     file.path.write_text(line + "\n")
     with pytest.raises(DataError, match=r"a\.jsonl, line 1: not the detections of an image"):
+        file.finished()
+
+
+def test_an_image_twice_is_refused_with_both_lines(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    for name in ("one", "two", "three", "two"):
+        file.add(_detections(name, 1))
+    text = r"a\.jsonl, line 4: image two is on line 2 already\. .* run again with exist_ok\."
+    with pytest.raises(DataError, match=text):
+        file.finished()
+
+
+def test_symbolic_links_are_refused(tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "a.jsonl").symlink_to("theirs")
+    (tmp_path / "waiting").symlink_to("target")
+    with pytest.raises(DataError, match=r"a\.jsonl: is a symbolic link"):
+        UnfinishedDetections(tmp_path / "a.jsonl").finished()
+    with pytest.raises(DataError, match="waiting: is a symbolic link"):
+        UnfinishedScores(tmp_path / "waiting", "float32").check()
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+def test_lines_are_bounded_and_an_image_stands_in_one(tmp_path):
+    file = UnfinishedDetections(tmp_path / "a.jsonl")
+    for line in ("no JSON", "[" * 3000, r'{"image_id": "\ud800"}'):
+        file.path.write_text(line + "\n")
+        with pytest.raises(DataError, match=r"a\.jsonl, line 1: not valid JSON.*Delete this file"):
+            file.finished()
+    file.path.unlink()
+    for name in ("one", "two", "one"):
+        file.add(_detections(name, 1))
+    with pytest.raises(DataError, match=r"a\.jsonl, line 3: image one is on line 1 already"):
         file.finished()
 
 
@@ -105,6 +139,7 @@ def test_a_full_disk_is_the_environments_problem():
 def _scores(image_id, seed=0):
     generator = np.random.default_rng(seed)
     boxes = generator.uniform(0, 90, (4, 4)).astype(np.float32)
+    boxes[:, 2:] += 90
     values = generator.dirichlet(np.ones(3), (2, 4)).astype(np.float32)
     return RegionScores(image_id, (96, 128), boxes, np.full(4, "test"), values)
 

@@ -9,16 +9,16 @@ import torch
 from builders import write_voc
 from class_sets import write_class_folders
 
-from detect.config import ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
+from detect.config import MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
 from detect.data import open_dataset
 from detect.data.labelled import open_labelled
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile, write_proposals
 from detect.structures import Dataset, Proposals
 from detect.training.call import Call
-from detect.training.classifier import train_classifier
 from detect.training.multibox import train_multibox
 from detect.training.pretrain import pretrain
+from detect.training.region_classifier import train_region_classifier
 from detect.training.region_data import collect
 from detect.training.window_data import collect_windows
 
@@ -61,10 +61,10 @@ def test_an_epoch_of_regions_shows_every_positive_once(tmp_path: Path) -> None:
     root = write_voc(tmp_path / "voc", {"train": 3}, ("circle",), seed=4, objects=2)
     dataset = open_dataset(root, "train")
     sampling = {"batch_size": 8, "foreground_fraction": 0.5}
-    recipe = ClassifierRecipe.model_validate({**told(14), "sampling": sampling})
+    recipe = RegionClassifierRecipe.model_validate({**told(14), "sampling": sampling})
     data = collect(dataset, far_from_all(dataset, tmp_path / "p.parquet"), recipe)
     assert len(data.foreground) == 6  # the objects themselves, four a batch: 1.5 steps an epoch
-    train_classifier(recipe, data, dataset.classes, Call(RunFolder(tmp_path / "run"), CPU))
+    train_region_classifier(recipe, data, dataset.classes, Call(RunFolder(tmp_path / "run"), CPU))
     assert first_fall(tmp_path / "run") == 12
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import write_voc
 
-from detect.config import ClassifierRecipe
+from detect.config import RegionClassifierRecipe
 from detect.data import open_dataset
 from detect.storage.proposals import ProposalFile, writing
 from detect.structures import Annotations, Dataset, Proposals, Sample
@@ -14,7 +14,7 @@ from detect.training.extra_positives import draw_positives
 from detect.training.region_data import CropBatches, collect
 
 CLASSES = ("circle", "square", "triangle")
-RECIPE = ClassifierRecipe.model_validate(
+RECIPE = RegionClassifierRecipe.model_validate(
     {"model": {"input_size": 32}, "optimizer": {"steps": 1}, "sampling": {"batch_size": 16}}
 )
 

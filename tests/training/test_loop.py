@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from detect.config import PretrainRecipe
 from detect.errors import DetectError, EnvironmentProblem
-from detect.models.checkpoint import load_state, save_state
+from detect.models.training_state import load_state, save_state
 from detect.runs import RunFolder
 from detect.training import loop
 from detect.training.call import Call

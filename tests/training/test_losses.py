@@ -8,14 +8,14 @@ import torch
 from class_sets import write_class_folders
 from torch import Tensor, nn
 
-from detect.config import ClassifierRecipe, PretrainRecipe
+from detect.config import PretrainRecipe, RegionClassifierRecipe
 from detect.data.labelled import open_labelled
 from detect.matching import pools
 from detect.runs import RunFolder
-from detect.training.classifier import RegionTask, build_model
 from detect.training.loop import Task
 from detect.training.losses import classification_losses
-from detect.training.pretrain import PretrainTask, build_classifier
+from detect.training.pretrain import PretrainTask, build_image_classifier
+from detect.training.region_classifier import RegionTask, build_region_classifier
 from detect.training.region_data import RegionData
 
 CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ class Three(nn.Module):
 
 
 def region_task(folder: Path, **optimizer: float) -> RegionTask:
-    recipe = ClassifierRecipe.model_validate({**TINY, "optimizer": {"steps": 1, **optimizer}})
+    recipe = RegionClassifierRecipe.model_validate({**TINY, "optimizer": {"steps": 1, **optimizer}})
     data = RegionData((), (), *pools([]))
     return RegionTask(recipe, data, ("one",), RunFolder(folder), CPU, None)
 
@@ -81,8 +81,8 @@ def test_each_training_counts_a_side_0_3_times(task_of: type[Task], tmp_path: Pa
 
 
 def test_the_networks_that_are_trained_have_their_sides() -> None:
-    region, _ = build_model(ClassifierRecipe.model_validate(TINY), 2, print)
-    image = build_classifier(PretrainRecipe.model_validate(TINY), 2, print)
+    region, _ = build_region_classifier(RegionClassifierRecipe.model_validate(TINY), 2, print)
+    image = build_image_classifier(PretrainRecipe.model_validate(TINY), 2, print)
     batch = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     # Background is one more output of a region classifier.
     for network, outputs in ((region, 3), (image, 2)):

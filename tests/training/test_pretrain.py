@@ -15,7 +15,7 @@ from detect.data.labelled import LabelledImages, open_labelled
 from detect.detector import batches
 from detect.detector.image_scorer import ImageScorer
 from detect.runs import RunFolder
-from detect.training.pretrain import PretrainTask, build_classifier
+from detect.training.pretrain import PretrainTask, build_image_classifier
 
 CPU = torch.device("cpu")
 CLASSES, IMAGES = 4000, 240
@@ -41,7 +41,7 @@ def test_only_places_are_kept_of_the_scores(
         {"model": model, "optimizer": {"steps": 1}, "run": {"precision": "float32"}}
     )
     task = PretrainTask(recipe, many, RunFolder(tmp_path), CPU, None)
-    network = build_classifier(recipe, CLASSES, print)
+    network = build_image_classifier(recipe, CLASSES, print)
     scorer = ImageScorer([(network, task.card(network, {}))], CPU, precision="float32")
     pixels = map(read_pixels, many.images.samples[:6])
     order = np.stack([found[0, 0] for found in scorer.stream(pixels)]).argsort(axis=1)
@@ -64,7 +64,7 @@ def test_networks_of_other_seeds_can_have_the_same_initial_weights(tmp_path: Pat
         recipe = PretrainRecipe.model_validate({**values, **seeds})
         (tmp_path / "recipe.toml").write_text(to_toml(recipe))
         assert load_recipe(PretrainRecipe, tmp_path / "recipe.toml") == recipe
-        network = build_classifier(recipe, 3, print)
+        network = build_image_classifier(recipe, 3, print)
         return torch.cat([value.detach().flatten() for value in network.parameters()])
 
     assert torch.equal(weights(seed=5, initial_seed=2), weights(seed=2))

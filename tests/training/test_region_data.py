@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from builders import write_voc
 
-from detect.config import ClassifierRecipe
+from detect.config import RegionClassifierRecipe
 from detect.data import open_dataset, read_pixels
 from detect.errors import DataError
 from detect.storage.proposals import ProposalFile, write_proposals, writing
@@ -32,9 +32,9 @@ FIVE = (
 )
 
 
-def recipe(**sections: object) -> ClassifierRecipe:
+def recipe(**sections: object) -> RegionClassifierRecipe:
     small = {"model": {"input_size": 32}, "optimizer": {"steps": 2}, "sampling": {"batch_size": 16}}
-    return ClassifierRecipe.model_validate({**small, **sections})
+    return RegionClassifierRecipe.model_validate({**small, **sections})
 
 
 def propose(path: Path, dataset: Dataset, *, widen: int = 0) -> ProposalFile:

@@ -8,12 +8,11 @@ import pytest
 import torch
 from builders import CLASSES, write_voc
 
-from detect.config import AnyRecipe, ClassifierRecipe, MultiBoxRecipe, PretrainRecipe
+from detect.config import AnyRecipe, MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
 from detect.data import open_dataset
 from detect.errors import DataError
-from detect.models.checkpoint import load_model
-from detect.models.classifier_file import load_classifier
-from detect.models.multibox_file import load_multibox
+from detect.models import kinds
+from detect.models.checkpoints import load_model
 from detect.runs import RunFolder
 from detect.structures import NO_ANNOTATIONS, Dataset
 from detect.training.call import Call
@@ -26,7 +25,7 @@ TINY = {
     "optimizer": {"steps": 500, "learning_rate": 1e9},
     "run": {"precision": "float32"},
 }
-CLASSIFIER = ClassifierRecipe.model_validate({**TINY, "sampling": {"batch_size": 6}})
+REGIONS = RegionClassifierRecipe.model_validate({**TINY, "sampling": {"batch_size": 6}})
 PRETRAINING = PretrainRecipe.model_validate({**TINY, "batch_size": 5})
 MULTIBOX = MultiBoxRecipe.model_validate({**TINY, "batch_size": 3, "priors": {"count": 7}})
 
@@ -44,11 +43,21 @@ def run(recipe: AnyRecipe, dataset: Dataset, folder: Path) -> StepTime:
 @pytest.mark.parametrize(
     ("recipe", "batch", "outputs", "expected"),
     [
-        (CLASSIFIER, 6, lambda path: load_model(path)[0].num_classes, len(CLASSES)),
-        (PRETRAINING, 5, lambda path: load_classifier(path)[0].num_classes, 1000),
-        (MULTIBOX, 3, lambda path: load_multibox(path)[1].slots, 7),
+        (
+            REGIONS,
+            6,
+            lambda path: load_model(path, kinds.REGION_CLASSIFIER)[0].num_classes,
+            len(CLASSES),
+        ),
+        (
+            PRETRAINING,
+            5,
+            lambda path: load_model(path, kinds.IMAGE_CLASSIFIER)[0].num_classes,
+            1000,
+        ),
+        (MULTIBOX, 3, lambda path: load_model(path, kinds.MULTIBOX)[1].slots, 7),
     ],
-    ids=["classifier", "pretraining", "multibox"],
+    ids=["region-classifier", "pretraining", "multibox"],
 )
 def test_a_few_steps_of_the_recipes_network_and_batch(
     recipe: AnyRecipe,

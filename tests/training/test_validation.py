@@ -10,7 +10,7 @@ from detect.data import open_dataset
 from detect.errors import DataError
 from detect.storage.proposals import ProposalFile, writing
 from detect.structures import Dataset, Proposals
-from detect.training.classifier import Validation
+from detect.training.region_classifier import Validation
 
 
 def opened(tmp_path: Path, empty: tuple[int, ...]) -> tuple[Dataset, ProposalFile]:

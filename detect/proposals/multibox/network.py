@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from detect.boxes import clip
 from detect.errors import DetectError, option
+from detect.models.cards import MultiBoxCard
 from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
-from detect.models.multibox_card import MultiBoxCard
 from detect.nms import nms
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp

@@ -11,10 +11,11 @@ import torch
 
 from detect.data.folds import in_fold, parse_fold
 from detect.errors import DataError, option
+from detect.models.cards import MultiBoxCard
+from detect.models.checkpoints import load_model
 from detect.models.device import resolve_precision
+from detect.models.kinds import MULTIBOX
 from detect.models.model_files import find_weights, model_hash
-from detect.models.multibox_card import MultiBoxCard
-from detect.models.multibox_file import load_multibox
 from detect.proposals.multibox.network import ADAPTIVE, MultiBoxProposer
 from detect.structures import Image, Proposals
 
@@ -45,7 +46,7 @@ class MultiBoxPropose:
         """`image` (H, W, 3) -> at most `boxes` boxes, best first, scores 0 to 1.
 
         One thread computes them, so that they are the same for any number of workers. Raises
-        ValueError unless one of several models left the image out; errors of load_multibox.
+        ValueError unless one of several models left the image out; errors of load_model.
         """
         proposers = self._proposers()
         if len(proposers) > 1:
@@ -79,7 +80,7 @@ def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxPr
     """Return a proposer a model, once a process; anew when a file has `changed`."""
     proposers = []
     for path in propose.models:
-        network, card = load_multibox(path)
+        network, card = load_model(path, MULTIBOX)
         adjusted = replace(
             card,
             views=propose.views,
@@ -120,7 +121,7 @@ def multibox_propose(
     # A thread that has asked keeps its number when another one, in _one_thread, sets its own.
     torch.get_num_threads()
     paths = [find_weights(path) for path in models]
-    cards = [load_multibox(path)[1] for path in paths]
+    cards = [load_model(path, MULTIBOX)[1] for path in paths]
     if len(paths) > 1:
         _check_alike(dict(zip(paths, cards, strict=True)))
         _check_folds([card.fold for card in cards])

@@ -9,7 +9,7 @@ from detect.ensemble.curve import EnsembleCurve, choose_subsets, ensemble_curve
 from detect.errors import UsageError, option
 from detect.files import write_json
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
 from detect.stages.ensemble.recombining import Recombined, check_same_data
@@ -25,7 +25,7 @@ _OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
 
 
 @by_keywords
-def ensemble(options: EnsembleOptions, reporter: Reporter = SILENT) -> EnsembleResult:
+def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleResult:
     """Make detections from the scores that a run kept, without running a network.
 
     Raises UsageError for options that do not go together, DataError for scores that are damaged
@@ -55,9 +55,9 @@ def _recombine(
     if options.data is not None:
         dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
         check_same_data(scores, dataset, reporter)
-    path = options.out / "detections.json"
-    counts = recombined.write(path)
+    counts = recombined.write(options.out)
     curve = None if dataset is None else _curve(options, recombined, dataset, reporter)
+    path = options.out / "detections.json"
     return EnsembleResult(path, *counts, recombined.networks, scores.card.names, curve)
 
 

@@ -13,6 +13,7 @@ from detect.errors import DataError, option
 from detect.progress import Reporter
 from detect.runs import RunFolder, describe_environment
 from detect.structures import Dataset, Detections, IntArray
+from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.scores import ScoresFile
@@ -47,13 +48,15 @@ class Recombined:
     networks: tuple[int, ...]
     weights: tuple[float, ...] | None
 
-    def write(self, path: Path) -> tuple[int, int]:
-        """Write the detections to `path` and the records beside it; count images and boxes."""
+    def write(self, out: Path) -> tuple[int, int]:
+        """Write detections.json and its records to `out`; count images and boxes.
+
+        What another run left there goes when they are complete.
+        """
         from detect.storage.detections import write_detections
 
         card = self.scores.card
         environment = describe_environment(device="cpu", seed=0, data_hash=card.data)
-        RunFolder(path.parent).start(to_toml(self._recipe()), environment)
         images = boxes = 0
 
         def counted() -> Iterator[Detections]:
@@ -62,7 +65,9 @@ class Recombined:
                 images, boxes = images + 1, boxes + len(found)
                 yield found
 
-        write_detections(path, counted(), self._written_as())
+        with together(out, RunFolder(out).files()) as folder:
+            RunFolder(folder).start(to_toml(self._recipe()), environment)
+            write_detections(folder / "detections.json", counted(), self._written_as())
         return images, boxes
 
     def score(self, networks: Sequence[int], dataset: Dataset, protocol: str, iou: float) -> float:

@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 
 from detect.config import (
     AnyRecipe,
-    ClassifierRecipe,
     MultiBoxRecipe,
+    RegionClassifierRecipe,
     load_any_recipe,
     member_recipes,
 )
 from detect.costs.table import figures
 from detect.errors import DataError, UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import open_data
 from detect.stages.plan.chain import time_all
@@ -27,7 +27,7 @@ __all__ = ["PlanOptions", "PlanResult", "plan"]
 
 
 @by_keywords
-def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
+def plan(options: PlanOptions, reporter: Reporter = QUIET) -> PlanResult:
     """Estimate what the commands of the chain will cost on this machine, by a minute of timings.
 
     Raises UsageError for options that do not go together, DataError for recipes that are wrong and
@@ -48,7 +48,9 @@ def plan(options: PlanOptions, reporter: Reporter = SILENT) -> PlanResult:
 def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
     """Raise UsageError for options that do not go together, DataError for a wrong [[ensemble]]."""
     multiboxes = sum(isinstance(recipe, MultiBoxRecipe) for recipe in recipes)
-    classifiers = [recipe for recipe in recipes if isinstance(recipe, ClassifierRecipe)]
+    region_classifiers = [
+        recipe for recipe in recipes if isinstance(recipe, RegionClassifierRecipe)
+    ]
     if multiboxes > 1:
         raise UsageError(
             f"two recipes of MultiBox in {option('config')}: give the one that proposes."
@@ -56,7 +58,7 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
     if options.folds and not multiboxes:
         raise UsageError(f"{option('folds')}: no {option('config')} is a recipe of MultiBox.")
     for name in ("ensemble", "keep_scores"):
-        if getattr(options, name) and not classifiers:
+        if getattr(options, name) and not region_classifiers:
             raise UsageError(
                 f"{option(name)}: no {option('config')} is a recipe of a region classifier."
             )
@@ -64,7 +66,7 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
         raise UsageError(
             f"{option('test_proposals')}: say of which split, with {option('test_split')}."
         )
-    for recipe in classifiers:
+    for recipe in region_classifiers:
         if options.ensemble:
             member_recipes(recipe, options.ensemble)
     _check_proposing(options)

@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 from detect.config import (
     AnyRecipe,
-    ClassifierRecipe,
     MultiBoxRecipe,
     PretrainRecipe,
+    RegionClassifierRecipe,
     member_recipes,
 )
 from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
 from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
 
-SomeRecipe = TypeVar("SomeRecipe", ClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
+SomeRecipe = TypeVar("SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
 # A recipe and the name of its file.
 Named = tuple[str, SomeRecipe]
 
@@ -32,8 +32,8 @@ def time_all(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[S
     stages = [stage for stage, _ in boxing]
     stages += [one.stage for one in regions if one.stage is not None]
     stages += [_pretraining(work, one) for one in _of(PretrainRecipe, recipes)]
-    for one in _of(ClassifierRecipe, recipes):
-        stages += _classifier(work, one, regions)
+    for one in _of(RegionClassifierRecipe, recipes):
+        stages += _region_classifier(work, one, regions)
     return tuple(sorted(stages, key=lambda stage: _COMMANDS.index(stage.command)))
 
 
@@ -59,8 +59,8 @@ def _pretraining(work: Timings, named: Named[PretrainRecipe]) -> StageCost:
     return training_stage("pretrain", name, networks, concluded=concluded)
 
 
-def _classifier(
-    work: Timings, named: Named[ClassifierRecipe], regions: Sequence[Regions]
+def _region_classifier(
+    work: Timings, named: Named[RegionClassifierRecipe], regions: Sequence[Regions]
 ) -> list[StageCost]:
     """Return the cost of training the networks of a recipe, and of detecting with them."""
     from detect.training.region_data import REGION_BYTES, choose_classes
@@ -91,7 +91,7 @@ def _classifier(
     ]
 
 
-def _alike(recipe: ClassifierRecipe) -> tuple[Any, ...]:
+def _alike(recipe: RegionClassifierRecipe) -> tuple[Any, ...]:
     """Return what decides the time of a step and of a region."""
     sizes = (recipe.sampling.batch_size, recipe.crops.image_side)
     return recipe.model, recipe.optimizer.algorithm, recipe.run.precision, *sizes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.config import AnyRecipe, ClassifierRecipe
+from detect.config import AnyRecipe, RegionClassifierRecipe
 from detect.costs.stage_costs import StageCost, propose_stage
 from detect.errors import DataError, option
 from detect.progress import Reporter
@@ -105,7 +105,7 @@ def _read(dataset: Dataset, path: Path) -> Regions:
 
 
 def time_network(
-    work: Timings, name: str, recipe: ClassifierRecipe, dataset: Dataset, regions: Regions
+    work: Timings, name: str, recipe: RegionClassifierRecipe, dataset: Dataset, regions: Regions
 ) -> tuple["StepTime", "RegionTime"]:
     """Return what a step and a region take a network of `recipe`.
 
@@ -113,7 +113,8 @@ def time_network(
     """
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_model
+    from detect.models.kinds import REGION_CLASSIFIER
 
     step, weights = time_training(work, name, recipe, dataset)
     work.say(f"regions with {name}")
@@ -125,5 +126,5 @@ def time_network(
         )
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
-    model, card = load_model(weights)
+    model, card = load_model(weights, REGION_CLASSIFIER)
     return step, time_regions(model, card, work.device, recipe.run.precision, pairs)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.propose.job import ProposalJob, estimate, run
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
@@ -20,7 +20,7 @@ _ANYWHERE = Path("proposals")
 
 
 @by_keywords
-def propose(options: ProposeOptions, reporter: Reporter = SILENT) -> ProposeResult:
+def propose(options: ProposeOptions, reporter: Reporter = QUIET) -> ProposeResult:
     """Propose regions for every image of a split that has none yet.
 
     Raises UsageError for options that do not go together, DataError for data or earlier proposals

@@ -1,6 +1,5 @@
 """What `propose` does once everything is open: the parts that are not done yet, or an estimate."""
 
-import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from detect.progress import Reporter
 from detect.stages.opening import check_out, warn_skipped
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
 from detect.stages.sources import Source
+from detect.together import UNFINISHED, commit, is_workplace, remove, workplace
 
 if TYPE_CHECKING:
     from detect.proposals.run import Part
@@ -30,10 +30,14 @@ class ProposalJob:
     workers: int
 
     @property
+    def single(self) -> bool:
+        """Whether `out` is one file."""
+        return self.out.suffix == ".parquet"
+
+    @property
     def folder(self) -> Path:
         """Return the folder of the parts; hidden beside a single file until that is complete."""
-        single = self.out.suffix == ".parquet"
-        return self.out.with_name(f".{self.out.name}.parts") if single else self.out
+        return self.out.with_name(f".{self.out.name}.parts") if self.single else self.out
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -43,22 +47,22 @@ class ProposalJob:
         data = {"data": data_hash(self.dataset), "images": len(self.dataset)}
         return {**self.source.recipe, **data}
 
-    def parts(self) -> list["Part"]:
-        """Return the parts of this call."""
+    def parts(self, folder: Path) -> list["Part"]:
+        """Return the parts of this call, in `folder`."""
         from detect.proposals.run import plan_parts
 
-        return plan_parts(self.dataset.samples, self.folder, self.told.shard or WHOLE)
+        return plan_parts(self.dataset.samples, folder, self.told.shard or WHOLE)
 
     def holding(self, reporter: Reporter) -> AbstractContextManager[None]:
         """Return what holds the file, or the parts of this call: shards work side by side."""
-        if self.folder != self.out:
+        if self.single:
             return holding_file(self.out, reporter)
         return holding(self.folder, reporter, self.told.shard or WHOLE)
 
 
 def run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
     """Propose for the images of the job that are not done yet."""
-    if job.folder != job.out and job.told.shard:
+    if job.single and job.told.shard:
         raise UsageError(
             f"{option('shard')} needs a folder as {option('out')}: shards write their own parts "
             "into it."
@@ -70,38 +74,52 @@ def run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
 def _run(job: ProposalJob, reporter: Reporter) -> ProposeResult:
     from detect.proposals.run import Part, assemble, check_folder, check_recipe, is_finished
 
-    told, single = job.told, job.folder != job.out
-    parts, recipe = job.parts(), job.recipe
-    _make_way(job, parts)
+    told, single = job.told, job.single
+    folder, earlier = _make_way(job)
+    parts, recipe = job.parts(folder), job.recipe
     whole = Part(job.out, job.dataset.samples)
     if single and told.resume and job.out.exists():
         check_recipe(job.out, recipe)
         if is_finished(whole, told.skip_bad):
+            remove(folder)
             return ProposeResult(job.out, complete=True)
-    check_folder(job.folder, recipe)
+    check_folder(folder, recipe)
     left = [part for part in parts if not is_finished(part, told.skip_bad)]
     result = _propose(job, left, recipe, reporter)
     if single:
         assemble(parts, job.out, recipe)
-        shutil.rmtree(job.folder)
+        remove(folder)
+    elif is_workplace(folder):
+        commit(folder, earlier)
     return result
 
 
-def _make_way(job: ProposalJob, parts: Sequence["Part"]) -> None:
-    """Refuse to write over earlier work unless told to; with `exist_ok` alone, begin anew.
+def _make_way(job: ProposalJob) -> tuple[Path, list[Path]]:
+    """Refuse to write over earlier work unless told to; return where the parts are to be made.
 
-    A shard looks only at its own parts: the others' may come and go in the same folder.
+    With `exist_ok` alone that is a folder of their own, and the earlier parts, which are returned
+    too, go when the last new one is there. A shard looks only at its own parts, and makes way for
+    those alone: the others' may come and go in the same folder.
     """
-    from detect.storage.proposals import clear_parts
+    from detect.storage.proposals import part_files
 
     told = job.told
-    for target in [part.path for part in parts] if told.shard else [job.out, job.folder]:
-        check_out(target, exist_ok=told.exist_ok, resume=told.resume)
-    if told.exist_ok and not told.resume:
-        if not told.shard:
-            clear_parts(job.folder)
-        for part in parts:
-            part.path.unlink(missing_ok=True)
+    own = [part.path for part in job.parts(job.out)]
+    given = {"exist_ok": told.exist_ok, "resume": told.resume}
+    if told.shard:
+        for path in own:
+            check_out(path, **given, folder=False)
+    else:
+        check_out(job.out, **given, folder=not job.single)
+    if job.single:
+        check_out(job.folder, **given)
+        if not told.resume:
+            remove(job.folder)
+        return job.folder, []
+    earlier = [path for path in part_files(job.out) if not told.shard or path in own]
+    name = UNFINISHED + ("-{}-of-{}".format(*told.shard) if told.shard else "")
+    anew = bool(earlier) and not told.resume
+    return workplace(job.out, earlier=anew, resume=told.resume, name=name), earlier
 
 
 def _propose(
@@ -118,7 +136,7 @@ def _propose(
         skip_bad=job.told.skip_bad,
     )
     boxes = images = 0
-    skipped = list(job.dataset.skipped)
+    skipped = list(job.dataset.skipped_marked)
     total = sum(len(part.samples) for part in parts)
     for outcome in reporter.track(outcomes, total, "propose"):
         if outcome.proposals is None:
@@ -133,7 +151,7 @@ def estimate(job: ProposalJob) -> ProposeResult:
     """Time a few images and return what all of the job will cost."""
     from detect.proposals.estimate import measure
 
-    samples = [sample for part in job.parts() for sample in part.samples]
+    samples = [sample for part in job.parts(job.folder) for sample in part.samples]
     found = measure(job.source.propose, samples, skip_bad=job.told.skip_bad)
     cost = ProposeCost(
         images=len(samples),

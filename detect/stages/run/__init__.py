@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from detect.config import to_toml
 from detect.locks import holding
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out
 from detect.stages.run.job import DetectionJob, settle
@@ -22,7 +22,7 @@ __all__ = ["KeptScores", "RunOptions", "RunResult", "run"]
 
 
 @by_keywords
-def run(options: RunOptions, reporter: Reporter = SILENT) -> RunResult:
+def run(options: RunOptions, reporter: Reporter = QUIET) -> RunResult:
     """Detect objects in a split of a data set, in a folder of images, or in images.
 
     Raises UsageError for options that do not go together, DataError for images, models, stored

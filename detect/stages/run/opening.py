@@ -22,15 +22,16 @@ def open_job(
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer
-    from detect.models.checkpoint import load_model
+    from detect.models.checkpoints import load_model
+    from detect.models.kinds import REGION_CLASSIFIER
 
     told = job.told
     dataset = _open_images(told, reporter)
-    models = [load_model(path) for path in job.networks]
+    models = [load_model(path, REGION_CLASSIFIER) for path in job.networks]
     detector = RegionScorer(
         models,
         device,
-        score=scoring(told.svm, job.networks[0], models[0][1].classes),
+        score=scoring(told.svm, job.networks[0], models[0]),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,

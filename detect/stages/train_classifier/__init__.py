@@ -1,9 +1,10 @@
 """GoogLeNet on the regions of an annotated split: one network, or an ensemble."""
 
-from detect.config import ClassifierRecipe, member_recipes
+from detect.config import RegionClassifierRecipe, member_recipes
 from detect.errors import UsageError, option
-from detect.progress import SILENT, Reporter
+from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.members import NAME as ENSEMBLE
 from detect.stages.members import Members
 from detect.stages.positives import check_positives
 from detect.stages.train_classifier.ensemble import train_members
@@ -21,7 +22,7 @@ __all__ = ["TrainClassifierOptions", "TrainClassifierResult", "TrainedNetwork", 
 
 @by_keywords
 def train_classifier(
-    options: TrainClassifierOptions, reporter: Reporter = SILENT
+    options: TrainClassifierOptions, reporter: Reporter = QUIET
 ) -> TrainClassifierResult:
     """Train one network or an ensemble, alone or with the processes that torchrun started.
 
@@ -35,13 +36,13 @@ def train_classifier(
             "neither."
         )
     check_positives(options.positives_from, options.positives_per_class)
-    recipe = options.read_recipe(ClassifierRecipe, "sampling.batch_size")
+    recipe = options.read_recipe(RegionClassifierRecipe, "sampling.batch_size")
     with together(options, reporter) as training:
         return _train(options, recipe, training)
 
 
 def _train(
-    options: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training
+    options: TrainClassifierOptions, recipe: RegionClassifierRecipe, training: Training
 ) -> TrainClassifierResult:
     count = options.ensemble
     members = (recipe,) if count is None else member_recipes(recipe, count)
@@ -50,14 +51,18 @@ def _train(
         training.processes.rows(member.sampling.batch_size)
         if count is not None:
             check_transforms(member, f"network {number} of {option('ensemble', count)}")
-    out = training.choose_out("train-classifier")
-    record = Members(out)
-    if count is None and options.resume and record.count:
+    begun = "state.pt" if count is None else ENSEMBLE
+    out, folder = training.choose_out("train-classifier", begun)
+    there = Members(folder if folder.is_dir() else out).count
+    if count is None and options.resume and there:
         raise UsageError(
-            f"{option('out', out)} holds an ensemble of {record.count} networks. To go on with it "
-            f"give {option('ensemble', record.count)}."
+            f"{option('out', out)} holds an ensemble of {there} networks. To go on with it "
+            f"give {option('ensemble', there)}."
         )
     job = open_job(options, recipe, training)
     if count is None:
-        return TrainClassifierResult(out, (train_one(job, recipe, out),))
-    return TrainClassifierResult(out, train_members(job, recipe, members, record))
+        networks: tuple[TrainedNetwork, ...] = (train_one(job, recipe, folder),)
+    else:
+        networks = train_members(job, recipe, members, Members(folder))
+    training.finish(folder)
+    return TrainClassifierResult(out, tuple(one.moved(folder, out) for one in networks))

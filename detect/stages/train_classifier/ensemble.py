@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from detect.config import ClassifierRecipe, to_toml
-from detect.files import write_text
+from detect.config import RegionClassifierRecipe, to_toml
 from detect.locks import holding
 from detect.runs import RunFolder
 from detect.stages.members import Members
@@ -15,8 +14,8 @@ from detect.stages.training_inputs import check_same
 
 def train_members(
     job: ClassifierJob,
-    recipe: ClassifierRecipe,
-    members: Sequence[ClassifierRecipe],
+    recipe: RegionClassifierRecipe,
+    members: Sequence[RegionClassifierRecipe],
     record: Members,
 ) -> tuple[TrainedNetwork, ...]:
     """Train the `members` that are not finished yet, and write down each one that is.
@@ -31,8 +30,8 @@ def train_members(
 
 def _train(
     job: ClassifierJob,
-    recipe: ClassifierRecipe,
-    members: Sequence[ClassifierRecipe],
+    recipe: RegionClassifierRecipe,
+    members: Sequence[RegionClassifierRecipe],
     record: Members,
 ) -> tuple[TrainedNetwork, ...]:
     finished = _begin(job, recipe, members, record)
@@ -55,8 +54,8 @@ def _train(
 
 def _begin(
     job: ClassifierJob,
-    recipe: ClassifierRecipe,
-    members: Sequence[ClassifierRecipe],
+    recipe: RegionClassifierRecipe,
+    members: Sequence[RegionClassifierRecipe],
     record: Members,
 ) -> int:
     """Begin the ensemble, or go on with it; return how many of its networks are finished."""
@@ -66,19 +65,19 @@ def _begin(
         _check_members(job, members)
     if job.first:
         if anew:
-            write_text(record.path / "config.toml", to_toml(recipe))
+            RunFolder(record.path).write_config(to_toml(recipe))
         record.begin(len(members), resume=resume)
     return job.training.processes.from_first(lambda: record.finished)
 
 
-def _check_members(job: ClassifierJob, members: Sequence[ClassifierRecipe]) -> None:
+def _check_members(job: ClassifierJob, members: Sequence[RegionClassifierRecipe]) -> None:
     """Raise what is wrong with any of `members` before the first one is trained.
 
     Of what can differ between them: their regions, and the weights that they begin with.
     """
-    from detect.training.classifier import build_model
+    from detect.training.region_classifier import build_region_classifier
 
     for recipe in {member.sampling: member for member in members}.values():
         collect_regions(job, recipe)
     for recipe in {(str(member.model), member.init): member for member in members}.values():
-        build_model(recipe, len(job.dataset.classes), lambda _: None)
+        build_region_classifier(recipe, len(job.dataset.classes), lambda _: None)

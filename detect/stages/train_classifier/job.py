@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.config import ClassifierRecipe
+from detect.config import RegionClassifierRecipe
 from detect.progress import Reporter
 from detect.runs import RunFolder
 from detect.stages.opening import open_data
@@ -16,7 +16,7 @@ from detect.stages.training_inputs import TrainingInputs
 if TYPE_CHECKING:
     from detect.storage.proposals import ProposalFile
     from detect.structures import Dataset
-    from detect.training.classifier import Validation
+    from detect.training.region_classifier import Validation
     from detect.training.region_data import RegionData
 
 
@@ -55,7 +55,7 @@ class ClassifierJob:
 
 
 def open_job(
-    told: TrainClassifierOptions, recipe: ClassifierRecipe, training: Training
+    told: TrainClassifierOptions, recipe: RegionClassifierRecipe, training: Training
 ) -> ClassifierJob:
     """Open the splits, with the recipe's classes, and their proposals."""
     from detect.storage.proposals import ProposalFile
@@ -74,7 +74,7 @@ def _open_validation(
     told: TrainClassifierOptions, classes: tuple[str, ...], reporter: Reporter
 ) -> "Validation | None":
     from detect.storage.proposals import ProposalFile
-    from detect.training.classifier import Validation
+    from detect.training.region_classifier import Validation
     from detect.training.region_data import choose_classes
 
     if told.val_split is None or told.val_proposals is None:
@@ -83,7 +83,7 @@ def _open_validation(
     return Validation(choose_classes(dataset, classes), ProposalFile(told.val_proposals))
 
 
-def collect_regions(job: ClassifierJob, recipe: ClassifierRecipe) -> "RegionData":
+def collect_regions(job: ClassifierJob, recipe: RegionClassifierRecipe) -> "RegionData":
     """Return the regions of the training split that `recipe` draws from."""
     from detect.training.region_data import collect
 
@@ -97,13 +97,13 @@ def collect_regions(job: ClassifierJob, recipe: ClassifierRecipe) -> "RegionData
     return regions
 
 
-def train_one(job: ClassifierJob, recipe: ClassifierRecipe, out: Path) -> TrainedNetwork:
+def train_one(job: ClassifierJob, recipe: RegionClassifierRecipe, out: Path) -> TrainedNetwork:
     """Train one network in `out`."""
-    from detect.training.classifier import train_classifier
+    from detect.training.region_classifier import train_region_classifier
 
     regions = collect_regions(job, recipe)
     call = job.training.call(out, recipe, job.given)
-    train_classifier(recipe, regions, job.dataset.classes, call, validation=job.validation)
+    train_region_classifier(recipe, regions, job.dataset.classes, call, validation=job.validation)
     return trained(job, out)
 
 

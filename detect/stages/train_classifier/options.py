@@ -1,7 +1,7 @@
 """What `train_classifier` is told, and what it returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import Field
@@ -41,6 +41,11 @@ class TrainedNetwork:
     map: float | None = None
     ap: Mapping[str, float] = field(default_factory=dict)
     already: bool = False
+
+    def moved(self, folder: Path, out: Path) -> "TrainedNetwork":
+        """Return this network where its run folder is not in `folder` any more, but in `out`."""
+        path, weights = (out / one.relative_to(folder) for one in (self.path, self.weights))
+        return replace(self, path=path, weights=weights)
 
 
 @dataclass(frozen=True)

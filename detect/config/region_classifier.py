@@ -1,0 +1,70 @@
+"""The recipe of a region classifier."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from detect.config.sections import (
+    AuxiliaryOptimizerSection,
+    CropAugmentSection,
+    RunSection,
+    Section,
+    SeededRecipe,
+)
+
+
+class ModelSection(Section):
+    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice."""
+
+    variant: Literal["paper", "bn", "torchvision"] = "bn"
+    width: float = Field(1.0, gt=0, le=4)
+    input_size: int = Field(224, ge=32, le=1024)
+    dropout: float = Field(0.4, ge=0, lt=1)
+    mean: tuple[float, float, float] = (123.7, 116.3, 103.5)
+    std: tuple[float, float, float] = (58.4, 57.1, 57.4)
+
+
+class CropSection(Section):
+    """How a region becomes a crop: R-CNN, arXiv 1311.2524, appendix A."""
+
+    context: float = Field(16.0, ge=0, lt=112)
+    mode: Literal["warp", "square"] = "warp"
+    image_side: int = Field(0, ge=0)
+
+
+class SamplingSection(Section):
+    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128)."""
+
+    batch_size: int = Field(128, ge=2)
+    foreground_fraction: float = Field(0.25, gt=0, lt=1)
+    foreground_iou: float = Field(0.5, gt=0, le=1)
+    background_iou: tuple[float, float] = (0.0, 0.5)
+    class_balance: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SamplingSection":
+        low, high = self.background_iou
+        if not 0 <= low < high <= self.foreground_iou:
+            raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
+        return self
+
+
+class RegionClassifierRecipe(SeededRecipe):
+    """Everything `detect train-classifier` is told besides the data.
+
+    `ensemble` is read by --ensemble alone: what the 1st, 2nd, ... network is told otherwise.
+    """
+
+    init: str = ""
+    classes: tuple[str, ...] = ()
+    model: ModelSection = ModelSection()
+    crops: CropSection = CropSection()
+    sampling: SamplingSection = SamplingSection()
+    augment: CropAugmentSection = CropAugmentSection()
+    optimizer: AuxiliaryOptimizerSection
+    run: RunSection = RunSection()
+    ensemble: tuple[dict[str, Any], ...] = ()
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return super().unsaid() | (set() if self.ensemble else {"ensemble"})

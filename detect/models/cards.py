@@ -1,0 +1,253 @@
+"""What stored models say about themselves: all that is needed to use them besides weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Self, get_origin
+
+import torch
+
+from detect.data.folds import parse_fold
+from detect.errors import DataError
+from detect.models.box_coder import ENCODINGS, BoxCoder
+from detect.models.googlenet import SMALLEST_INPUT
+from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
+from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
+from detect.models.variants import VARIANTS
+from detect.proposals.views import VIEWS
+from detect.reading import is_name, shown
+
+CROP_MODES = ("warp", "square")
+_HALF_CROP = 112  # px of a crop of 224: more on both sides would leave no room for the box.
+# As recipes have it (config/sections.py and its neighbours); what is large costs memory.
+WIDEST, LARGEST_INPUT, MOST_CLASSES, MOST_SLOTS = 4, 1024, 100_000, 100_000
+CLASSES = f"1 to {MOST_CLASSES:,} different class names"
+# What float32 divides by and holds without becoming infinite: far beyond any pixel.
+_SMALLEST, _LARGEST = 1e-9, 1e9
+_REMEDY = "is this card of another version of detect, or edited by hand?"
+
+# A field's name -> whether a value is right, and what is expected.
+Checks = dict[str, tuple[Callable[[Any], bool], str]]
+
+
+def _is_number(low: float, high: float) -> Callable[[Any], bool]:
+    """Return whether a value is a number from `low` to `high`; True and False are none."""
+
+    def check(value: Any) -> bool:
+        return type(value) in (int, float) and low <= value <= high
+
+    return check
+
+
+def _is_count(low: int, high: int) -> Callable[[Any], bool]:
+    """Return whether a value is a whole number from `low` to `high`."""
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _is_triple(low: float) -> Callable[[Any], bool]:
+    """Return whether a value is three numbers from `low`, float32's."""
+    number = _is_number(low, _LARGEST)
+    return lambda value: isinstance(value, tuple) and len(value) == 3 and all(map(number, value))
+
+
+def are_names(value: object) -> bool:
+    """Tell whether `value` is a tuple of class names: different, not empty, not too many."""
+    if not isinstance(value, tuple) or not all(map(is_name, value)):
+        return False
+    return MOST_CLASSES >= len(value) == len(set(value)) > 0
+
+
+def _is_fold(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return value == "" or parse_fold(value) is not None
+    except ValueError:
+        return False
+
+
+def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
+    """Return the check of a field that takes one of `names`."""
+    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The fields that every kind of model has.
+
+    `variant`, `width` of GoogLeNet; `input_size` px of the input's side; `mean`, `std` (3,) RGB in
+    0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError naming
+    the field that is wrong.
+    """
+
+    variant: str
+    width: float
+    input_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    CHECKS: ClassVar[Checks] = {
+        "variant": _one_of(tuple(VARIANTS)),
+        "width": (_is_number(_SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
+        "input_size": (
+            _is_count(SMALLEST_INPUT, LARGEST_INPUT),
+            f"a whole number from {SMALLEST_INPUT} to {LARGEST_INPUT}",
+        ),
+        "mean": (_is_triple(-_LARGEST), "three numbers"),
+        "std": (_is_triple(_SMALLEST), "three positive numbers"),
+        "recipe": (lambda value: isinstance(value, dict), "a table"),
+        "metrics": (lambda value: isinstance(value, dict), "a table"),
+    }
+
+    def __post_init__(self) -> None:
+        """Turn lists into tuples and check every field."""
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, list) and get_origin(entry.type) is tuple:
+                object.__setattr__(self, entry.name, tuple(value))
+        for name, (is_right, expected) in self.CHECKS.items():
+            value = getattr(self, name)
+            if not is_right(value):
+                raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Build a card from JSON `values`; DataError naming `where` and the key that is wrong."""
+        names = {entry.name for entry in fields(cls)}
+        if unknown := sorted(values.keys() - names):
+            raise DataError(f"{where}: unknown key {shown(unknown[0])}; {_REMEDY}")
+        if missing := sorted(names - values.keys()):
+            raise DataError(f"{where}: key {missing[0]!r} is missing; {_REMEDY}")
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise DataError(f"{where}: {error}; {_REMEDY}") from error
+
+    @property
+    def design(self) -> GoogLeNetDesign | MultiBoxDesign:
+        """What decides the shape of the network."""
+        raise NotImplementedError
+
+    def check_describes(self, model: NormalisedNetwork) -> None:
+        """Raise ValueError where `model` is another network, or normalises otherwise."""
+        if self.design != model.design:
+            raise ValueError(f"card: {self.design}, the model has {model.design}")
+        for name in ("mean", "std"):
+            own = getattr(model, name)
+            if not torch.allclose(own.cpu(), torch.tensor(getattr(self, name), dtype=own.dtype)):
+                given = getattr(self, name)
+                raise ValueError(f"card.{name}: {given}, the model has {own.tolist()}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedClassesCard(Card):
+    """What the cards of both kinds of classifiers have.
+
+    `classes` names in the order of its outputs, background aside. The other fields are Card's.
+    """
+
+    classes: tuple[str, ...]
+
+    CHECKS: ClassVar[Checks] = {
+        **Card.CHECKS,
+        "classes": (are_names, CLASSES),
+    }
+
+    @property
+    def design(self) -> GoogLeNetDesign:
+        """What decides the shape of the network."""
+        return GoogLeNetDesign(self.variant, self.width, len(self.classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageClassifierCard(NamedClassesCard):
+    """Everything besides weights that is needed to classify images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionClassifierCard(NamedClassesCard):
+    """Everything besides weights that is needed to use a region classifier.
+
+    `context` px around the box in a crop of 224; `crop_mode` "warp" or "square"; `image_side`
+    longest side px images are shrunk to before cropping, 0 for full resolution. The other fields
+    are NamedClassesCard's.
+    """
+
+    context: float
+    crop_mode: str
+    image_side: int
+
+    CHECKS: ClassVar[Checks] = {
+        **NamedClassesCard.CHECKS,
+        "context": (
+            lambda value: _is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
+            f"a number from 0, below {_HALF_CROP}",
+        ),
+        "crop_mode": _one_of(CROP_MODES),
+        "image_side": (_is_count(0, 2**31), "a whole number from 0"),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiBoxCard(Card):
+    """Everything besides weights that is needed to propose with a MultiBox network.
+
+    `head`, `until`, `slots`, `levels`, `shapes`: see MultiBoxDesign; `encoding`, `scale`: see
+    BoxCoder; `views` of an image that are looked at (proposals/views.py); `per_view` boxes kept of
+    each; `nms` IoU, 0 for the adaptive kind; `boxes` an image; `fold` "I/N": the images it did not
+    see in training (data/folds.py), "" for none. The other fields are Card's.
+    """
+
+    head: str
+    until: str
+    slots: int
+    levels: int
+    shapes: int
+    encoding: str
+    scale: float
+    views: str
+    per_view: int
+    nms: float
+    boxes: int
+    fold: str = ""
+
+    CHECKS: ClassVar[Checks] = {
+        **Card.CHECKS,
+        "head": _one_of(HEADS),
+        "until": _one_of(TAPS),
+        "slots": (_is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
+        "levels": (_is_count(0, 6), "a whole number from 0 to 6"),
+        "shapes": (_is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
+        "encoding": _one_of(ENCODINGS),
+        "scale": (_is_number(_SMALLEST, _LARGEST), "a positive number"),
+        "views": _one_of(VIEWS),
+        "per_view": (_is_count(1, 2**31), "a whole number from 1"),
+        "nms": (_is_number(0, 1), "a number from 0 to 1"),
+        "boxes": (_is_count(1, 2**31), "a whole number from 1"),
+        "fold": (_is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
+    }
+
+    def __post_init__(self) -> None:
+        """Check every field, and that they make a design."""
+        super().__post_init__()
+        _ = self.design
+
+    @property
+    def design(self) -> MultiBoxDesign:
+        """The shape of the network."""
+        return MultiBoxDesign(
+            variant=self.variant,
+            width=self.width,
+            head=self.head,  # type: ignore[arg-type]
+            until=self.until,
+            input_size=self.input_size,
+            slots=self.slots,
+            levels=self.levels,
+            shapes=self.shapes,
+            coder=BoxCoder(self.encoding, self.scale),  # type: ignore[arg-type]
+        )

@@ -1,0 +1,187 @@
+"""Train GoogLeNet to classify regions: R-CNN's fine-tuning with GoogLeNet's recipe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detect.config import RegionClassifierRecipe
+from detect.data import read_pixels
+from detect.detector import RegionScorer
+from detect.errors import DataError, option
+from detect.evaluation.average_precision import evaluate
+from detect.models.cards import RegionClassifierCard
+from detect.models.checkpoints import load_model, save_model
+from detect.models.kinds import REGION_CLASSIFIER
+from detect.models.pretrained import initialise
+from detect.models.region_classifier import RegionClassifier
+from detect.progress import Track, untracked
+from detect.runs import RunFolder
+from detect.storage.proposals import ProposalFile
+from detect.structures import Dataset, Sample
+from detect.training.call import Call
+from detect.training.distributed import ALONE, Processes
+from detect.training.loop import Batch, train
+from detect.training.losses import classification_losses
+from detect.training.region_data import CropBatches, RegionData
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What a run is validated on: the images of a split and their proposals."""
+
+    dataset: Dataset
+    proposals: ProposalFile
+
+    def __post_init__(self) -> None:
+        """Raise DataError for a split without a counted object: it has no mAP."""
+        if not self._with_objects():
+            raise DataError(
+                f"validation split {self.dataset.split}: no object to score against (difficult "
+                f"and crowd ones do not count). Choose another {option('val_split')}, or train "
+                "without one."
+            )
+
+    def sample(self, images: int) -> "Validation":
+        """Return `images` with objects, evenly spread over the split: the same in every run."""
+        candidates = self._with_objects()
+        places = np.linspace(0, len(candidates) - 1, min(images, len(candidates)))
+        chosen = tuple(candidates[place] for place in places.round().astype(int).tolist())
+        return replace(self, dataset=replace(self.dataset, samples=chosen))
+
+    def _with_objects(self) -> list[Sample]:
+        samples = self.dataset.samples
+        counted = (~(s.annotations.difficult | s.annotations.crowd) for s in samples)
+        return [sample for sample, flags in zip(samples, counted, strict=True) if flags.any()]
+
+
+class RegionTask:
+    """What the loop needs to know to train a RegionClassifier (loop.Task)."""
+
+    def __init__(
+        self,
+        recipe: RegionClassifierRecipe,
+        data: RegionData,
+        classes: tuple[str, ...],
+        folder: RunFolder,
+        device: torch.device,
+        validation: Validation | None,
+    ) -> None:
+        self.recipe, self.classes, self.folder = recipe, classes, folder
+        self.device, self.validation = device, validation
+        self._batches = CropBatches(data, recipe, len(classes))
+
+    def batch(self, step: int, processes: Processes = ALONE) -> Batch:
+        """Return crops (N, 3, S, S) uint8, channels last, and labels (N,)."""
+        rows = processes.rows(self.recipe.sampling.batch_size)
+        crops, labels = self._batches.make(step, rows)
+        return torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(labels)
+
+    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
+        crops, labels = batch
+        weight = self.recipe.optimizer.auxiliary_weight
+        return classification_losses(model(crops), labels, weight)
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""
+        if self.validation is None:
+            return {}
+        sample = self.validation.sample(self.recipe.run.validation_images)
+        return {"val_map": self.score(model, sample)["map"]}
+
+    def score(
+        self, model: nn.Module, validation: Validation, track: Track = untracked
+    ) -> dict[str, Any]:
+        """Return voc2012's result of `model` on `validation`, shaped as `detect eval --map`'s."""
+        training = model.training
+        network = cast(RegionClassifier, model)
+        precision = self.recipe.run.precision
+        detector = RegionScorer([(network, self.card({}))], self.device, precision=precision)
+        samples = track(validation.dataset.samples, len(validation.dataset), "validating")
+        pairs = ((read_pixels(s), validation.proposals.read(s.image_id)) for s in samples)
+        found = {one.named_id: one for _, one in detector.stream(pairs)}
+        model.train(training)
+        scores: dict[str, Any] = evaluate(validation.dataset, found, "voc2012")["voc2012"]
+        return scores
+
+    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
+        """Write weights/`name` and its card."""
+        save_model(self.folder.weights(name), cast(RegionClassifier, model), self.card(figures))
+
+    def card(self, metrics: dict[str, Any]) -> RegionClassifierCard:
+        """Return the card of a network trained by this recipe."""
+        model, crops = self.recipe.model, self.recipe.crops
+        return RegionClassifierCard(
+            variant=model.variant,
+            width=model.width,
+            classes=self.classes,
+            input_size=model.input_size,
+            mean=model.mean,
+            std=model.std,
+            context=crops.context,
+            crop_mode=crops.mode,
+            image_side=crops.image_side,
+            recipe=self.recipe.model_dump(mode="json"),
+            metrics=metrics,
+        )
+
+
+def build_region_classifier(
+    recipe: RegionClassifierRecipe, num_classes: int, show: Callable[[str], None]
+) -> tuple[RegionClassifier, RegionClassifierRecipe]:
+    """Return a network with the recipe's initial weights, drawn or those of `init`.
+
+    The recipe comes back with the mean and std of the network: those `init` was trained with.
+    """
+    torch.manual_seed(recipe.weights_seed)
+    model = recipe.model
+    network = RegionClassifier(
+        num_classes,
+        variant=model.variant,
+        width=model.width,
+        mean=model.mean,
+        std=model.std,
+        dropout=model.dropout,
+    )
+    if not recipe.init:
+        return network, recipe
+    show(str(initialise(network, recipe.init)))
+    mean, std = network.normalisation
+    return network, recipe.model_copy(
+        update={"model": model.model_copy(update={"mean": mean, "std": std})}
+    )
+
+
+def train_region_classifier(
+    recipe: RegionClassifierRecipe,
+    data: RegionData,
+    classes: tuple[str, ...],
+    call: Call,
+    *,
+    validation: Validation | None = None,
+) -> None:
+    """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
+
+    The card of `best` has its figures on the whole validation split. Raises DetectError on a loss
+    that is not finite, EnvironmentProblem when memory does not suffice.
+    """
+    network, recipe = build_region_classifier(recipe, len(classes), call.reporter.say)
+    task = RegionTask(recipe, data, classes, call.folder, call.device, validation)
+    per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
+    epoch = max(len(data.foreground) / per_step, 1.0)
+    train(network, task, recipe, epoch, call)
+    if validation is not None and call.processes.first:
+        _score_best(task, validation, call)
+
+
+def _score_best(task: RegionTask, validation: Validation, call: Call) -> None:
+    """Score `best` on the whole validation split and write the figures into its card."""
+    model, card = load_model(call.folder.weights("best"), REGION_CLASSIFIER)
+    result = task.score(model, validation, call.reporter.track)
+    per_class = {name: figures["ap"] for name, figures in result["per_class"].items()}
+    metrics = {**card.metrics, "full_val_map": result["map"], "full_val_ap": per_class}
+    save_model(call.folder.weights("best"), model, replace(card, metrics=metrics))
