@@ -97,15 +97,27 @@ def _made(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        there = (path for path in (folder, *folder.parents) if path.exists())
+    """Make `folder`, again where it is removed meanwhile; DataError for what is in its way."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+            _check_way(folder, error)
+            if not tries_left:
+                raise readable(error, folder) from error
+        except OSError as error:
+            raise readable(error, folder) from error
+
+
+def _check_way(folder: Path, error: OSError) -> None:
+    """Raise DataError where `folder`, or the nearest one above it that is there, is no folder."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if not there.is_dir() and os.path.lexists(there):
+        kind = "a file" if there.exists() else "a link to nothing"
         raise DataError(
-            f"{next(there)}: is a file; a folder is needed there. Choose another {option('out')}."
+            f"{there}: is {kind}; a folder is needed there. Choose another {option('out')}."
         ) from error
-    except OSError as error:
-        raise readable(error, folder) from error
 
 
 @contextmanager
