@@ -39,6 +39,8 @@ class Parquet:
         self._file: pq.ParquetFile = self._guard(self._open)
         footer = self._file.metadata
         self.schema: pa.Schema = self._guard(footer.schema.to_arrow_schema)
+        self.names: list[str] = self._guard(lambda: self.schema.names)
+        self._roots = self._guard(lambda: [path.partition(".")[0] for path in _paths(footer)])
         self.metadata: dict[bytes, bytes] = footer.metadata or {}
         self.groups, self.rows = int(footer.num_row_groups), int(footer.num_rows)
 
@@ -62,9 +64,9 @@ class Parquet:
             raise DataError(f"{self.path}: row group {group}: an image_id is null. {self.remedy}")
         # Before they are texts: a dictionary's one long text may stand for a million.
         if twice := [int(place) for place in places[counts > 1]]:
-            image_id = shown(column.dictionary[twice[0]].as_py())
+            image_id = self._guard(lambda: shown(column.dictionary[twice[0]].as_py()))
             raise DataError(f"{self.path}: image {image_id} appears twice. {self.remedy}")
-        ids: list[str] = column.to_pylist()
+        ids: list[str] = self._guard(column.to_pylist)
         if wrong := [name for name in ids if not is_path(name)]:
             raise DataError(f"{self.path}: {shown(wrong[0])} can be no image's id. {self.remedy}")
         return ids
@@ -95,12 +97,12 @@ class Parquet:
         packed = [column.total_compressed_size for column in columns]
         self._bound(group, "images", found.num_rows, _GROUP_ROWS)
         self._bound(group, "numbers in a column", max(counts, default=0), _GROUP_NUMBERS)
-        self._bound(group, "bytes", max(sum(sizes), *packed), _GROUP_BYTES)
-        if min((*counts, *sizes, *packed)) < 0:
+        self._bound(group, "bytes", max([sum(sizes), *packed]), _GROUP_BYTES)
+        if min([0, *counts, *sizes, *packed]) < 0:
             raise self._unreadable("a number of values below 0")
         with self.path.open("rb", buffering=0) as file:
-            for column in columns:
-                if names is None or column.path_in_schema.partition(".")[0] in names:
+            for name, column in zip(self._roots, columns, strict=False):
+                if names is None or name in names:
                     self._check_pages(group, column, file)
 
     def _check_pages(self, group: int, column: Any, file: IO[bytes]) -> None:
@@ -132,6 +134,11 @@ class Parquet:
             return read()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(str(error).partition("\n")[0][:200]) from error
+
+
+def _paths(footer: pq.FileMetaData) -> list[str]:
+    """Return the path of every column of numbers or texts, in the file's order."""
+    return [footer.schema.column(place).path for place in range(len(footer.schema))]
 
 
 def cells(table: pa.Table, row: int) -> dict[str, Any]:

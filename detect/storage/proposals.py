@@ -228,7 +228,7 @@ def _open(path: Path) -> Parquet:
             _recipe(parquet)  # Of a newer format, which may well have other columns.
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
-            f"got {', '.join(parquet.schema.names):.200}. Use detect import for other formats."
+            f"got {', '.join(parquet.names):.200}. Use detect import for other formats."
         )
     return parquet
 
