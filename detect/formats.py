@@ -50,7 +50,8 @@ def upgraded(
     number = _number(values.get(_FORMAT, unstamped), where)
     if number > FORMAT:
         writer = values.get(_WRITER)
-        by, needed = (f"detect {writer}",) * 2 if writer else ("a newer detect", "a newer detect")
+        known = writer and writer != VERSION  # Not of a version that is still in the making.
+        by, needed = (f"detect {writer}" if known else "a newer detect",) * 2
         raise DataError(
             f"{where}: {what} of format {number}, written by {by}; this one (detect {VERSION}) "
             f"reads up to format {FORMAT}. Install {needed} to read it."

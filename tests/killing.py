@@ -89,7 +89,7 @@ def _call(words: list[str], folder: Path, number: int = 0) -> int:
     child = os.fork()
     if child == 0:
         os.dup2(2, 1)
-        _end_before(number)
+        end_before(number)
         _detect([str(folder) if word == _OUT else word for word in words])
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code not in (0, 9):
@@ -109,7 +109,8 @@ def _detect(words: list[str], tell: int | None = None) -> None:
         os._exit(int(stop.code or 0))
 
 
-def _end_before(number: int) -> None:
+def end_before(number: int) -> None:
+    """End this process before its `number`-th change of files, counted from here; 0: never."""
     count = 0
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:

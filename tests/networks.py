@@ -15,6 +15,8 @@ from detect.models.cards import MultiBoxCard, RegionClassifierCard
 from detect.models.multibox import MultiBox, MultiBoxDesign
 from detect.models.region_classifier import RegionClassifier
 
+# Features of a region: GoogLeNet has 1,024 at width 1.
+DIMENSIONS = 256
 CARD = RegionClassifierCard(
     variant="bn",
     width=0.25,

@@ -267,6 +267,8 @@ HARMLESS = {
     ("storage/npz.py", "ZipFile"),  # to read
     ("storage/proposals.py", "write_table"),  # of a writer opened inside
     ("storage/unfinished.py", "write_table"),  # our own
+    ("storage/npz.py", "ZipFile"),  # to read
+    ("models/training_state.py", "ZipFile"),
     ("memory.py", "write_text"),  # to the kernel
     ("cli/speaking.py", "open"),  # os.devnull
     ("locks.py", "open"),  # of the lock itself, which holds nothing but its holder's name

@@ -128,3 +128,5 @@ def test_draw_needs_no_class_names_but_an_image(root, found) -> None:
     assert detect.draw(sample.path, unnamed, sample.annotations).ndim == 3
     with pytest.raises(UsageError, match=r"^image: expected a path, or pixels as .*, got float\."):
         detect.draw(3.0, found)
+    with pytest.raises(UsageError, match=r"^found: expected Detections or Proposals, got None"):
+        detect.draw(sample.path, None)

@@ -142,15 +142,15 @@ _OWN_WAY = {
     "detect/storage/parquet.py": "the one way for Parquet",
     "detect/storage/npz.py": "the one way for npz",
     "detect/storage/json_entries.py": "COCO results: an entry at a time",
-    "detect/storage/exchange.py": "an npz that it writes",
+    "detect/storage/exchange.py": "writes npz",
     "detect/storage/submission.py": "numpy reads its numbers",
     "detect/models/device.py": "/proc",
     "detect/memory.py": "/proc and /sys",
     "detect/locks.py": "its own lock",
     "detect/report/images.py": "a picture that it has just drawn",
     "detect/stages/import_boxes.py": "the bytes' digest",
-    "detect/models/model_files.py": "safetensors",
-    "detect/models/checkpoints.py": "safetensors",
+    "detect/models/tensor_files.py": "safetensors",
+    "detect/models/training_state.py": "torch.save's archive",
 }
 _DECODERS = {
     "json.load", "json.loads", "tomllib.load", "tomllib.loads", "np.load", "np.loadtxt",

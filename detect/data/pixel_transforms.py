@@ -159,6 +159,8 @@ def _reason(error: Exception) -> str:
         return _on_one_line(error)
     problem = cause.errors()[0]
     text = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:  # of several arguments together
+        return f"{text}."
     return f"{problem['loc'][0]}: {text}, got {problem['input']!r}."
 
 

@@ -40,7 +40,7 @@ def read(
     images, skipping, samples = ImageFiles(root / "JPEGImages"), Skipping(skip_bad), []
     for image_id in listed:
         with skipping.guard():
-            image, xml = images.find(image_id, need_images), files.read(image_id)
+            image, xml = images.find(image_id, need_images), files.take(image_id)
             size = size_of(xml, image)
             truth = to_annotations(xml, size, labels, _SHIFT)
             samples.append(Sample(image_id, image, size, truth))
@@ -60,23 +60,23 @@ class _Annotations:
     """The XML files of a set, each parsed at most once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._folder = root / "Annotations"
+        self._names = root / "classes.txt"
         self._parsed: dict[str, AnnotationXml] = {}
 
-    def read(self, image_id: str) -> AnnotationXml:
-        """Return the annotation of `image_id`; DataError as `parse`."""
-        if image_id not in self._parsed:
-            self._parsed[image_id] = parse(self.root / "Annotations" / f"{image_id}.xml")
-        return self._parsed[image_id]
+    def take(self, image_id: str) -> AnnotationXml:
+        """Return the annotation of `image_id`, and hold it no longer; DataError as `parse`."""
+        return self._parsed.pop(image_id, None) or parse(self._folder / f"{image_id}.xml")
 
     def classes(self, skip_bad: bool) -> tuple[str, ...]:
         """Return the class list (module docstring)."""
-        if (self.root / "classes.txt").is_file():
-            return read_names(self.root / "classes.txt")
+        if self._names.is_file():
+            return read_names(self._names)
         skipping, names = Skipping(skip_bad), set[str]()
-        for path in sorted((self.root / "Annotations").glob("*.xml")):
+        for path in sorted(self._folder.glob("*.xml")):
             with skipping.guard():
-                names.update(self.read(path.stem).names)
+                self._parsed[path.stem] = parse(path)
+                names.update(self._parsed[path.stem].names)
         if not names:
-            raise DataError(f"{self.root / 'Annotations'}: no object in any annotation.")
+            raise DataError(f"{self._folder}: no object in any annotation.")
         return tuple(sorted(names))

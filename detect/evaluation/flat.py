@@ -13,7 +13,7 @@ from detect.structures import Annotations, BoolArray, Dataset, Detections, IntAr
 
 Overlap = Callable[[Doubles, Doubles], Doubles]
 
-# Pairs compared at once; bounds the memory at about 40 MB beside the detections.
+# Pairs compared at once; bounds the memory at about 70 MB beside the detections.
 _PAIRS_AT_ONCE = 250_000
 
 

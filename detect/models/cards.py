@@ -14,32 +14,55 @@ from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
 from detect.models.variants import VARIANTS
 from detect.proposals.views import VIEWS
+from detect.reading import is_name, shown
 
 CROP_MODES = ("warp", "square")
+_HALF_CROP = 112  # px of a crop of 224: more on both sides would leave no room for the box.
+# As recipes have it (config/sections.py and its neighbours); what is large costs memory.
+WIDEST, LARGEST_INPUT, MOST_CLASSES, MOST_SLOTS = 4, 1024, 100_000, 100_000
+CLASSES = f"1 to {MOST_CLASSES:,} different class names"
+# What float32 divides by and holds without becoming infinite: far beyond any pixel.
+_SMALLEST, _LARGEST = 1e-9, 1e9
 _REMEDY = "is this card of another version of detect, or edited by hand?"
 
 # A field's name -> whether a value is right, and what is expected.
 Checks = dict[str, tuple[Callable[[Any], bool], str]]
 
 
-def _is_number(value: object) -> bool:
-    """Tell whether `value` is a number; True and False are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(low: float, high: float) -> Callable[[Any], bool]:
+    """Return whether a value is a number from `low` to `high`; True and False are none."""
+
+    def check(value: Any) -> bool:
+        return type(value) in (int, float) and low <= value <= high
+
+    return check
 
 
-def _is_count(value: object) -> bool:
-    """Tell whether `value` is a whole number from 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _is_count(low: int, high: int) -> Callable[[Any], bool]:
+    """Return whether a value is a whole number from `low` to `high`."""
+    return lambda value: type(value) is int and low <= value <= high
 
 
-def _is_triple(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 3 and all(map(_is_number, value))
+def _is_triple(low: float) -> Callable[[Any], bool]:
+    """Return whether a value is three numbers from `low`, float32's."""
+    number = _is_number(low, _LARGEST)
+    return lambda value: isinstance(value, tuple) and len(value) == 3 and all(map(number, value))
 
 
-def _are_names(value: object) -> bool:
-    if not isinstance(value, tuple) or not all(isinstance(name, str) and name for name in value):
+def are_names(value: object) -> bool:
+    """Tell whether `value` is a tuple of class names: different, not empty, not too many."""
+    if not isinstance(value, tuple) or not all(map(is_name, value)):
         return False
-    return len(value) == len(set(value)) > 0
+    return MOST_CLASSES >= len(value) == len(set(value)) > 0
+
+
+def _is_fold(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return value == "" or parse_fold(value) is not None
+    except ValueError:
+        return False
 
 
 def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
@@ -66,13 +89,13 @@ class Card:
 
     CHECKS: ClassVar[Checks] = {
         "variant": _one_of(tuple(VARIANTS)),
-        "width": (lambda value: _is_number(value) and value > 0, "a positive number"),
+        "width": (_is_number(_SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
         "input_size": (
-            lambda value: _is_count(value) and value >= SMALLEST_INPUT,
-            f"a whole number of at least {SMALLEST_INPUT}",
+            _is_count(SMALLEST_INPUT, LARGEST_INPUT),
+            f"a whole number from {SMALLEST_INPUT} to {LARGEST_INPUT}",
         ),
-        "mean": (_is_triple, "three numbers"),
-        "std": (lambda value: _is_triple(value) and min(value) > 0, "three positive numbers"),
+        "mean": (_is_triple(-_LARGEST), "three numbers"),
+        "std": (_is_triple(_SMALLEST), "three positive numbers"),
         "recipe": (lambda value: isinstance(value, dict), "a table"),
         "metrics": (lambda value: isinstance(value, dict), "a table"),
     }
@@ -86,7 +109,7 @@ class Card:
         for name, (is_right, expected) in self.CHECKS.items():
             value = getattr(self, name)
             if not is_right(value):
-                raise ValueError(f"{name}: expected {expected}, got {value!r}")
+                raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as plain JSON values."""
@@ -97,7 +120,7 @@ class Card:
         """Build a card from JSON `values`; DataError naming `where` and the key that is wrong."""
         names = {entry.name for entry in fields(cls)}
         if unknown := sorted(values.keys() - names):
-            raise DataError(f"{where}: unknown key {unknown[0]!r}; {_REMEDY}")
+            raise DataError(f"{where}: unknown key {shown(unknown[0])}; {_REMEDY}")
         if missing := sorted(names - values.keys()):
             raise DataError(f"{where}: key {missing[0]!r} is missing; {_REMEDY}")
         try:
@@ -132,7 +155,7 @@ class NamedClassesCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "classes": (_are_names, "a list of different class names"),
+        "classes": (are_names, CLASSES),
     }
 
     @property
@@ -161,9 +184,12 @@ class RegionClassifierCard(NamedClassesCard):
 
     CHECKS: ClassVar[Checks] = {
         **NamedClassesCard.CHECKS,
-        "context": (lambda value: _is_number(value) and value >= 0, "a number from 0"),
+        "context": (
+            lambda value: _is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
+            f"a number from 0, below {_HALF_CROP}",
+        ),
         "crop_mode": _one_of(CROP_MODES),
-        "image_side": (_is_count, "a whole number from 0"),
+        "image_side": (_is_count(0, 2**31), "a whole number from 0"),
     }
 
 
@@ -194,22 +220,21 @@ class MultiBoxCard(Card):
         **Card.CHECKS,
         "head": _one_of(HEADS),
         "until": _one_of(TAPS),
-        "slots": (lambda value: _is_count(value) and value > 0, "a whole number from 1"),
-        "levels": (_is_count, "a whole number from 0"),
-        "shapes": (_is_count, "a whole number from 0"),
+        "slots": (_is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
+        "levels": (_is_count(0, 6), "a whole number from 0 to 6"),
+        "shapes": (_is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
         "encoding": _one_of(ENCODINGS),
-        "scale": (lambda value: _is_number(value) and value > 0, "a positive number"),
+        "scale": (_is_number(_SMALLEST, _LARGEST), "a positive number"),
         "views": _one_of(VIEWS),
-        "per_view": (lambda value: _is_count(value) and value > 0, "a whole number from 1"),
-        "nms": (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1"),
-        "boxes": (lambda value: _is_count(value) and value > 0, "a whole number from 1"),
+        "per_view": (_is_count(1, 2**31), "a whole number from 1"),
+        "nms": (_is_number(0, 1), "a number from 0 to 1"),
+        "boxes": (_is_count(1, 2**31), "a whole number from 1"),
+        "fold": (_is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
     }
 
     def __post_init__(self) -> None:
         """Check every field, and that they make a design."""
         super().__post_init__()
-        if self.fold:
-            parse_fold(self.fold)
         _ = self.design
 
     @property

@@ -1,31 +1,35 @@
 """Models on disk: networks, and what was fitted on a network's features."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
 import numpy as np
-import safetensors
+import safetensors.numpy
 import torch
 from safetensors.numpy import save
-from torch import Tensor
 
 from detect.errors import DataError, option
-from detect.files import write_bytes
-from detect.formats import stamped, upgraded
 from detect.models.cards import Card, NamedClassesCard
+from detect.models.fitted_files import check_shapes, check_values, fitted_card
 from detect.models.kinds import KINDS, CardOf, FittedKind, Kind, Network, Parameters
-from detect.models.model_files import fill, read_model, write_model
+from detect.models.model_files import (
+    KIND_KEY,
+    check_entries,
+    opened_model,
+    read_tensors,
+    write_model,
+)
 from detect.models.normalised import NormalisedNetwork
+from detect.models.tensor_files import HASH_KEY, TensorFile, opened_tensors, write_tensors
 from detect.structures import IntArray
 
 
 def save_model(path: Path, model: NormalisedNetwork, card: Card) -> None:
     """Write `model` without its auxiliary classifiers to `path` (.safetensors) and its card.
 
-    Raises ValueError if `card` is not of this model; errors of files.write_bytes.
+    Raises ValueError if `card` is not of this model; errors of files.writing.
     """
     card.check_describes(model)
     (kind,) = (kind for kind in KINDS.values() if kind.card is type(card))
@@ -38,23 +42,29 @@ def load_model(path: Path, kind: Kind[Network, CardOf]) -> tuple[Network, CardOf
     Raises DataError if a file is missing, truncated, of another kind of model, or does not belong
     to the other.
     """
-    weights, values, state = read_model(path, kind.name)
-    card = kind.card.from_json(values, str(weights.with_suffix(".json")))
-    with torch.device("meta"):  # No random draw: the generator's state is the caller's.
-        model = kind.build(card)
-    if isinstance(card, NamedClassesCard):
-        _check_classes(state, model, len(card.classes), weights)
-    fill(model, state, weights)
+    with opened_model(path, kind.name) as (file, values, where):
+        told = {name: values[name] for name in values.keys() - {KIND_KEY, HASH_KEY}}
+        card = kind.card.from_json(told, where)
+        with torch.device("meta"):  # No random draw: the generator's state is the caller's.
+            model = kind.build(card)
+        if isinstance(card, NamedClassesCard):
+            _check_classes(file, model, len(card.classes))
+        check_entries(file, model)
+        state = read_tensors(file, values)
+    model.load_state_dict(state, assign=True)
+    try:
+        card.check_describes(model)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}. Copy the model again.") from error
     return model.eval(), card
 
 
-def _check_classes(
-    state: dict[str, Tensor], model: NormalisedNetwork, classes: int, weights: Path
-) -> None:
-    outputs, expected = len(state.get("network.fc.bias", ())), model.network.num_outputs
+def _check_classes(file: TensorFile, model: NormalisedNetwork, classes: int) -> None:
+    (outputs, *_), _ = file.entries.get("network.fc.bias", ((0,), ""))
+    expected = model.network.num_outputs
     if outputs and outputs != expected:
         raise DataError(
-            f"{weights}: its card names {classes} classes, the weights are of "
+            f"{file.path}: its card names {classes} classes, the weights are of "
             f"{classes + outputs - expected}. The card was changed, or is another model's."
         )
 
@@ -80,34 +90,31 @@ class Fitted(Generic[Parameters]):
 
 def save_fitted(path: Path, kind: FittedKind[Parameters], fitted: Fitted[Parameters]) -> None:
     """Write `fitted` to `path`; ValueError unless it ends in .safetensors."""
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path: expected a name ending in .safetensors, got {path}")
-    names = [entry.name for entry in fields(kind.parameters)]
-    tensors = {name: np.atleast_1d(getattr(fitted.parameters, name)) for name in names}
-    texts = {"classes": json.dumps(fitted.classes), "recipe": json.dumps(fitted.recipe)}
-    card = stamped({"kind": kind.name, "model": fitted.model, **texts})
-    write_bytes(path, save(tensors, {key: str(text) for key, text in card.items()}))
+    tensors = {name: np.atleast_1d(getattr(fitted.parameters, name)) for name in kind.shapes}
+    told = {"model": fitted.model, "classes": list(fitted.classes), "recipe": fitted.recipe}
+    write_tensors(path, {KIND_KEY: kind.name, **told}, save(tensors))
 
 
-def load_fitted(path: Path, kind: FittedKind[Parameters], model: str) -> Fitted[Parameters]:
-    """Read what is at `path`; DataError if nothing is, or not of `kind` and the network `model`."""
+def load_fitted(
+    path: Path, kind: FittedKind[Parameters], model: str, dimensions: int
+) -> Fitted[Parameters]:
+    """Read what is at `path`, of `kind` and fitted on features of the network `model`.
+
+    DataError if nothing is, or another kind, or of other than `dimensions` features, or broken.
+    """
     expected = f"Expected what {kind.command} wrote."
     if not path.is_file():
         raise DataError(f"{path}: no such file. {expected}")
-    names = [entry.name for entry in fields(kind.parameters)]
-    try:
-        with safetensors.safe_open(path, "numpy") as file:
-            card = upgraded(file.metadata() or {}, "fitted model", path)
-            if card.get("kind") != kind.name:
-                raise DataError(f"{path}: not {kind.words}. {expected}")
-            tensors: dict[str, Any] = {name: file.get_tensor(name) for name in names}
-    except safetensors.SafetensorError as error:
-        raise DataError(f"{path}: no complete .safetensors file ({error}). {expected}") from error
-    if card["model"] != model:
-        raise DataError(
-            f"{path}: fitted on the features of another network ({card['model']}; "
-            f"{option('model')} is {model}). Give the {option('model')} that it was trained with."
-        )
+    with opened_tensors(path, expected) as file:
+        card = fitted_card(file, kind)
+        if card.model != model:
+            raise DataError(
+                f"{path}: fitted on the features of another network ({card.model}; "
+                f"{option('model')} is {model}). Give the {option('model')} that it was trained "
+                "with."
+            )
+        check_shapes(file, kind, {"classes": len(card.classes), "features": dimensions})
+        tensors: dict[str, Any] = dict(safetensors.numpy.load(file.content()[0]))
+    check_values(tensors, path, expected)
     tensors["scale"] = float(tensors["scale"][0])
-    recipe = json.loads(card.get("recipe", "{}"))
-    return Fitted(kind.parameters(**tensors), tuple(json.loads(card["classes"])), model, recipe)
+    return Fitted(kind.parameters(**tensors), card.classes, model, card.recipe)

@@ -33,13 +33,15 @@ class Kind(Generic[Network, CardOf]):
 class FittedKind(Generic[Parameters]):
     """A kind of what is fitted on a network's features: `name` in the file, in `words`.
 
-    `command` writes it; the fields of `parameters` are its tensors.
+    `command` writes it; the fields of `parameters` are its tensors, whose `shapes` and types are
+    given here: a side is as many as there are "classes" or "features", none of them, and more.
     """
 
     name: str
     words: str
     command: str
     parameters: type[Parameters]
+    shapes: dict[str, tuple[tuple[tuple[str, int], ...], str]]
 
 
 def _region_classifier(card: RegionClassifierCard) -> RegionClassifier:
@@ -65,7 +67,29 @@ KINDS: dict[str, Kind[Any, Any]] = {
     kind.name: kind for kind in (REGION_CLASSIFIER, IMAGE_CLASSIFIER, MULTIBOX)
 }
 
-LINEAR_SVMS = FittedKind("linear-svms", "linear SVMs", "detect train-svm", LinearSvms)
+_ONE, _FOUR, _CLASSES, _FEATURES = ("", 1), ("", 4), ("classes", 0), ("features", 0)
+
+LINEAR_SVMS = FittedKind(
+    "linear-svms",
+    "linear SVMs",
+    "detect train-svm",
+    LinearSvms,
+    {
+        "scale": ((_ONE,), "float64"),
+        "weights": ((_FEATURES, _CLASSES), "float64"),
+        "biases": ((_CLASSES,), "float64"),
+        "positives": ((_CLASSES,), "int64"),
+        "negatives": ((_CLASSES,), "int64"),
+    },
+)
 BOX_REGRESSION = FittedKind(
-    "box-regression", "a box regression", "detect train-regression", BoxRegression
+    "box-regression",
+    "a box regression",
+    "detect train-regression",
+    BoxRegression,
+    {
+        "scale": ((_ONE,), "float64"),
+        "weights": ((_CLASSES, ("features", 1), _FOUR), "float64"),
+        "pairs": ((_CLASSES,), "int64"),
+    },
 )

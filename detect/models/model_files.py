@@ -1,48 +1,45 @@
-"""The two files of a stored model: NAME.safetensors and its card, NAME.json.
+"""Stored networks: NAME.safetensors, whose header holds the card, and a copy of it in NAME.json.
 
 The card says what kind of model it is and holds the SHA-256 of the weights, so that a model of
-another kind and a mismatched pair are refused.
+another kind and damaged weights are refused. Files without a card in the header are of format 1:
+theirs is the .json, and the hash that of the whole file.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from detect.errors import DataError, option
-from detect.files import replacing
+from detect.files import write_text
 from detect.formats import stamped, upgraded
 from detect.models.kinds import KINDS
+from detect.models.tensor_files import HASH_KEY, Entry, TensorFile, opened_tensors, write_tensors
+from detect.reading import read_object, shown
 
-HASH_KEY, KIND_KEY = "weights_sha256", "kind"
+KIND_KEY = "kind"
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"
+# What may differ between the card and its copy: a process killed between the two left the copy of
+# another moment of the same training.
+_MAY_DIFFER = {"recipe", "metrics", *stamped({})}
 
 
 def write_model(path: Path, kind: str, card: Mapping[str, Any], model: nn.Module) -> None:
     """Write the tensors of `model`, auxiliary classifiers aside, to `path`, and the `card`.
 
-    Raises ValueError unless `path` ends in .safetensors; errors of files.replacing.
+    The model is complete with the first of the two files. Raises ValueError unless `path` ends in
+    .safetensors; errors of files.writing.
     """
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path: expected a name ending in .safetensors, got {path}")
     state = model.state_dict()
     kept = {name: state[name].cpu().contiguous() for name in state if _AUXILIARY not in name}
-    content = safetensors.torch.save(kept)
-    digest = hashlib.sha256(content).hexdigest()
-    values = stamped({KIND_KEY: kind, **card, HASH_KEY: digest})
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # Both are complete before the first gets its name: a kill leaves the old or the new pair.
-    with replacing(path) as weights, replacing(path.with_suffix(".json")) as described:
-        weights.write_bytes(content)
-        described.write_text(text, encoding="utf-8")
+    text = write_tensors(path, {KIND_KEY: kind, **card}, safetensors.torch.save(kept))
+    write_text(path.with_suffix(".json"), text)
 
 
 def find_weights(path: Path) -> Path:
@@ -68,80 +65,102 @@ def find_weights(path: Path) -> Path:
     return weights
 
 
-def read_card(path: Path, kind: str = "") -> dict[str, Any]:
-    """Return the card of the model meant by `path`, kind and hash included, of the present format.
+@contextmanager
+def opened_model(path: Path, kind: str = "") -> Iterator[tuple[TensorFile, dict[str, Any], str]]:
+    """Yield the file of the model meant by `path`, its card, and the name of the card's file.
 
-    DataError if there is none, or if it is not of `kind` (any kind where that is empty).
+    The card has kind and hash and is of the present format. DataError if there is none, or if it
+    is not of `kind` (any kind where that is empty), or says otherwise than its copy.
     """
-    card = find_weights(path).with_suffix(".json")
-    if not card.is_file():
+    with opened_tensors(find_weights(path)) as file:
+        if file.card is None:
+            where = file.path.with_suffix(".json")
+            values = _card_beside(where)
+        else:
+            where, values = file.path, file.card
+            _check_copy(file.path, values)
+        values = upgraded(values, "model card", where)
+        found = values.get(KIND_KEY)
+        if found not in list(KINDS) or kind not in ("", found):
+            expected = KINDS[kind].words if kind else "a model"
+            raise DataError(f"{where}: not the card of {expected} ({KIND_KEY} is {shown(found)}).")
+        yield file, values, str(where)
+
+
+def _card_beside(path: Path) -> dict[str, Any]:
+    """Return the card of a model of format 1."""
+    if not path.is_file():
         raise DataError(
-            f"{card}: the model's card is missing. It lies beside the .safetensors file with the "
+            f"{path}: the model's card is missing. It lies beside the .safetensors file with the "
             "same name: copy both."
         )
-    try:
-        values = json.loads(_read_bytes(card))
-    except ValueError as error:
-        raise DataError(f"{card}: not valid JSON ({error}). Copy the model again.") from error
-    values = upgraded(values, "model card", card) if isinstance(values, dict) else {}
-    found = values.get(KIND_KEY)
-    if found not in list(KINDS) or kind not in ("", found):
-        expected = KINDS[kind].words if kind else "a model"
-        raise DataError(f"{card}: not the card of {expected} ({KIND_KEY} is {found!r}).")
-    return values
+    return read_object(path, "a model's card", "Copy the model again.")
 
 
-def read_model(path: Path, kind: str = "") -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
-    """Return the weights file meant by `path`, its card without kind and hash, and its tensors.
+def _check_copy(weights: Path, card: Mapping[str, Any]) -> None:
+    """Raise DataError where the copy of `card` says otherwise of the same weights.
 
-    DataError if a file is missing, truncated, of another kind or not the other's.
+    A copy of other weights is what a process killed before writing this one left.
     """
-    weights, card = find_weights(path), read_card(path, kind)
-    expected = str(card.pop(HASH_KEY, ""))
-    card.pop(KIND_KEY)
-    content = _read_bytes(weights)
-    try:
-        state: dict[str, Tensor] = safetensors.torch.load(content)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise DataError(
-            f"{weights}: not a complete .safetensors file ({error}). It may have been copied "
-            "only in part: copy it again."
-        ) from error
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise DataError(
-            f"{weights}: these are not the weights its card {weights.with_suffix('.json').name} "
-            "describes (SHA-256 differs). Copy both files of one model together."
-        )
-    return weights, card, state
-
-
-def fill(model: nn.Module, state: dict[str, Tensor], weights: Path) -> None:
-    """Put the tensors of `state` in place of `model`'s, which may be on the meta device.
-
-    DataError for the first tensor that `model` lacks, has more, or has otherwise.
-    """
-    expected = {name: (value.shape, value.dtype) for name, value in model.state_dict().items()}
-    actual = {name: (value.shape, value.dtype) for name, value in state.items()}
-    for name in sorted(expected.keys() | actual.keys()):
-        if expected.get(name) != actual.get(name):
+    path = weights.with_suffix(".json")
+    if not path.is_file():
+        return
+    remedy = f"It is a copy of the card in {weights.name}, which alone counts: remove it."
+    copy = read_object(path, "a model's card", remedy)
+    if copy.get(HASH_KEY) not in (None, card[HASH_KEY]):
+        return
+    for name in sorted({*card, *copy} - _MAY_DIFFER):
+        if (there := copy.get(name)) != card.get(name):
             raise DataError(
-                f"{weights}: tensor {name}: its card needs {_shown(expected.get(name))}, the file "
-                f"has {_shown(actual.get(name))}. The card was changed, or is another model's."
+                f"{path}: {name}: expected {shown(card.get(name))}, got {shown(there)}. {remedy}"
             )
-    model.load_state_dict(state, assign=True)
 
 
-def _shown(entry: tuple[torch.Size, torch.dtype] | None) -> str:
-    return f"{list(entry[0])} {str(entry[1]).removeprefix('torch.')}" if entry else "none"
+def read_card(path: Path, kind: str = "") -> dict[str, Any]:
+    """Return the card of the model meant by `path`, as `opened_model` does; no weights are read."""
+    with opened_model(path, kind) as (_, values, _):
+        return values
+
+
+def read_tensors(file: TensorFile, card: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors of `file`; DataError unless they are those that its `card` describes."""
+    content, found = file.content()
+    if found != card.get(HASH_KEY):
+        raise DataError(
+            f"{file.path}: these are not the weights its card "
+            f"{file.path.with_suffix('.json').name} describes (SHA-256 differs). Copy both files "
+            "of one model together."
+        )
+    return dict(safetensors.torch.load(content))
+
+
+def check_entries(file: TensorFile, model: nn.Module) -> None:
+    """Raise DataError for the first tensor that `model` lacks, has more, or has otherwise."""
+    expected = {
+        name: (tuple(value.shape), _named(value.dtype))
+        for name, value in model.state_dict().items()
+    }
+    for name in sorted(expected.keys() | file.entries.keys()):
+        needed, found = expected.get(name), file.entries.get(name)
+        if needed != found:
+            raise DataError(
+                f"{file.path}: tensor {shown(name)[1:-1]}: its card needs {_shown(needed)}, the "
+                f"file has {_shown(found)}. The card was changed, or is another model's."
+            )
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _shown(entry: Entry | None) -> str:
+    return f"{shown(list(entry[0]))} {entry[1]}" if entry else "none"
 
 
 def model_hash(path: Path) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the weights meant by `path`."""
-    return hashlib.sha256(_read_bytes(find_weights(path))).hexdigest()[:16]
+    """Return the first 16 hex digits of what identifies the tensors meant by `path`.
 
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    That is the SHA-256 of the file, in files with a card in their header as it is without.
+    """
+    with opened_tensors(find_weights(path)) as file:
+        return file.hash()[:16]

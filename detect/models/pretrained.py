@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
+from detect.models.checkpoints import load_model
 from detect.models.googlenet import AUXILIARY
 from detect.models.kinds import KINDS
-from detect.models.model_files import KIND_KEY, read_card, read_model
+from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
-from detect.models.training_state import read_pickle
+from detect.models.training_state import is_plain, read_pickle
 
 IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
@@ -55,13 +56,8 @@ def initialise(model: NormalisedNetwork, init: str) -> Initialised:
     path = Path(init)
     if path.suffix in (".pth", ".pt"):
         return _copy(model, _read_state_dict(path), init)
-    kind = read_card(path)[KIND_KEY]
-    weights, values, tensors = read_model(path, kind)
-    card = KINDS[kind].card.from_json(values, str(weights.with_suffix(".json")))
-    prefix = "network."
-    network = {name for name in tensors if name.startswith(prefix)}
-    state = {name.removeprefix(prefix): tensors[name] for name in network}
-    return _copy(model, state, str(weights), card.mean, card.std)
+    other, card = load_model(path, KINDS[read_card(path)[KIND_KEY]])
+    return _copy(model, other.network.state_dict(), str(find_weights(path)), card.mean, card.std)
 
 
 def fetch_imagenet() -> dict[str, Tensor]:
@@ -98,7 +94,9 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         raise DataError(f"{path}: no such file. {option('init')} takes {_ACCEPTED}.")
     remedy = f"Copy or download it again; {option('init')} takes {_ACCEPTED}."
     state = read_pickle(path, "PyTorch state dict", remedy)
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(map(is_plain, state.values())):
+        raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
+    if not all(isinstance(name, str) for name in state):
         raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
     return state
 
@@ -127,6 +125,8 @@ def _copy(
             f"{option('init')} takes {_ACCEPTED}."
         )
     for name in loaded:
+        if not all(value.isfinite().all() for value in theirs[name].values()):
+            raise DataError(f"{source}: layer {name} has numbers that are not finite.")
         for key, value in own[name].items():
             value.copy_(theirs[name][key])
     model.mean.copy_(torch.tensor(list(mean)))

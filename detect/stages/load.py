@@ -195,7 +195,7 @@ def _scorer(
     return RegionScorer(
         models,
         device,
-        score=scoring(options.svm, networks[0], models[0][1].classes),
+        score=scoring(options.svm, networks[0], models[0]),
         batch_size=options.batch_size,
         precision=options.precision,
         threshold=threshold,
@@ -222,7 +222,9 @@ def _refine(
     from detect.models.kinds import BOX_REGRESSION
     from detect.models.model_files import model_hash
 
-    stored = load_fitted(options.regression, BOX_REGRESSION, model_hash(network))
     encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
+    stored = load_fitted(
+        options.regression, BOX_REGRESSION, model_hash(network), encoder.dimensions
+    )
     rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

@@ -135,7 +135,8 @@ def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:
 
 def _found_beside(wanted: str, folder: Path) -> Path | None:
     """Return the MultiBox network with the hash `wanted` beside the run `folder`."""
-    from detect.models.model_files import HASH_KEY, read_card
+    from detect.models.model_files import read_card
+    from detect.models.tensor_files import HASH_KEY
 
     for path in _beside(folder):
         try:

@@ -66,8 +66,10 @@ def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     from detect.storage.detections import read_detections, write_detections
 
     network, card = load_model(options.model, REGION_CLASSIFIER)
-    stored = load_fitted(options.regression, BOX_REGRESSION, model_hash(options.model))
     encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
+    stored = load_fitted(
+        options.regression, BOX_REGRESSION, model_hash(options.model), encoder.dimensions
+    )
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.detections, dataset)
     refined = _refined(dataset, found, encoder, stored, options.nms)

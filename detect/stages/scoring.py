@@ -13,6 +13,10 @@ from detect.stages.members import member_folders
 
 if TYPE_CHECKING:
     from detect.detector.scoring import Score
+    from detect.models.cards import RegionClassifierCard
+    from detect.models.region_classifier import RegionClassifier
+
+    Model = tuple[RegionClassifier, RegionClassifierCard]
 
 Models = Annotated[
     o.Paths,
@@ -69,7 +73,7 @@ def lowest(name: str, given: float | None, svm: Path | None) -> float:
     return value
 
 
-def scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
+def scoring(svm: Path | None, path: Path, model: "Model") -> "Score":
     """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
 
     DataError unless they are that network's, with its `classes`.
@@ -81,10 +85,12 @@ def scoring(svm: Path | None, model: Path, classes: tuple[str, ...]) -> "Score":
 
     if svm is None:
         return softmax
-    stored = load_fitted(svm, LINEAR_SVMS, model_hash(model))
-    if stored.classes != classes:
+    network, card = model
+    stored = load_fitted(svm, LINEAR_SVMS, model_hash(path), network.network.fc.in_features)
+    if stored.classes != card.classes:
         raise DataError(
             f"{svm}: SVMs of the classes {', '.join(stored.classes)}; the card of "
-            f"{option('model')} has {', '.join(classes)}. Give the card that it was trained with."
+            f"{option('model')} has {', '.join(card.classes)}. Give the card that it was "
+            "trained with."
         )
     return svm_scores(stored.parameters)

@@ -95,7 +95,8 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
     precision, model = resolve_precision(device, options.precision), model_hash(options.model)
     images, recipe = _open(options, card.classes, precision, reporter)
-    stored = _finished(options, model, recipe, store) if options.resume else None
+    fitted_on = (model, encoder.dimensions)
+    stored = _finished(options, fitted_on, recipe, store) if options.resume else None
     if stored is not None:
         store.remove()  # A call killed at its very end has left them.
         return _result(options.out, stored, complete=True)
@@ -158,7 +159,10 @@ def _open(
 
 
 def _finished(
-    options: TrainSvmOptions, model: str, recipe: dict[str, Any], store: "FeatureStore"
+    options: TrainSvmOptions,
+    fitted_on: tuple[str, int],
+    recipe: dict[str, Any],
+    store: "FeatureStore",
 ) -> "Fitted[LinearSvms] | None":
     """Return what is in `out`, None where there is nothing; DataError if of another recipe.
 
@@ -171,7 +175,7 @@ def _finished(
     if not options.out.is_file():
         return None
     try:
-        stored = load_fitted(options.out, LINEAR_SVMS, model)
+        stored = load_fitted(options.out, LINEAR_SVMS, *fitted_on)
         check_same_recipe(options.out, stored.recipe, "this command's SVMs", recipe)
     except DataError:
         if store.path.exists():

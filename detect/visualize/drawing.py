@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from detect.errors import UsageError, option
 from detect.images import as_image
 from detect.structures import Annotations, Detections, Image, Proposals
 from detect.visualize.coverage import draw_coverage
@@ -18,8 +19,11 @@ def draw(
 
     Of detections those that score `threshold` or more. With `truth`, whose labels are those of
     the detections: which are right, wrong, duplicate, missed, or what the proposals cover.
-    UsageError for an `image` that is none, DataError for one that cannot be read.
+    UsageError for an `image` or a `found` that is none, DataError for an image that cannot be read.
     """
+    if not isinstance(found, Detections | Proposals):
+        kind = type(found).__name__
+        raise UsageError(f"{option('found')}: expected Detections or Proposals, got {kind}.")
     pixels = as_image(image, "image")
     if isinstance(found, Detections):
         return draw_detections(pixels, found, _classes(found, truth), truth, threshold)

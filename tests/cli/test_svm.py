@@ -10,7 +10,7 @@ import pytest
 import torch
 from builders import CLASSES, write_voc
 from commands import call
-from networks import network
+from networks import DIMENSIONS, network
 
 from detect.data import open_dataset
 from detect.models.checkpoints import Fitted, load_fitted, save_fitted, save_model
@@ -59,7 +59,7 @@ def train(root: Path, out: Path, *more: object) -> int:
 
 
 def read(root: Path, path: Path) -> Fitted[LinearSvms]:
-    return load_fitted(path, LINEAR_SVMS, model_hash(root / "m.safetensors"))
+    return load_fitted(path, LINEAR_SVMS, model_hash(root / "m.safetensors"), DIMENSIONS)
 
 
 @pytest.fixture(scope="module")

@@ -148,6 +148,9 @@ def test_the_example_of_the_documentation_can_be_made() -> None:
         ({"name": "HorizontalFlip"}, "HorizontalFlip changes more than the values of pixels"),
         ({"name": "CoarseDropout"}, "CoarseDropout changes more than the values of pixels"),
         ({"name": "Mosaic"}, "Mosaic needs other images or texts than the crop"),
+        # Of two arguments, or two parts of one, together: the library's check names none.
+        ({"name": "RandomShadow", "shadow_roi": [0, 0, 2, 2]}, "RandomShadow"),
+        ({"name": "PlanckianJitter", "temperature_limit": [0, 1]}, "PlanckianJitter"),
         ({"name": "FDA"}, "FDA needs other images or texts than the crop"),
         ({"name": "TextImage"}, "TextImage needs other images or texts than the crop"),
         (

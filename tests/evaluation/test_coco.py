@@ -50,6 +50,14 @@ def pycocotools_stats(data: Dataset, found: list[Found]) -> Any:
     return scored.stats
 
 
+def test_a_detection_in_an_image_without_the_class_is_wrong() -> None:
+    box = (0, 0, 100, 100)
+    data = with_integer_ids(dataset({"1": [(0, box)], "2": [(1, box)]}))
+    found = [("1", 0, box, 0.5), ("2", 0, box, 0.9), ("2", 1, box, 0.9)]
+    scores = evaluate(data, detections(found), "coco")["coco"]["per_class"]
+    assert [round(one["ap"], 12) for one in scores.values()] == [0.5, 1.0]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_equal_to_pycocotools_used_as_its_demo_does(seed: int) -> None:
     data, found = random_case(seed, whole=seed % 2 == 0)

@@ -1,13 +1,18 @@
 """Models on disk: what is read is what was written, or an error that says why not."""
 
 import hashlib
+import itertools
 import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from killing import end_before
 
 from detect.errors import DataError
 from detect.models.cards import RegionClassifierCard
@@ -16,6 +21,7 @@ from detect.models.kinds import REGION_CLASSIFIER
 from detect.models.model_files import model_hash
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.region_classifier import RegionClassifier
+from detect.models.tensor_files import opened_tensors, write_tensors
 
 CARD = RegionClassifierCard(
     variant="bn",
@@ -40,10 +46,26 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _edit_card(run: Path, **values: object) -> Path:
-    path = run / "weights/best.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-    return path
+def _edit_card(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write the model anew with another card, without its copy."""
+    path = run / "weights/best.safetensors"
+    with opened_tensors(path) as file:
+        card = dict(file.card or {})
+    change(card)
+    content = safetensors.torch.save(safetensors.torch.load(path.read_bytes()))
+    write_tensors(path, card, content)
+    path.with_suffix(".json").unlink(missing_ok=True)
+
+
+def _as_format_1(run: Path) -> Path:
+    """Write the model anew as format 1 had it, and return its card."""
+    path = run / "weights/best.safetensors"
+    content = safetensors.torch.save(safetensors.torch.load(path.read_bytes()))
+    path.write_bytes(content)
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    del card["format"], card["detect"]
+    path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
+    return path.with_suffix(".json")
 
 
 def test_a_model_survives_the_disk_without_its_auxiliary_classifiers(tmp_path: Path) -> None:
@@ -91,7 +113,7 @@ def test_truncated_weights_are_refused(run: Path) -> None:
 
 
 def test_a_missing_card_is_said(run: Path) -> None:
-    (run / "weights/best.json").unlink()
+    _as_format_1(run).unlink()
     with pytest.raises(DataError, match=r"best\.json: the model's card is missing.*copy both"):
         load_model(run, REGION_CLASSIFIER)
 
@@ -99,19 +121,21 @@ def test_a_missing_card_is_said(run: Path) -> None:
 def test_weights_of_another_training_are_refused(run: Path) -> None:
     other = run / "weights/last.safetensors"
     save_model(other, RegionClassifier(2, "bn", 0.25), CARD)
-    other.replace(run / "weights/best.safetensors")
+    _as_format_1(run)
+    content = safetensors.torch.save(safetensors.torch.load(other.read_bytes()))
+    (run / "weights/best.safetensors").write_bytes(content)
     with pytest.raises(DataError, match=r"not the weights its card best\.json describes"):
         load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_of_other_classes_is_refused(run: Path) -> None:
-    _edit_card(run, classes=["cat", "dog", "cow"])
+    _edit_card(run, lambda card: card.update(classes=["cat", "dog", "cow"]))
     with pytest.raises(DataError, match="its card names 3 classes, the weights are of 2"):
         load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_of_another_network_is_refused(run: Path) -> None:
-    _edit_card(run, width=0.5)
+    _edit_card(run, lambda card: card.update(width=0.5))
     expected = r"tensor network\.\S+: its card needs \[\d+\] float32, the file has \[\d+\] float32"
     with pytest.raises(DataError, match=expected):
         load_model(run, REGION_CLASSIFIER)
@@ -120,32 +144,42 @@ def test_a_card_of_another_network_is_refused(run: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"colour": 1}, r"best\.json: unknown key 'colour'; is this card of another version"),
+        (
+            {"colour": 1},
+            r"best\.safetensors: unknown key 'colour'; is this card of",
+        ),
         ({"kind": "multibox"}, r"not the card of a region classifier \(kind is 'multibox'\)"),
         ({"variant": "vgg"}, "variant: expected one of paper, bn, torchvision, got 'vgg'"),
         ({"variant": ["bn"]}, r"variant: expected one of paper, bn, torchvision, got \['bn'\]"),
-        ({"width": 0}, "width: expected a positive number, got 0"),
-        ({"width": True}, "width: expected a positive number, got True"),
-        ({"classes": []}, r"classes: expected a list of different class names, got \(\)"),
-        ({"classes": ["a", "a"]}, "classes: expected a list of different class names"),
-        ({"classes": "ab"}, "classes: expected a list of different class names, got 'ab'"),
-        ({"input_size": 31}, "input_size: expected a whole number of at least 32, got 31"),
+        ({"width": 0}, "width: expected a positive number up to 4, got 0"),
+        ({"width": True}, "width: expected a positive number up to 4, got True"),
+        ({"classes": []}, r"classes: expected 1 to 100,000 different class names, got \(\)"),
+        ({"classes": ["a", "a"]}, "classes: expected 1 to 100,000 different class names"),
+        ({"classes": "ab"}, "classes: expected 1 to 100,000 different class names, got 'ab'"),
+        ({"input_size": 31}, "input_size: expected a whole number from 32 to 1024, got 31"),
         ({"mean": [1, 2]}, r"mean: expected three numbers, got \(1, 2\)"),
         ({"std": [1, 2, 0]}, r"std: expected three positive numbers, got \(1, 2, 0\)"),
-        ({"context": "16"}, "context: expected a number from 0, got '16'"),
+        ({"kind": []}, r"not the card of a region classifier \(kind is \[\]\)"),
+        ({"input_size": 10**9}, "input_size: expected a whole number from 32 to 1024"),
+        ({"width": 1e9}, "width: expected a positive number up to 4"),
+        ({"classes": ["x" * 256]}, "classes: expected 1 to 100,000 different class names"),
+        ({"std": [1, 2, 1e-300]}, r"std: expected three positive numbers"),
+        ({"mean": [1, 2, 3]}, r"card\.mean: \(1, 2, 3\), the model has \[123"),
+        ({"context": 112}, "context: expected a number from 0, below 112, got 112"),
+        ({"context": "16"}, "context: expected a number from 0, below 112, got '16'"),
         ({"crop_mode": "fill"}, "crop_mode: expected one of warp, square, got 'fill'"),
         ({"image_side": -1}, "image_side: expected a whole number from 0, got -1"),
         ({"recipe": None}, "recipe: expected a table, got None"),
     ],
 )
 def test_a_wrong_card_is_said(run: Path, values: dict[str, object], message: str) -> None:
-    _edit_card(run, **values)
+    _edit_card(run, lambda card: card.update(values))
     with pytest.raises(DataError, match=message):
         load_model(run, REGION_CLASSIFIER)
 
 
 def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
-    path = run / "weights/best.json"
+    path = _as_format_1(run)
     values = json.loads(path.read_text())
     del values["context"]
     path.write_text(json.dumps(values))
@@ -155,7 +189,7 @@ def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
     with pytest.raises(DataError, match=r"best\.json: not valid JSON"):
         load_model(run, REGION_CLASSIFIER)
     path.write_text("[1]")
-    with pytest.raises(DataError, match=r"kind is None"):
+    with pytest.raises(DataError, match=r"best\.json: expected a model's card, a JSON object"):
         load_model(run, REGION_CLASSIFIER)
 
 
@@ -171,11 +205,84 @@ def test_saving_checks_its_arguments(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_same_model_is_the_same_bytes_and_its_copy_says_what_its_header_does(run: Path) -> None:
+    path = run / "weights/best.safetensors"
+    before = path.read_bytes()
+    model, card = load_model(run, REGION_CLASSIFIER)
+    save_model(path, model, card)
+    assert path.read_bytes() == before
+    with safetensors.safe_open(path, "pt") as file:
+        assert file.metadata()["card"] == path.with_suffix(".json").read_text(encoding="utf-8")
+    assert safetensors.torch.load_file(path).keys() == model.state_dict().keys()
+
+
+def test_the_hash_is_that_of_the_file_of_format_1(run: Path) -> None:
+    before = model_hash(run)
+    _as_format_1(run)
+    content = (run / "weights/best.safetensors").read_bytes()
+    assert model_hash(run) == before == hashlib.sha256(content).hexdigest()[:16]
+    assert load_model(run, REGION_CLASSIFIER)[1] == CARD
+
+
+def test_a_model_needs_no_copy_and_one_of_other_weights_does_not_count(run: Path) -> None:
+    copy = run / "weights/best.json"
+    earlier = copy.read_text(encoding="utf-8")
+    other = replace(CARD, classes=("dog", "cow"))
+    save_model(run / "weights/best.safetensors", RegionClassifier(2, "bn", 0.25), other)
+    copy.write_text(earlier, encoding="utf-8")  # As a process leaves it, killed between the two.
+    assert load_model(run, REGION_CLASSIFIER)[1] == other
+    copy.unlink()
+    assert load_model(run, REGION_CLASSIFIER)[1] == other
+
+
+def test_a_process_killed_at_any_change_of_files_leaves_the_earlier_model_or_the_new(
+    run: Path,
+) -> None:
+    path, found = run / "weights/best.safetensors", []
+    earlier, new = load_model(run, REGION_CLASSIFIER)[0], RegionClassifier(2, "bn", 0.25)
+    card = replace(CARD, classes=("dog", "cow"))
+    for number in itertools.count(1):
+        save_model(path, earlier, CARD)
+        child = os.fork()
+        if child == 0:
+            end_before(number)
+            save_model(path, new, card)
+            os._exit(0)
+        killed = os.waitpid(child, 0)[1]
+        read, said = load_model(run, REGION_CLASSIFIER)
+        assert said in (CARD, card)
+        expected = earlier if said == CARD else new
+        assert torch.equal(read.network.fc.weight, expected.network.fc.weight)
+        found.append(said == card)
+        if not killed:
+            break
+    assert found == sorted(found)
+    assert found[0] is False
+    assert found[-2:] == [True, True]  # Killed before its copy is written, and not at all.
+
+
+def test_a_copy_changed_by_hand_is_said(run: Path) -> None:
+    copy = run / "weights/best.json"
+    values = json.loads(copy.read_text(encoding="utf-8"))
+    copy.write_text(json.dumps({**values, "metrics": {}}))  # Of another moment of the training.
+    assert load_model(run, REGION_CLASSIFIER)[1] == CARD
+    copy.write_text(json.dumps({**values, "input_size": 64}))
+    with pytest.raises(
+        DataError, match=r"best\.json: input_size: expected 32, got 64\..*remove it"
+    ):
+        load_model(run, REGION_CLASSIFIER)
+    copy.write_text("{")
+    with pytest.raises(DataError, match=r"best\.json: not valid JSON.*remove it"):
+        load_model(run, REGION_CLASSIFIER)
+
+
 def test_weights_in_half_precision_are_refused(run: Path) -> None:
     path = run / "weights/best.safetensors"
     state = safetensors.torch.load(path.read_bytes())
     content = safetensors.torch.save({name: value.half() for name, value in state.items()})
     path.write_bytes(content)
-    _edit_card(run, weights_sha256=hashlib.sha256(content).hexdigest())
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    card["weights_sha256"] = hashlib.sha256(content).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(DataError, match=r"float32, the file has \[3\] float16"):
         load_model(run, REGION_CLASSIFIER)

@@ -71,7 +71,9 @@ def test_kinds_of_models_are_told_apart(model: ImageClassifier, tmp_path: Path) 
     values = json.loads(path.with_suffix(".json").read_text())
     values["kind"] = "multibox"
     path.with_suffix(".json").write_text(json.dumps(values))
-    with pytest.raises(DataError, match=r"not the card of an image classifier \(kind is 'multibo"):
+    with pytest.raises(
+        DataError, match=r"m\.json: kind: expected 'image-classifier', got 'multibo"
+    ):
         load_model(path, IMAGE_CLASSIFIER)
 
 

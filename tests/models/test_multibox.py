@@ -226,8 +226,11 @@ def test_a_card_of_another_network_is_refused(tmp_path: Path):
     text = (tmp_path / "m.json", tmp_path / "m.safetensors")
     save_model(text[1], model, card(model))
     text[0].write_text(text[0].read_text().replace('"shapes": 3', '"shapes": 4'))
-    with pytest.raises(DataError, match=r"m\.json: slots: 2 grids of 4 shapes .* have 80, got 60"):
+    with pytest.raises(DataError, match=r"m\.json: shapes: expected 3, got 4\. It is a copy"):
         load_model(text[1], MULTIBOX)
+    values = {**card(model).to_json(), "shapes": 4}
+    with pytest.raises(DataError, match=r"m\.json: slots: 2 grids of 4 shapes .* have 80, got 60"):
+        MultiBoxCard.from_json(values, "m.json")
 
 
 def test_a_bad_fold_in_a_card_is_refused():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from builders import CLASSES, write_voc
-from networks import network
+from networks import DIMENSIONS, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
@@ -28,7 +28,9 @@ def given(tmp_path: Path) -> dict[str, object]:
 def test_the_pairs_of_each_class_come_back_and_nothing_is_said(given, tmp_path, capfd):
     result = train_regression(TrainRegressionOptions(**given))
     assert result.path == tmp_path / "r.safetensors"
-    stored = load_fitted(result.path, BOX_REGRESSION, model_hash(tmp_path / "m.safetensors"))
+    stored = load_fitted(
+        result.path, BOX_REGRESSION, model_hash(tmp_path / "m.safetensors"), DIMENSIONS
+    )
     assert result.pairs == dict(zip(CLASSES, stored.parameters.pairs.tolist(), strict=True))
     assert sum(result.pairs.values()) >= 9  # The objects are among the regions.
     assert capfd.readouterr() == ("", "")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from builders import CLASSES, write_voc
-from networks import network
+from networks import DIMENSIONS, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
@@ -28,7 +28,9 @@ def given(tmp_path: Path) -> dict[str, object]:
 def test_what_each_class_was_fitted_on_comes_back_and_nothing_is_said(given, tmp_path, capfd):
     result = train_svm(TrainSvmOptions(**given))
     assert result.path == tmp_path / "s.safetensors"
-    svms = load_fitted(result.path, LINEAR_SVMS, model_hash(tmp_path / "m.safetensors")).parameters
+    svms = load_fitted(
+        result.path, LINEAR_SVMS, model_hash(tmp_path / "m.safetensors"), DIMENSIONS
+    ).parameters
     assert result.objects == dict(zip(CLASSES, svms.positives.tolist(), strict=True))
     assert result.hard_negatives == dict(zip(CLASSES, svms.negatives.tolist(), strict=True))
     assert sum(result.objects.values()) == 18

@@ -31,7 +31,7 @@ def open_job(
     detector = RegionScorer(
         models,
         device,
-        score=scoring(told.svm, job.networks[0], models[0][1].classes),
+        score=scoring(told.svm, job.networks[0], models[0]),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
