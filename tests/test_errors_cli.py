@@ -51,7 +51,7 @@ def raising(monkeypatch):
         ),
         (
             ["run", "x", "--model", "m", "--out", "y", "--seed", "few"],
-            "Error: detect run: Invalid value for '--seed': 'few' is not a valid integer "
+            "Error: detect run: Invalid value for '--seed': 'few' is not a valid integer range "
             "(see detect run --help)\n",
         ),
     ],
