@@ -6,7 +6,7 @@ Text stays a dictionary for the same reason. The bounds stand in docs/reliabilit
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detect.errors import DataError
-from detect.reading import is_name, is_path, parse_object
+from detect.reading import is_name, is_path, parse_object, shown
+from detect.storage.pages import held
 from detect.structures import Size
 
 Read = TypeVar("Read")
@@ -38,6 +39,8 @@ class Parquet:
         self._file: pq.ParquetFile = self._guard(self._open)
         footer = self._file.metadata
         self.schema: pa.Schema = self._guard(footer.schema.to_arrow_schema)
+        self.names: list[str] = self._guard(lambda: self.schema.names)
+        self._roots = self._guard(lambda: [path.partition(".")[0] for path in _paths(footer)])
         self.metadata: dict[bytes, bytes] = footer.metadata or {}
         self.groups, self.rows = int(footer.num_row_groups), int(footer.num_rows)
 
@@ -48,8 +51,25 @@ class Parquet:
 
     def read(self, group: int, columns: list[str] | None = None) -> pa.Table:
         """Return row group number `group`, all columns or some; DataError as the class says."""
-        self._check(group)
+        self._check(group, columns)
         return self._guard(lambda: self._file.read_row_group(group, columns))
+
+    def image_ids(self, group: int) -> list[str]:
+        """Return the column image_id of a row group; DataError unless each is one, and once."""
+        column: Any = self.read(group, ["image_id"]).column("image_id").combine_chunks()
+        places, counts = np.unique(
+            column.indices.to_numpy(zero_copy_only=False), return_counts=True
+        )
+        if column.null_count:
+            raise DataError(f"{self.path}: row group {group}: an image_id is null. {self.remedy}")
+        # Before they are texts: a dictionary's one long text may stand for a million.
+        if twice := [int(place) for place in places[counts > 1]]:
+            image_id = self._guard(lambda: shown(column.dictionary[twice[0]].as_py()))
+            raise DataError(f"{self.path}: image {image_id} appears twice. {self.remedy}")
+        ids: list[str] = self._guard(column.to_pylist)
+        if wrong := [name for name in ids if not is_path(name)]:
+            raise DataError(f"{self.path}: {shown(wrong[0])} can be no image's id. {self.remedy}")
+        return ids
 
     def _open(self) -> pq.ParquetFile:
         limits: Any = {
@@ -68,32 +88,57 @@ class Parquet:
             **limits,
         )
 
-    def _check(self, group: int) -> None:
+    def _check(self, group: int, names: list[str] | None) -> None:
         """Raise DataError for a row group that holds, or says that it holds, too much."""
         found = self._guard(lambda: self._file.metadata.row_group(group))
         columns = [found.column(place) for place in range(found.num_columns)]
         counts = [column.num_values for column in columns]
         sizes = [column.total_uncompressed_size for column in columns]
-        for count, most, of_what in (
-            (found.num_rows, _GROUP_ROWS, "images"),
-            (max(counts, default=0), _GROUP_NUMBERS, "numbers in a column"),
-            (sum(sizes), _GROUP_BYTES, "bytes"),
-        ):
-            if not 0 <= count <= most:
-                raise DataError(
-                    f"{self.path}: row group {group} holds {count:,} {of_what}, at most "
-                    f"{most:,} are read. Write it in smaller row groups, or make it anew."
-                )
+        packed = [column.total_compressed_size for column in columns]
+        self._bound(group, "images", found.num_rows, _GROUP_ROWS)
+        self._bound(group, "numbers in a column", max(counts, default=0), _GROUP_NUMBERS)
+        self._bound(group, "bytes", max([sum(sizes), *packed]), _GROUP_BYTES)
+        if min([0, *counts, *sizes, *packed]) < 0:
+            raise self._unreadable("a number of values below 0")
+        with self.path.open("rb", buffering=0) as file:
+            for name, column in zip(self._roots, columns, strict=False):
+                if names is None or name in names:
+                    self._check_pages(group, column, file)
+
+    def _check_pages(self, group: int, column: Any, file: IO[bytes]) -> None:
+        """Raise DataError where the pages of a column hold other than the file's table says."""
+        first, data = column.dictionary_page_offset, column.data_page_offset
+        try:
+            file.seek(first if first is not None and 0 < first < data else data)
+            values, dictionary, size = held(file.read(column.total_compressed_size))
+        except (ValueError, OSError) as error:
+            raise self._unreadable(error) from error
+        if values != column.num_values:
+            raise self._unreadable(f"{values:,} values, its table says {column.num_values:,}")
+        self._bound(group, "values in a dictionary", dictionary, _GROUP_NUMBERS)
+        self._bound(group, "bytes", size, _GROUP_BYTES)
+
+    def _bound(self, group: int, of_what: str, count: int, most: int) -> None:
+        if count > most:
+            raise DataError(
+                f"{self.path}: row group {group} holds {count:,} {of_what}, at most {most:,} are "
+                "read. Write it in smaller row groups, or make it anew."
+            )
+
+    def _unreadable(self, reason: object) -> DataError:
+        return DataError(f"{self.path}: not a readable {self.what} ({reason}). {self.remedy}")
 
     def _guard(self, read: Callable[[], Read]) -> Read:
         """Call `read`; turn pyarrow's and the system's errors into DataError."""
         try:
             return read()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            first_line = str(error).partition("\n")[0][:200]
-            raise DataError(
-                f"{self.path}: not a readable {self.what} ({first_line}). {self.remedy}"
-            ) from error
+            raise self._unreadable(str(error).partition("\n")[0][:200]) from error
+
+
+def _paths(footer: pq.FileMetaData) -> list[str]:
+    """Return the path of every column of numbers or texts, in the file's order."""
+    return [footer.schema.column(place).path for place in range(len(footer.schema))]
 
 
 def cells(table: pa.Table, row: int) -> dict[str, Any]:

@@ -10,16 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detect.errors import DataError, option
 from detect.files import replacing
 from detect.formats import stamped, upgraded
-from detect.reading import is_path, shown
+from detect.reading import shown
 from detect.storage.parquet import Parquet
 from detect.storage.proposal_rows import SCHEMA, from_table, to_table
 from detect.storage.recipe import StoredRecipe, check_same_recipe
@@ -131,6 +129,7 @@ class ProposalFile:
         self._places: dict[str, tuple[int, int, int]] = {}
         for number, part in enumerate(self._parts):
             self._add_part(number, part)
+        self._open: tuple[int, Parquet] | None = None  # the part that was read last
         self._group: tuple[tuple[int, int], pa.Table] | None = None
 
     @property
@@ -201,7 +200,7 @@ class ProposalFile:
             self.recipe = recipe
         check_same_recipe(self._parts[0], self.recipe, part, recipe)
         for group in range(parquet.groups):
-            for row, image_id in enumerate(_ids(parquet, group)):
+            for row, image_id in enumerate(parquet.image_ids(group)):
                 if image_id in self._places:
                     raise DataError(f"{part}: image {image_id} appears twice in {self.path}.")
                 self._places[image_id] = (number, group, row)
@@ -209,7 +208,9 @@ class ProposalFile:
     def _decode(self, number: int, group: int, row: int) -> Proposals:
         part = self._parts[number]
         if self._group is None or self._group[0] != (number, group):
-            self._group = ((number, group), _open(part).read(group))
+            if self._open is None or self._open[0] != number:
+                self._open = (number, _open(part))
+            self._group = ((number, group), self._open[1].read(group))
         try:
             return from_table(self._group[1], row)
         except ValueError as error:
@@ -227,7 +228,7 @@ def _open(path: Path) -> Parquet:
             _recipe(parquet)  # Of a newer format, which may well have other columns.
         raise DataError(
             f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
-            f"got {', '.join(parquet.schema.names):.200}. Use detect import for other formats."
+            f"got {', '.join(parquet.names):.200}. Use detect import for other formats."
         )
     return parquet
 
@@ -245,19 +246,3 @@ def _recipe(parquet: Parquet) -> StoredRecipe:
                 f"{kind.__name__}. {_MADE_BY}"
             )
     return recipe
-
-
-def _ids(parquet: Parquet, group: int) -> list[str]:
-    """Return the image ids of a row group; DataError where they are not different names."""
-    column: Any = parquet.read(group, ["image_id"]).column("image_id").combine_chunks()
-    places, counts = np.unique(column.indices.to_numpy(zero_copy_only=False), return_counts=True)
-    if column.null_count:
-        raise DataError(f"{parquet.path}: row group {group}: an image_id is null. {_AGAIN}")
-    # Before they are texts: a dictionary's one long text may stand for a million.
-    if twice := [int(place) for place in places[counts > 1]]:
-        image_id = shown(column.dictionary[twice[0]].as_py())
-        raise DataError(f"{parquet.path}: image {image_id} appears twice. {_AGAIN}")
-    ids: list[str] = column.to_pylist()
-    if wrong := [name for name in ids if not is_path(name)]:
-        raise DataError(f"{parquet.path}: {shown(wrong[0])} can be no image's id. {_AGAIN}")
-    return ids

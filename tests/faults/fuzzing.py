@@ -126,11 +126,13 @@ def outcome_of(read: Callable[[], object]) -> str:
     source, sink = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(source)
-        _limit()
-        with os.fdopen(sink, "w") as told:
-            told.write(_told(read))
-        os._exit(0)
+        try:
+            os.close(source)
+            _limit()
+            with os.fdopen(sink, "w") as told:
+                told.write(_told(read))
+        finally:
+            os._exit(0)  # Whatever happened: the tests of the parent are not the child's.
     os.close(sink)
     with os.fdopen(source) as told:
         text = told.read()

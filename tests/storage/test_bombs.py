@@ -11,6 +11,7 @@ import pytest
 
 from detect.errors import DataError
 from detect.storage.exchange import read_npz
+from detect.storage.pages import held
 from detect.storage.proposal_rows import SCHEMA
 from detect.storage.proposals import RECIPE_KEY, ProposalFile
 
@@ -32,6 +33,33 @@ def test_more_numbers_than_memory(tmp_path: Path) -> None:
     assert path.stat().st_size < 20_000
     with pytest.raises(DataError, match="row group 0 holds 67,108,865 numbers in a column, at"):
         ProposalFile(path)
+
+
+def test_a_table_that_says_less_than_the_pages_hold(tmp_path: Path) -> None:
+    count = 3_000_000
+    path = _parquet(tmp_path / "p.parquet", scores=[np.zeros(count, np.float32)])
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    # Thrift's varint of zigzag(3,000,000), and of zigzag(1) in as many bytes.
+    said, less = b"\x80\x9b\xee\x02", b"\x82\x80\x80\x00"
+    assert content[footer:].count(said) >= 1
+    path.write_bytes(content[:footer] + content[footer:].replace(said, less))
+    with pytest.raises(DataError, match=r"3,000,000 values, its table says 1\)"):
+        ProposalFile(path).read("a")
+
+
+def test_pages_are_counted_in_both_versions(tmp_path: Path) -> None:
+    table = pa.table({"x": [["a", None], [], None, ["b"] * 5000]})
+    for version in ("1.0", "2.0"):
+        path = tmp_path / f"{version}.parquet"
+        pq.write_table(table, path, data_page_version=version, data_page_size=100)
+        column = pq.read_metadata(path).row_group(0).column(0)
+        start = column.dictionary_page_offset
+        chunk = path.read_bytes()[start : start + column.total_compressed_size]
+        assert held(chunk)[:2] == (column.num_values, 2)
+    for broken in (b"\xff" * 20, b"\x1c" * 100, b"\x19\xfc\xff\xff\xff\x7f", b"\x15", b"\x00"):
+        with pytest.raises(ValueError, match="a page's header"):
+            held(broken)
 
 
 def test_more_boxes_than_an_image_has(tmp_path: Path) -> None:
