@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import FileIO
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 from detect.errors import DataError
 from detect.files import writing
 from detect.formats import stamped
-from detect.reading import CARD_BYTES, parse_object
+from detect.reading import CARD_BYTES, parse_object, shown
 
 HASH_KEY = "weights_sha256"
 _METADATA, _CARD, _CARD_HASH = "__metadata__", "card", "card_sha256"
@@ -51,7 +51,8 @@ Entry = tuple[tuple[int, ...], str]
 class TensorFile:
     """An open .safetensors file: the `entries` of its tensors by name, the `metadata` beside them.
 
-    `card` is what the header says of them, None in files without one.
+    `card` is what the header says of them, None in files without one. The bytes of the tensors
+    begin at `start`, in the file as it is without metadata after `plain`.
     """
 
     path: Path
@@ -59,9 +60,9 @@ class TensorFile:
     metadata: dict[str, str]
     card: dict[str, Any] | None
     remedy: str
-    header: bytes
+    start: int
     plain: bytes
-    stream: BufferedReader
+    stream: FileIO
 
     def hash(self) -> str:
         """Return what identifies the tensors: what the card says, else the SHA-256 of the file."""
@@ -75,18 +76,18 @@ class TensorFile:
 
         DataError where the card has another hash.
         """
-        data = self.stream.read()
+        self.stream.seek(0)
+        content = self.stream.readall()  # Once, and no copy: this is most of what loading takes.
         if self.card is None:
-            content = self.header + data
             return content, hashlib.sha256(content).hexdigest()
         found = hashlib.sha256(self.plain)
-        found.update(data)
+        found.update(memoryview(content)[self.start :])
         if found.hexdigest() != self.card[HASH_KEY]:
             raise DataError(
                 f"{self.path}: these are not the weights that its card describes (SHA-256 "
                 f"differs). {self.remedy}"
             )
-        return self.header + data, found.hexdigest()
+        return content, found.hexdigest()
 
 
 def write_tensors(path: Path, card: Mapping[str, Any], content: bytes) -> str:
@@ -111,7 +112,7 @@ def write_tensors(path: Path, card: Mapping[str, Any], content: bytes) -> str:
 def opened_tensors(path: Path, remedy: str = COPY_AGAIN) -> Iterator[TensorFile]:
     """Yield the file at `path`, its header read and checked; DataError, with `remedy`, if wrong."""
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             try:
                 file = _opened(path, remedy, stream)
             except ValueError as error:
@@ -123,7 +124,7 @@ def opened_tensors(path: Path, remedy: str = COPY_AGAIN) -> Iterator[TensorFile]
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
-def _opened(path: Path, remedy: str, stream: BufferedReader) -> TensorFile:
+def _opened(path: Path, remedy: str, stream: FileIO) -> TensorFile:
     """Read the header; ValueError for anything that is none, DataError for a wrong card."""
     size = stream.seek(0, 2)
     stream.seek(0)
@@ -136,9 +137,9 @@ def _opened(path: Path, remedy: str, stream: BufferedReader) -> TensorFile:
     metadata = header.pop(_METADATA, {})
     if not _is_texts(metadata):
         raise ValueError(f"{_METADATA}: expected texts")
-    entries = _entries(header, size - _PREFIX - length)
-    card = _card(path, metadata, remedy)
-    return TensorFile(path, entries, metadata, card, remedy, prefix + text, _header(header), stream)
+    start = _PREFIX + length
+    entries, card = _entries(header, size - start), _card(path, metadata, remedy)
+    return TensorFile(path, entries, metadata, card, remedy, start, _header(header), stream)
 
 
 def _header(header: Mapping[str, Any]) -> bytes:
@@ -160,11 +161,11 @@ def _entries(header: Mapping[str, Any], size: int) -> dict[str, Entry]:
             kind, width = _TYPES[values["dtype"]]
             shape, (first, last) = tuple(values["shape"][:_AXES]), values["data_offsets"]
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"tensor {name}: no known type, shape and offsets") from None
+            raise ValueError(f"tensor {shown(name)}: no known type, shape and offsets") from None
         if not all(type(side) is int and side >= 0 for side in (*shape, first, last)):
-            raise ValueError(f"tensor {name}: expected whole numbers from 0")
+            raise ValueError(f"tensor {shown(name)}: expected whole numbers from 0")
         if last - first != prod(shape) * width:
-            raise ValueError(f"tensor {name}: its shape takes other bytes than it has")
+            raise ValueError(f"tensor {shown(name)}: its shape takes other bytes than it has")
         entries[name] = shape, kind
         spans.append((first, last))
     if any(one[1] != other[0] for one, other in pairwise(sorted(spans))):
