@@ -127,6 +127,7 @@ def _copy(
     for name in loaded:
         if not all(value.isfinite().all() for value in theirs[name].values()):
             raise DataError(f"{source}: layer {name} has numbers that are not finite.")
+    for name in loaded:
         for key, value in own[name].items():
             value.copy_(theirs[name][key])
     model.mean.copy_(torch.tensor(list(mean)))

@@ -103,6 +103,20 @@ def test_files_that_are_no_weights_are_said(tmp_path: Path) -> None:
         initialise(model, str(path))
     with pytest.raises(DataError, match=r"no such model\. Expected a run folder"):
         initialise(model, str(tmp_path / "run"))
+    for state in ({1: torch.zeros(1)}, {"conv1.conv.weight": torch.zeros(1, device="meta")}):
+        torch.save(state, path)
+        with pytest.raises(DataError, match=r"w\.pth: not a state dict of tensors"):
+            initialise(model, str(path))
+
+
+def test_layers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    model = RegionClassifier(2, "bn", 0.25)
+    state = model.network.state_dict()
+    state["conv1.bn.bias"] = torch.full_like(state["conv1.bn.bias"], torch.nan)
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(DataError, match=r"w\.pth: layer conv1 has numbers that are not finite"):
+        initialise(model, str(tmp_path / "w.pth"))
+    assert model.network.conv1.bn.bias.isfinite().all()
 
 
 @pytest.mark.parametrize(("variant", "width"), [("bn", 1.0), ("torchvision", 0.5)])
