@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from detect.errors import DataError, UsageError
+from detect.memory import forget_peak
 
 MEMORY, SECONDS = 2 * 2**30, 10
 Random = np.random.Generator
@@ -151,6 +152,8 @@ def _below(folder: str, name: str) -> Path:
 
 def _limit() -> None:
     """Bound this process: MEMORY more than it has, SECONDS."""
+    # After a training in this process malloc keeps what is freed: gigabytes that would not count.
+    forget_peak()
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
