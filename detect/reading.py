@@ -5,7 +5,9 @@ The bounds stand in docs/reliability.md. Parquet and npz: storage/parquet.py and
 """
 
 import json
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +41,10 @@ def read_bytes(path: Path, what: str, most: int = CARD_BYTES, remedy: str = _AGA
     """Return what `path` holds; DataError if it cannot be read or is larger than `most` bytes."""
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)  # Not by its size: a device has none.
+            found = os.fstat(file.fileno())
+            # As much memory is taken as is asked for; a pipe or a device has no size.
+            size = min(found.st_size, most) if stat.S_ISREG(found.st_mode) else most
+            content = file.read(size + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}. {remedy}") from error
     except ValueError as error:  # A name that no file can have.

@@ -5,6 +5,7 @@ One test forbids every other way of reading in the package.
 
 import ast
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,13 @@ def test_names_are_what_file_systems_take() -> None:
     wrong = ["", "n" * 256, "é" * 128, "a\0b", "\ud800", 5, None, ["a"]]
     assert [is_name(value) for value in wrong] == [False] * len(wrong)
     assert [is_path("a/" + "n" * 256), is_path("a//b"), is_path(7)] == [False] * 3
+
+
+def test_a_small_file_takes_no_more_memory_than_it_has(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    tracemalloc.start()
+    try:
+        assert read_bytes(tmp_path / "a.json", "a card", most=2**31) == b"{}"
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
