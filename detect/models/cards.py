@@ -31,11 +31,7 @@ Checks = dict[str, tuple[Callable[[Any], bool], str]]
 
 def _is_number(low: float, high: float) -> Callable[[Any], bool]:
     """Return whether a value is a number from `low` to `high`; True and False are none."""
-
-    def check(value: Any) -> bool:
-        return type(value) in (int, float) and low <= value <= high
-
-    return check
+    return lambda value: type(value) in (int, float) and low <= value <= high
 
 
 def _is_count(low: int, high: int) -> Callable[[Any], bool]:

@@ -20,6 +20,7 @@ from detect.formats import stamped, upgraded
 from detect.models.kinds import KINDS
 from detect.models.tensor_files import HASH_KEY, Entry, TensorFile, opened_tensors, write_tensors
 from detect.reading import read_object, shown
+from detect.together import settle
 
 KIND_KEY = "kind"
 
@@ -48,6 +49,7 @@ def find_weights(path: Path) -> Path:
     `path` is a run folder (its weights/best), a .safetensors file, or one without its ending.
     """
     if path.is_dir():
+        settle(path)  # A training may have been killed in its last move.
         weights = path / "weights" / "best.safetensors"
         if not weights.is_file():
             raise DataError(

@@ -13,6 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 from killing import end_before
+from networks import network
 
 from detect.errors import DataError
 from detect.models.cards import RegionClassifierCard
@@ -22,6 +23,7 @@ from detect.models.model_files import model_hash
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.region_classifier import RegionClassifier
 from detect.models.tensor_files import opened_tensors, write_tensors
+from detect.together import workplace
 
 CARD = RegionClassifierCard(
     variant="bn",
@@ -286,3 +288,15 @@ def test_weights_in_half_precision_are_refused(run: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(DataError, match=r"float32, the file has \[3\] float16"):
         load_model(run, REGION_CLASSIFIER)
+
+
+def test_a_run_killed_in_its_last_move_has_its_new_weights(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    save_model(run / "weights/best.safetensors", *network(0))
+    before = model_hash(run)
+    folder = workplace(run, earlier=True, resume=False)
+    save_model(folder / "weights/best.safetensors", *network(1))
+    assert model_hash(run) == before
+    folder.rename(run / ".complete")  # as `commit` does, which is killed here
+    assert model_hash(run) != before
+    assert not (run / ".complete").exists()
