@@ -18,23 +18,18 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from detect.config import AnyRecipe
-from detect.errors import DataError, DetectError
+from detect.errors import DetectError
 from detect.memory import keep_freed
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
-from detect.models.training_state import START_ANEW, load_state, save_state
+from detect.models.training_state import save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
 from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
 from detect.training.pieces import largest, pieces, smaller
-from detect.training.resuming import (
-    check_optimizer,
-    check_progress,
-    check_tables,
-    check_tensors,
-)
+from detect.training.resuming import read_state
 
 Batch = tuple[Tensor, ...]
 
@@ -120,26 +115,12 @@ class Trainer:
 
     def resume(self) -> None:
         """Take up the state saved in the run folder; DataError if it is not of this training."""
-        state = self.processes.from_first(self._read)
+        about = (self.model, self.averaged, self.optimizer, self.recipe.optimizer.steps)
+        state = self.processes.from_first(lambda: read_state(self.folder.state, *about))
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
-
-    def _read(self) -> dict[str, Any]:
-        """Return the state in the run folder, checked; DataError if it is not of this training."""
-        state, steps = load_state(self.folder.state), self.recipe.optimizer.steps
-        try:
-            check_tables(state, ("model", "averaged", "optimizer", "progress"))
-            check_tensors("model", state["model"], self.model.state_dict())
-            check_tensors("averaged", state["averaged"], self.averaged.state_dict())
-            progress = check_progress(state["progress"], steps, state["averaged"]["n_averaged"])
-            optimizer = check_optimizer(state["optimizer"], self.optimizer, progress["step"])
-        except ValueError as error:
-            raise DataError(
-                f"{self.folder.state}: not a state of this training: {error}. {START_ANEW}"
-            ) from error
-        return {**state, "optimizer": optimizer, "progress": progress}
 
     def run(self) -> None:
         """Train to the last step; on Ctrl-C finish the step, save and raise KeyboardInterrupt."""

@@ -6,12 +6,14 @@ one that was interrupted is the same (RunFolder.check_same).
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from detect.models.training_state import is_plain
+from detect.errors import DataError
+from detect.models.training_state import START_ANEW, is_plain, load_state
 from detect.reading import is_name, shown
 
 # What the optimizers keep for a parameter, and whether it has the parameter's shape.
@@ -31,6 +33,29 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a whole number from 1, or none",
     ),
 }
+
+
+def read_state(
+    path: Path,
+    model: nn.Module,
+    averaged: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+) -> dict[str, Any]:
+    """Return the state in `path` of a training of `steps` steps, as these three take it up.
+
+    Tables model, averaged, optimizer and progress. DataError if it is damaged, or another's.
+    """
+    state = load_state(path)
+    try:
+        check_tables(state, ("model", "averaged", "optimizer", "progress"))
+        check_tensors("model", state["model"], model.state_dict())
+        check_tensors("averaged", state["averaged"], averaged.state_dict())
+        progress = check_progress(state["progress"], steps, state["averaged"]["n_averaged"])
+        taken_up = check_optimizer(state["optimizer"], optimizer, progress["step"])
+    except ValueError as error:
+        raise DataError(f"{path}: not a state of this training: {error}. {START_ANEW}") from error
+    return {**state, "optimizer": taken_up, "progress": progress}
 
 
 def check_tables(state: Mapping[str, Any], names: tuple[str, ...]) -> None:

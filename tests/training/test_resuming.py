@@ -163,13 +163,30 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return [*((value, key) for key in keys), *(place for places in inner for place in places)]
 
 
+def _weights(again: Callable[[], Trainer]) -> dict[str, Any]:
+    """Return the averaged weights that a training which goes on begins with."""
+    trainer = again()
+    trainer.resume()
+    return dict(trainer.averaged.state_dict())
+
+
+def _is_refused(again: Callable[[], Trainer], expected: dict[str, Any], seed: int) -> bool:
+    """Tell whether the state of `seed` is refused; else it has to give the weights `expected`."""
+    resumed = again()
+    try:
+        resumed.resume()
+    except DataError:
+        return True
+    for name, value in resumed.averaged.state_dict().items():
+        assert torch.equal(value, expected[name]), seed
+    return False
+
+
 def test_odd_values_anywhere_are_refused_or_change_no_weight(
     half: tuple[Callable[[], Trainer], Path],
 ) -> None:
     again, path = half
-    state, trainer, said = load_state(path), again(), 0
-    trainer.resume()
-    expected = trainer.averaged.state_dict()
+    state, said, expected = load_state(path), 0, _weights(again)
     for seed in range(300):
         draw, changed = random.Random(seed), copy.deepcopy(state)
         place, key = draw.choice(_places(changed))
@@ -178,14 +195,7 @@ def test_odd_values_anywhere_are_refused_or_change_no_weight(
         else:
             del place[key]
         save_state(path, changed)
-        resumed = again()
-        try:
-            resumed.resume()
-        except DataError:
-            said += 1
-            continue
-        for name, value in resumed.averaged.state_dict().items():
-            assert torch.equal(value, expected[name]), seed
+        said += _is_refused(again, expected, seed)
     assert said > 100
 
 
@@ -193,24 +203,14 @@ def test_damaged_bytes_are_said_or_change_nothing(
     half: tuple[Callable[[], Trainer], Path],
 ) -> None:
     again, path = half
-    content, said = path.read_bytes(), 0
-    trainer = again()
-    trainer.resume()
-    expected = trainer.averaged.state_dict()
+    content, said, expected = path.read_bytes(), 0, _weights(again)
     for seed in range(200):
         draw = random.Random(seed)
         at = draw.randrange(len(content))
         flipped = bytes([content[at] ^ (1 << draw.randrange(8))])
         damaged = content[:at] + flipped + content[at + 1 :]
         path.write_bytes(draw.choice([damaged, damaged, content[:at], content[at:]]))
-        resumed = again()
-        try:
-            resumed.resume()
-        except DataError:
-            said += 1
-            continue
-        for name, value in resumed.averaged.state_dict().items():
-            assert torch.equal(value, expected[name]), seed
+        said += _is_refused(again, expected, seed)
     assert said > 100
 
 
