@@ -20,6 +20,7 @@ OfOptions = TypeVar("OfOptions", bound=Options, contravariant=True)
 Result = TypeVar("Result")
 OfResult = TypeVar("OfResult", covariant=True)
 
+_REPORTS = ("track", "say", "warn")  # of a Reporter
 # What may be the value of a first option, which needs no keyword.
 First = str | Path | Sequence[str | Path]
 
@@ -60,7 +61,14 @@ def by_keywords(
 
 
 def _spelled(reporter: Reporter) -> Spelled:
-    """Return what hands a stage's lines on, unless the command line or another stage did so."""
+    """Return what hands a stage's lines on, unless the command line or another stage did so.
+
+    UsageError for what cannot be told.
+    """
+    told = all(callable(getattr(reporter, name, None)) for name in _REPORTS)
+    if isinstance(reporter, type) or not told:
+        expected = f"an object with {', '.join(_REPORTS)}"
+        raise UsageError(f"{option('reporter')}: expected {expected}, got {reporter!r}.")
     return reporter if isinstance(reporter, Spelled) else Spelled(reporter)
 
 
@@ -80,7 +88,7 @@ def _check(main: str, named: Collection[str], options: Collection[str], reporter
     """Raise UsageError for `main` given twice, and for a second option without its keyword."""
     if named and main in options:
         raise UsageError(f"{option(main)} is given twice.")
-    if not hasattr(reporter, "track"):
+    if not any(hasattr(reporter, name) for name in _REPORTS):
         raise UsageError(
             f"{reporter!r}: options but the first, {option(main)}, are keyword arguments."
         )

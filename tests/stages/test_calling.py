@@ -117,3 +117,9 @@ def test_a_wrong_one_is_named(given: dict[str, object], text: str) -> None:
 def test_one_value_is_not_given_twice() -> None:
     with pytest.raises(UsageError, match="data is given twice"):
         weigh("a", data="b")
+
+
+@pytest.mark.parametrize("reporter", [Listener, 3, object(), None])
+def test_what_cannot_be_told_is_no_reporter(reporter: Any) -> None:
+    with pytest.raises(UsageError, match=r"^reporter: expected an object with track, say, warn"):
+        weigh(WeighOptions(data="a"), reporter)
