@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import voc_object, voc_xml, write_coco, write_voc
+from reports import CURVE, TABLE
 
 from detect.cli import main
 from detect.data import data_hash, open_dataset
@@ -134,24 +135,6 @@ def test_several_runs_and_the_paper(tmp_path):
     single = (scores["one"] + scores["two"]) / 2
     gain = f"{100 * (scores['six'] - single):+.1f} points ({single:.1%} to {scores['six']:.1%})"
     assert gain.replace("%", " %") in text
-
-
-CURVE = {
-    "protocol": "voc2012",
-    "iou": 0.5,
-    "names": {"0": "a", "2": "c"},
-    "map": 0.5,
-    "sizes": [
-        {"networks": 1, "subsets": 2, "of": 2, "mean": 0.4, "min": 0.38, "max": 0.42},
-        {"networks": 2, "subsets": 1, "of": 1, "mean": 0.5, "min": 0.5, "max": 0.5},
-    ],
-    "alone": [{"network": 0, "map": 0.38}, {"network": 2, "map": 0.42}],
-    "leave_one_out": [
-        {"without": 0, "map": 0.42, "loss": 0.08},
-        {"without": 2, "map": 0.38, "loss": 0.12},
-    ],
-}
-TABLE = {"images": 9, "table": [{"models": 1, "crops": 10, "cost": 10, "top5_error": 0.1234}]}
 
 
 def test_what_other_commands_measured_is_shown(tmp_path):

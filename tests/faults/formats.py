@@ -20,6 +20,7 @@ from faults.damages import (
 )
 from faults.fuzzing import Format
 from recipes import TINY_REGION_CLASSIFIER
+from reports import CONFIG, CURVE, TABLE
 
 from detect.config import load_recipe
 from detect.config.region_classifier import RegionClassifierRecipe
@@ -40,24 +41,6 @@ from detect.storage.submission import read_submission, write_submission
 from detect.storage.unfinished import UnfinishedDetections
 from detect.structures import Dataset, Detections, Proposals
 
-CONFIG = """
-split = "test"
-models = ["a", "b"]
-nms = 0.3
-[proposals]
-method = "selective-search"
-[proposals.parameters]
-ks = [50, 100]
-"""
-CURVE = {
-    "protocol": "voc2012",
-    "iou": 0.5,
-    "names": {"0": "a", "2": "c"},
-    "sizes": [{"networks": 1, "subsets": 2, "mean": 0.4, "min": 0.38, "max": 0.42}],
-    "alone": [{"network": 0, "map": 0.38}, {"network": 2, "map": 0.42}],
-    "leave_one_out": [{"without": 0, "map": 0.42}, {"without": 2, "map": 0.38}],
-}
-TABLE = {"images": 9, "table": [{"models": 1, "crops": 10, "cost": 10, "top5_error": 0.1234}]}
 CARD = ScoresCard(
     split="test", classes=("cat", "dog"), category_ids=(3, 6), integer_ids=False,
     columns=("dog", "cat"), names=("a", "b"), hashes=("12", "34"), precision="float32",

@@ -5,22 +5,13 @@ from pathlib import Path
 
 import pytest
 from builders import write_voc
+from reports import CONFIG
 
 from detect.data import data_hash, open_dataset
 from detect.errors import DataError
 from detect.report.runs import read_runs
 from detect.storage.detections import write_detections
 from detect.structures import Dataset, Detections
-
-CONFIG = """
-split = "test"
-models = ["a", "b"]
-nms = 0.3
-[proposals]
-method = "selective-search"
-[proposals.parameters]
-ks = [50, 100]
-"""
 
 
 @pytest.fixture
