@@ -24,6 +24,8 @@ Kind = TypeVar("Kind", bound=Options)
 
 # Existence is checked by the readers, which say what was expected and exit with 4.
 PATH = click.Path(path_type=Path)
+# A bound that nobody types is the stage's alone: in a command's help it would only puzzle.
+_NO_LIMIT = 2**31
 _RANGES = {int: click.IntRange, float: click.FloatRange}
 
 # How options that several stages have are shown.
@@ -163,5 +165,5 @@ def _limits(limits: list[Any]) -> Iterator[tuple[str, Any]]:
                     yield from (("min", low), ("min_open", True))
                 case annotated_types.Le(le=high):
                     yield "max", high
-                case annotated_types.Lt(lt=high):
+                case annotated_types.Lt(lt=high) if high < _NO_LIMIT:
                     yield from (("max", high), ("max_open", True))
