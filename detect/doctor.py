@@ -93,9 +93,14 @@ def _packages() -> list[Finding]:
     needed = [
         item for item in requirements if item.marker is None or item.marker.evaluate({"extra": ""})
     ]
-    extras = [item for item in requirements if item not in needed and "dev" not in str(item.marker)]
+    extras = [item for item in requirements if item not in needed and not _is_ours(item.marker)]
     findings += [_package(item.name, item.specifier, PROBLEM) for item in needed]
     return findings + [_package(item.name, item.specifier, NOTE) for item in extras]
+
+
+def _is_ours(marker: object) -> bool:
+    """Tell whether a requirement is of an extra for those who work on detect: no user's concern."""
+    return any(f'"{extra}"' in str(marker) for extra in ("dev", "docs"))
 
 
 def _package(name: str, specifier: Any, missing: Level) -> Finding:

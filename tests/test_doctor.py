@@ -27,3 +27,9 @@ def test_a_problem_is_counted_and_comes_with_a_remedy(monkeypatch):
     (finding,) = (one for one in result.sections["OpenCV"] if one.name == "Selective Search")
     assert finding.level == "problem"
     assert finding.remedy.startswith("pip install")
+
+
+def test_what_maintainers_install_is_no_users_concern():
+    names = [finding.name for finding in doctor().sections["Python and packages"]]
+    assert {"torch", "scikit-image", "scikit-learn"} <= set(names)
+    assert not {"pytest", "mkdocs", "mkdocs-material"} & set(names)
