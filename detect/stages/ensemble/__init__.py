@@ -13,7 +13,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
 from detect.stages.ensemble.recombining import Recombined, check_same_data
-from detect.stages.opening import check_out, open_data
+from detect.stages.opening import check_figures, check_out, open_data
 
 if TYPE_CHECKING:
     from detect.storage.scores import ScoresFile
@@ -34,6 +34,7 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleRe
     from detect.storage.scores import ScoresFile
 
     _check(options)
+    check_figures(json=options.json)
     scores = ScoresFile(options.scores)
     networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
