@@ -168,11 +168,16 @@ def import_everything(calls: Iterable[Sequence[object]]) -> None:
             detect([str(word) for word in words], sink)
         os.close(sink)
         with open(source) as stream:
-            for name in stream.read().split():
-                with suppress(ImportError):  # made by another module
-                    importlib.import_module(name)
+            import_those(stream.read().split())
         if os.waitpid(child, 0)[1]:
             sys.exit(f"detect {' '.join(map(str, words))} failed")
+
+
+def import_those(modules: Iterable[str]) -> None:
+    """Import the `modules` that a child has used."""
+    for name in modules:
+        with suppress(ImportError):  # made by another module
+            importlib.import_module(name)
 
 
 def detect(words: list[str], tell: int | None = None) -> NoReturn:

@@ -19,6 +19,8 @@ from faults.damages import (
     zip_bomb,
 )
 from faults.fuzzing import Format
+from faults.model_formats import MODELS
+from faults.set_formats import SETS
 from recipes import TINY_REGION_CLASSIFIER
 from reports import CONFIG, CURVE, TABLE
 
@@ -211,6 +213,8 @@ def _read_features(path: Path) -> None:
 
 
 FORMATS = {
+    **MODELS,
+    **SETS,
     "proposals": Format(
         _make_proposals,
         _read_proposals,
