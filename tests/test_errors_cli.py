@@ -1,5 +1,11 @@
 """Errors as a person meets them: one or two lines on stderr and the exit code of their kind."""
 
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 
@@ -90,14 +96,52 @@ def test_out_of_memory_is_the_environments_problem(capsys, raising):
     assert "out of memory" in text
 
 
-def test_ctrl_c_says_how_to_go_on(capsys, raising):
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("propose", "stopped. What was finished is kept: go on with --resume."),
+        ("doctor", "stopped."),
+        ("eval", "stopped."),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on_where_there_is_a_way(capsys, raising, command, expected):
+    importlib.import_module(detect.cli.COMMANDS[command][0])
     raising(KeyboardInterrupt())
     with pytest.raises(SystemExit) as stop:
-        main(["doctor"])
+        main([command])
     assert stop.value.code == 1
     # The blank line is click's, to leave the line that shows ^C.
-    expected = "stopped. What was finished is kept: a command with --resume goes on."
     assert capsys.readouterr().err == f"\nError: {expected}\n"
+
+
+def _shell(line):
+    """Run `line` in a shell where `detect` is this interpreter's."""
+    program = f"{sys.executable} -c 'from detect.cli import main; main()'"
+    whole = f"set -o pipefail; {line.replace('detect', program, 1)}"
+    return subprocess.run(["bash", "-c", whole], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "eval --help", "doctor"])
+def test_output_that_cannot_be_written_is_the_environments_problem(arguments):
+    done = _shell(f"detect {arguments} > /dev/full")
+    expected = "the output cannot be written: No space left on device. Send it elsewhere."
+    assert (done.returncode, done.stderr) == (3, f"Error: {expected}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_where_errors_cannot_be_written_the_exit_code_tells():
+    done = _shell("detect propose nowhere --split s --out p 2> /dev/full")
+    assert (done.returncode, done.stdout) == (4, "")
+
+
+def test_a_closed_pipe_is_quiet():
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-c", "from detect.cli import main; main()", "run", "--help"]
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_a_bug_is_told_from_a_mistake_of_the_user(capsys, raising):

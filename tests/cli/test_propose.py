@@ -299,9 +299,7 @@ def test_interrupted_and_resumed(
     _, error = running.communicate(timeout=60)
     assert running.returncode == code, error
     if number == signal.SIGINT:
-        assert error.endswith(
-            "Error: stopped. What was finished is kept: a command with --resume goes on.\n"
-        )
+        assert error.endswith("Error: stopped. What was finished is kept: go on with --resume.\n")
     deadline = time.monotonic() + 30
     while any(map(_is_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -320,7 +320,7 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     process = start_interrupted(unfinished, signal.SIGINT, *command)
     _, text = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert text.endswith("a command with --resume goes on.\n")
+    assert text.endswith("go on with --resume.\n")
     assert "Traceback" not in text
     assert not (out / "detections.json").exists()
     done = len(unfinished.read_text().splitlines())

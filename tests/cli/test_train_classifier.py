@@ -161,7 +161,7 @@ def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Pat
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "Error: stopped. What was finished is kept: a command with --resume goes on."
+        "Error: stopped. What was finished is kept: go on with --resume."
     )
 
 
