@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from builders import SHARED, needs_shared, save_image, texture, write_voc
-from interrupting import start_interrupted
+from interrupting import IMPORTING, STARTED, start_interrupted
 from killing import contents
 
 from detect.cli import main
@@ -311,6 +311,17 @@ def test_interrupted_and_resumed(
     assert first.stat().st_mtime_ns == kept
     _detect(capsys, *slow, "--out", tmp_path / "whole", "--workers", "1")
     assert _bytes(tmp_path / "p") == _bytes(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("moment", [STARTED, IMPORTING], ids=["started", "importing"])
+def test_ctrl_c_while_workers_start_is_one_line(tmp_path: Path, folder: Path, moment: Path) -> None:
+    command = ("propose", folder, "--width", "96", "--k", "50", "--out", tmp_path / "p")
+    running = start_interrupted(moment, signal.SIGINT, *command, "--workers", "2", group=True)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert error == "\nError: stopped. What was finished is kept: go on with --resume.\n"
 
 
 @needs_shared
