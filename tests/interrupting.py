@@ -54,7 +54,8 @@ def start_interrupted(
 ) -> subprocess.Popen[str]:
     """Start `detect ARGUMENTS`; once `watched` holds anything it gets signal `number`.
 
-    `watched` is a file, or STARTED or IMPORTING. With `group` its children get it too, as from Ctrl-C on a terminal.
+    `watched` is a file, or STARTED or IMPORTING. With `group` its children get it too, as from
+    Ctrl-C on a terminal.
     """
     words = [str(watched), str(int(number)), "group" if group else "self", *map(str, arguments)]
     return subprocess.Popen(
