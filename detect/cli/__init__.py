@@ -39,6 +39,13 @@ COMMANDS = {
 }
 
 
+# How libraries say that memory ran out: the loader of their parts, threads, torch, OpenCV, Linux.
+_NO_MEMORY = (
+    "failed to map segment", "can't start new thread", "out of memory", "Insufficient memory",
+    "allocate memory",
+)  # fmt: skip
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported only when they are called."""
 
@@ -92,7 +99,7 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
         return _fail(f"{where}{error.format_message().rstrip('.')}{help_hint}", 2)
     if isinstance(error, DetectError):
         return _fail(error.for_command_line, error.exit_code)
-    if isinstance(error, MemoryError):
+    if _lacks_memory(error):
         return _fail("out of memory. Use fewer --workers or smaller batches.", 3)
     if isinstance(error, OSError) and _was_printing(error):
         return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
@@ -104,6 +111,14 @@ def _can_resume(arguments: Sequence[str]) -> bool:
     module = sys.modules.get(COMMANDS.get("".join(arguments[:1]), ("",))[0])
     command: click.Command | None = getattr(module, "command", None)
     return command is not None and any(one.name == "resume" for one in command.params)
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Tell whether `error`, or one that it followed, came from a want of memory."""
+    if error is None:
+        return False
+    said = any(text in str(error) for text in _NO_MEMORY)
+    return isinstance(error, MemoryError) or said or _lacks_memory(error.__context__)
 
 
 def _was_printing(error: OSError) -> bool:

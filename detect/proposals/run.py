@@ -1,6 +1,7 @@
 """Proposing for a whole split: parts of 64 images, in parallel, resumable, identical bytes."""
 
 import importlib
+import mmap
 import os
 import signal
 import threading
@@ -37,6 +38,7 @@ BACKENDS = {
     "dask": ("distributed", '"dask[distributed]"'),
     "ray": ("ray.util.joblib", "ray"),
 }
+_BYTES_TO_START = 2**26
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def propose_images(
         finally:
             cv2.setNumThreads(threads)
         return
+    _check_memory()
     with parallel_config(backend=backend, n_jobs=workers, **_prepare(backend)):
         try:
             yield from _in_parallel(propose, samples, backend)
@@ -142,6 +145,20 @@ def propose_images(
                 "a worker process was ended from outside, most likely for want of memory. "
                 f"Use fewer {option('workers')}, and {option('resume')} to go on."
             ) from error
+
+
+def _check_memory() -> None:
+    """Raise EnvironmentProblem where this process may not map what starting workers takes.
+
+    joblib's threads have stacks of 8 MiB; where one does not start, joblib waits for ever.
+    """
+    try:
+        mmap.mmap(-1, _BYTES_TO_START).close()
+    except (OSError, MemoryError) as error:
+        raise EnvironmentProblem(
+            f"not enough memory to start worker processes. Use {option('workers', 1)}, or allow "
+            "more (ulimit -v)."
+        ) from error
 
 
 def _in_parallel(

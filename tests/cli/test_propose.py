@@ -3,6 +3,8 @@
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -322,6 +324,36 @@ def test_ctrl_c_while_workers_start_is_one_line(tmp_path: Path, folder: Path, mo
     _, error = running.communicate(timeout=60)
     assert running.returncode == 1
     assert error == "\nError: stopped. What was finished is kept: go on with --resume.\n"
+
+
+_LIMITED = """
+import resource, sys
+from pathlib import Path
+
+import detect.proposals.run
+from detect.cli import main
+
+# The workers begin with as much as this process has; joblib waits for threads that do not start.
+more = int(sys.argv.pop(1))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more,) * 2)
+main()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks /proc for the memory")
+@pytest.mark.parametrize("more", [32, 48])
+def test_workers_that_memory_does_not_suffice_for_are_refused(
+    tmp_path: Path, voc: Path, more: int
+) -> None:
+    words = ["propose", voc, "--split", "train", "--out", tmp_path / "p", *FAST, "--workers", "4"]
+    program = [sys.executable, "-c", _LIMITED, str(more * 2**20), *map(str, words)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "Error: not enough memory to start worker processes. Use --workers 1, or allow more "
+        "(ulimit -v).\n",
+    )
 
 
 @needs_shared
