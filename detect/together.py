@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from detect.errors import DataError
-from detect.files import make_folder, readable, to_disk, write_json
+from detect.files import make_folder, readable, refuse_link, to_disk, write_json
 from detect.reading import is_path, read_json
 
 UNFINISHED = ".unfinished"
@@ -27,8 +27,10 @@ def together(out: Path, earlier: Iterable[Path] = ()) -> Iterator[Path]:
     """Yield a folder, not there yet, whose files become those of the folder `out` at the end.
 
     With them `earlier` ones, files and folders in `out`, go; on a failure all in `out` stays.
+    Here and below a symbolic link in the place of a workplace is a DataError.
     """
     folder, there = out / UNFINISHED, out.is_dir()
+    refuse_link(folder)
     remove(folder)
     try:
         yield folder
@@ -47,6 +49,7 @@ def workplace(out: Path, *, earlier: bool, resume: bool, name: str = UNFINISHED)
     then OUT/.unfinished (`name`). With `resume` that, if it was begun. `commit` ends it.
     """
     folder = out / name
+    refuse_link(folder)
     if resume and folder.is_dir():
         return folder
     remove(folder)
@@ -83,6 +86,7 @@ def settle(out: Path) -> None:
     Nothing is to do unless a process was killed while it did so. Two processes may do it at once.
     """
     for complete in out.glob(f"{_COMPLETE}*"):
+        refuse_link(complete)
         try:
             _settle(out, complete)
         except OSError as error:

@@ -1,0 +1,55 @@
+"""Files that belong together: workplaces, and who moves what is complete to its place."""
+
+from pathlib import Path
+
+import pytest
+from builders import write_voc
+from commands import call
+
+from detect.errors import DataError
+from detect.together import settle, together, workplace
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Make a folder of somebody's, with a file."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/theirs").write_text("theirs")
+    return tmp_path / "target"
+
+
+def _make(out: Path) -> None:
+    with together(out) as folder:
+        folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("name", "work"),
+    [
+        (".unfinished", _make),
+        (".unfinished", lambda out: workplace(out, earlier=True, resume=True)),
+        (".unfinished", lambda out: workplace(out, earlier=True, resume=False)),
+        (".complete", settle),
+    ],
+)
+def test_a_workplace_that_is_a_symbolic_link_is_refused(tmp_path, target, name, work):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).symlink_to(target)
+    with pytest.raises(DataError, match=rf"out/{name}: is a symbolic link, which is not written"):
+        work(out)
+    assert [path.name for path in target.iterdir()] == ["theirs"]
+    assert [path.name for path in out.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("link", ["p/.unfinished", ".p.parquet.parts"])
+@pytest.mark.parametrize("more", [["--resume"], ["--exist-ok"]])
+def test_no_command_writes_through_a_link(tmp_path, target, link, more, capsys):
+    write_voc(tmp_path / "voc", {"test": 1})
+    (tmp_path / "p").mkdir()
+    (tmp_path / link).symlink_to(target)
+    out = tmp_path / ("p" if "/" in link else "p.parquet")
+    words = ["propose", tmp_path / "voc", "--split", "test", "--width", "48", "--workers", "1"]
+    assert call(*words, "--out", out, *more) == 4
+    assert f"{link}: is a symbolic link" in capsys.readouterr().err
+    assert [path.name for path in target.iterdir()] == ["theirs"]
