@@ -8,6 +8,7 @@ result had. What a killed process has not moved is moved by whoever uses OUT nex
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from pathlib import Path
 from detect.errors import DataError
 from detect.files import make_folder, readable, refuse_link, to_disk, write_json
 from detect.reading import is_path, read_json
+
+if sys.platform != "win32":
+    import fcntl
 
 UNFINISHED = ".unfinished"
 _COMPLETE = ".complete"  # and what else the name of the workplace has
@@ -83,12 +87,15 @@ def commit(folder: Path, earlier: Iterable[Path] = ()) -> None:
 def settle(out: Path) -> None:
     """Move to their places in the folder `out` the files of a result that is complete.
 
-    Nothing is to do unless a process was killed while it did so. Two processes may do it at once.
+    Nothing is to do unless a process was killed while it did so, or is just doing it: then this
+    waits for it, whether it is going to write in `out` or to read.
     """
     for complete in out.glob(f"{_COMPLETE}*"):
         refuse_link(complete)
         try:
-            _settle(out, complete)
+            with _alone(complete) as there:
+                if there:
+                    _settle(out, complete)
         except OSError as error:
             raise readable(error, out) from error
 
@@ -100,12 +107,42 @@ def _settle(out: Path, complete: Path) -> None:
     for path in _files(complete):
         place = out / path.relative_to(complete)
         make_folder(place.parent)
-        with suppress(FileNotFoundError):  # Another process has moved it.
-            os.replace(path, place)
+        os.replace(path, place)
         places.add(place.parent)
     to_disk(places)
     remove(complete)
     to_disk([out])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Wait until no other process is here with `folder`, and tell whether it is still there.
+
+    By a lock on the folder itself, which nobody has to remove. Where there are no such locks
+    (Windows, some file systems) nobody is waited for.
+    """
+    if sys.platform == "win32":
+        yield folder.exists()
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield _is_at(number, folder)
+    finally:
+        os.close(number)
+
+
+def _is_at(number: int, folder: Path) -> bool:
+    """Tell whether what is open as `number` is not removed, with another in its place or none."""
+    try:
+        return os.path.samestat(os.fstat(number), folder.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _files(folder: Path) -> list[Path]:

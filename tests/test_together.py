@@ -1,5 +1,8 @@
 """Files that belong together: workplaces, and who moves what is complete to its place."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,44 @@ def test_no_command_writes_through_a_link(tmp_path, target, link, more, capsys):
     assert call(*words, "--out", out, *more) == 4
     assert f"{link}: is a symbolic link" in capsys.readouterr().err
     assert [path.name for path in target.iterdir()] == ["theirs"]
+
+
+_SETTLING = """
+import sys
+import json
+import subprocess
+import sys
+from pathlib import Path
+from detect.together import settle
+
+for line in sys.stdin:
+    settle(Path(line.strip()))
+    print("done", flush=True)
+"""
+
+
+def _complete(out: Path) -> None:
+    """Leave in `out` what a process leaves that is killed after the rename that counts."""
+    (out / ".complete/pictures").mkdir(parents=True)
+    (out / ".complete/.gone.json").write_text(json.dumps([f"old{n}" for n in range(20)]))
+    for name in [f"new{n}" for n in range(20)] + ["pictures/a.jpg"]:
+        (out / ".complete" / name).write_text("new")
+    for number in range(20):
+        (out / f"old{number}").write_text("old")
+
+
+def test_two_processes_that_settle_at_once_do_not_break_each_other(tmp_path):
+    program = [sys.executable, "-c", _SETTLING]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(program, **pipes) for _ in range(2)]
+    for number in range(100):
+        out = tmp_path / str(number)
+        _complete(out)
+        for process in processes:
+            print(out, file=process.stdin, flush=True)
+        assert [process.stdout.readline() for process in processes] == ["done\n"] * 2
+        names = sorted(str(path.relative_to(out)) for path in out.rglob("*"))
+        assert names == sorted([f"new{n}" for n in range(20)] + ["pictures", "pictures/a.jpg"])
+    for process in processes:
+        process.stdin.close()
+        assert process.wait() == 0
