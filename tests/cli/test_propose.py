@@ -170,13 +170,19 @@ def test_earlier_parts_stay_until_the_new_ones_are_complete(
     assert contents(tmp_path / "p").keys() == before.keys()
 
 
-def test_a_finished_file_is_left_alone(
-    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["p", "p.parquet"])
+def test_what_is_finished_is_left_alone(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    arguments = (voc, "--split", "test", "--out", tmp_path / "p.parquet", *FAST)
+    arguments = (voc, "--split", "test", "--out", tmp_path / name, *FAST)
     _detect(capsys, *arguments)
+    before = contents(tmp_path)
     out, _ = _detect(capsys, *arguments, "--resume")
-    assert out == f"{tmp_path / 'p.parquet'} is complete; nothing left to do.\n"
+    assert out == (
+        f"already complete: {tmp_path / name}, made by an earlier command; nothing to do. To make "
+        "it anew: --exist-ok in place of --resume.\n"
+    )
+    assert contents(tmp_path) == before
 
 
 def test_a_shard_minds_its_own_parts(

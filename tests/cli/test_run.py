@@ -14,6 +14,7 @@ from interrupting import start_interrupted
 from networks import network
 from proposing import propose_randomly
 
+from detect.cli.already import already
 from detect.data import open_dataset
 from detect.images import read_image
 from detect.models.checkpoints import save_model
@@ -166,7 +167,7 @@ def test_a_run_stopped_by_a_broken_image_goes_on_when_it_is_repaired(
     assert not (out / "unfinished.jsonl").exists()
     assert (out / "pictures/test_000.jpg").stat().st_mtime_ns == before
     assert detect("--resume") == 0
-    assert "complete already" in capsys.readouterr().out
+    assert f"{already(out / 'detections.json')}\n" == capsys.readouterr().out
 
 
 def test_skip_bad_leaves_a_broken_image_out_and_counts_it(detect, root, tmp_path, capsys):

@@ -146,7 +146,8 @@ def _propose(
         else:
             images, boxes = images + 1, boxes + len(outcome.proposals)
     warn_skipped(skipped, reporter)
-    return ProposeResult(job.out, images, boxes, tuple(map(as_arguments, skipped)))
+    named = tuple(map(as_arguments, skipped))
+    return ProposeResult(job.out, images, boxes, named, complete=not parts)
 
 
 def estimate(job: ProposalJob) -> ProposeResult:
