@@ -68,7 +68,8 @@ def is_workplace(folder: Path) -> bool:
 def commit(folder: Path, earlier: Iterable[Path] = ()) -> None:
     """Make the files in `folder`, a `workplace`, those of the folder it is in; all or none.
 
-    Of `earlier` files and folders there those go that are not among them.
+    Of `earlier` files and folders there those go that are not among them, and folders in it that
+    held nothing else.
     """
     out = folder.parent
     settle(out)
@@ -103,6 +104,9 @@ def settle(out: Path) -> None:
 def _settle(out: Path, complete: Path) -> None:
     for name in _gone(complete):
         remove(out / name)
+        with suppress(OSError):  # Something is left in the folder it was in.
+            if (folder := (out / name).parent) != out:
+                folder.rmdir()
     places = {out}
     for path in _files(complete):
         place = out / path.relative_to(complete)

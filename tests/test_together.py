@@ -58,6 +58,18 @@ def test_no_command_writes_through_a_link(tmp_path, target, link, more, capsys):
     assert [path.name for path in target.iterdir()] == ["theirs"]
 
 
+def test_folders_that_only_earlier_files_were_in_go_with_them(tmp_path):
+    for name in ("pictures/a.jpg", "pictures/b.jpg", "weights/best", "weights/mine", "log.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    earlier = [tmp_path / name for name in ("pictures/a.jpg", "pictures/b.jpg", "weights/best")]
+    with together(tmp_path, [*earlier, tmp_path / "log.txt"]) as folder:
+        folder.mkdir()
+        (folder / "new").write_text("new")
+    names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert names == ["new", "weights", "weights/mine"]
+
+
 _SETTLING = """
 import sys
 import json

@@ -167,7 +167,7 @@ def test_a_run_stopped_by_a_broken_image_goes_on_when_it_is_repaired(
     assert not (out / "unfinished.jsonl").exists()
     assert (out / "pictures/test_000.jpg").stat().st_mtime_ns == before
     assert detect("--resume") == 0
-    assert f"{already(out / 'detections.json')}\n" == capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f"{already(out / 'detections.json')}\n")
 
 
 def test_skip_bad_leaves_a_broken_image_out_and_counts_it(detect, root, tmp_path, capsys):
