@@ -214,7 +214,9 @@ def test_the_precision_is_the_one_used_so_that_another_machine_cannot_mix_two(
     assert scores.card.precision == used
     assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", used) == 0
     assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", other) == 4
-    differing = f"it has 'precision = \"{used}\"', now 'precision = \"{other}\"'"
+    differing = (
+        f"it has 'precision = \"{used}\"', now 'precision = \"{other}\"'; give --precision {used}."
+    )
     assert differing in capsys.readouterr().err
 
 
