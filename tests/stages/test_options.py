@@ -89,7 +89,7 @@ def test_an_empty_text_is_no_path(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("out", "data"):
         with pytest.raises(UsageError, match=f"^{name}: expected a path, got an empty text"):
             told(**{name: ""})
-    with pytest.raises(UsageError, match="^multibox: expected a path, got an empty text"):
+    with pytest.raises(UsageError, match=r"^multibox: expected a path, got an empty text"):
         told(multibox=["m", ""])
     assert told(out=".").out == Path()
     assert call("propose", "voc", "--split", "test", "--out", "") == 2
