@@ -94,8 +94,7 @@ class RunFolder:
             values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), "recipe", path)
             if values == parse_toml(config, path, _RECIPE):
                 return
-            pairs = zip_longest(_unstamped(text), config.splitlines(), fillvalue="")
-            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
+            changed = _difference(_unstamped(text), config.splitlines())
         raise DataError(
             f"{path}: {option('resume')} needs the recipe the run began with; it has {changed}. "
             f"Leave the options and {option('config')} as they were, or begin anew in another "
@@ -125,6 +124,21 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / "results.csv", text.getvalue())
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    """Say the first line that differs, in which table, and how to compute as precisely as then."""
+    table = ""
+    for then, now in zip_longest(old, new, fillvalue=""):
+        if then != now:
+            where = f" in {table}" * (bool(table) and not now.startswith("["))
+            key, _, value = then.partition(" = ")
+            # Of `run`: what auto means is another machine's, or an older version's, choice.
+            of_run = key == "precision" and not table
+            again = f"; give {option('precision', json.loads(value))}" if of_run else ""
+            return f"{then!r}, now {now!r}{where}{again}"
+        table = then if then.startswith("[") else table
+    return "others"
 
 
 def _unstamped(text: str) -> list[str]:

@@ -22,8 +22,19 @@ from detect.stages.options import Options
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Kind = TypeVar("Kind", bound=Options)
 
+
+class _Path(click.Path):
+    """A path, which "" is not: Path takes it for the folder one is in."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the Path of what was typed."""
+        if value == "":
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 # Existence is checked by the readers, which say what was expected and exit with 4.
-PATH = click.Path(path_type=Path)
+PATH = _Path(path_type=Path)
 # A bound that nobody types is the stage's alone: in a command's help it would only puzzle.
 _NO_LIMIT = 2**31
 _RANGES = {int: click.IntRange, float: click.FloatRange}

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import click
 
+from detect.cli.already import already
 from detect.cli.declaring import BATCH_SIZE, PATH, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.run import RunOptions, RunResult, run
@@ -41,7 +42,7 @@ def command(context: click.Context, /, **_: Any) -> None:
 def shown(result: RunResult) -> str:
     """Return how much was detected, and where it is."""
     if result.complete:
-        return f"{result.path}: complete already"
+        return already(result.path)
     line = f"{result.path}: {result.detections} detections in {result.images} images"
     if (kept := result.scores) is None:
         return line

@@ -29,7 +29,7 @@ from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import learning_rate, make_optimizer, ramped_average
 from detect.training.pieces import largest, pieces, smaller
-from detect.training.resuming import read_state
+from detect.training.resuming import read_state, say_if_trained
 
 Batch = tuple[Tensor, ...]
 
@@ -79,6 +79,7 @@ def train(
     trainer = Trainer(model, task, recipe, steps_per_epoch, call)
     if call.resume and trainer.interrupted:
         trainer.resume()
+        say_if_trained(trainer.progress.step, recipe.optimizer.steps, call)
     trainer.run()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.files import to_disk
+from detect.files import refuse_link, to_disk
 from detect.runs import RunFolder
 from detect.stages.run.options import KeptScores, RunResult
 from detect.storage.scores_card import ScoresCard
@@ -53,6 +53,7 @@ class Results:
 
         Raises DataError when the interrupted run had another recipe or other images.
         """
+        refuse_link(self._new.path)
         self._scores.check()
         if not resume:
             self._forget()
