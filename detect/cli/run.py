@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import click
 
-from detect.cli.declaring import BATCH_SIZE, PATH, SPLIT, declared, told
+from detect.cli.declaring import BATCH_SIZE, PATH, SELECTION, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.run import RunOptions, RunResult, run
 from detect.storage.scores_card import Dtype
@@ -25,6 +25,7 @@ from detect.storage.scores_card import Dtype
         "metavar": "[float32|float16]", "is_flag": False, "flag_value": get_args(Dtype)[0],
     },
     batch_size=BATCH_SIZE,
+    **SELECTION,
 )  # fmt: skip
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:

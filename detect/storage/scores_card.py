@@ -9,6 +9,10 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from detect.reading import is_name, is_path
 
 Dtype = Literal["float32", "float16"]
+# How scores become detections (ensemble.Combination).
+Kind = Literal["nms", "soft-nms", "wbf"]
+DecayKind = Literal["linear", "gaussian"]
+Vote = Annotated[float, Field(gt=0, le=1)] | Literal["off"]
 
 
 def _are_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -52,6 +56,11 @@ class ScoresCard:
     threshold: Probability
     nms: Probability
     per_class: Annotated[int, Field(ge=1)]
+    kind: Kind
+    decay: DecayKind
+    sigma: Annotated[float, Field(gt=0)]
+    fusion_iou: Probability
+    vote: Vote
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
 
