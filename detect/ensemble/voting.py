@@ -13,8 +13,8 @@ from detect.ensemble.candidates import Selected
 # a run and when its kept scores are recombined by another threshold. See docs/measured.md.
 LOWEST_VOTER = 0.02
 
-# Pairs of boxes compared at once: some 100 MB, whatever there is of a class.
-_PAIRS = 2**20
+# Pairs of boxes compared at once: some 15 MB, whatever there is of a class.
+_PAIRS = 2**17
 
 
 def vote(found: Selected, voters: Selected, vote_iou: float) -> Selected:

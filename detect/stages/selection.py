@@ -12,8 +12,8 @@ from detect.stages import options as o
 from detect.storage import scores_card as card
 
 NAMES = tuple(field.name for field in fields(Combination))
-# The IoU that is best on the validation data of every set measured (docs/measured.md).
-_VOTE_IOU = 0.5
+# Best on the validation data of every set measured (docs/measured.md).
+VOTE_IOU = 0.5
 
 
 def _read_vote(value: Any) -> Any:
@@ -41,7 +41,7 @@ Vote = Annotated[
     Field(
         description="A box left becomes the mean of its class's regions of this IoU or more with "
         "it, weighted by their scores.  "
-        f"[default: {_VOTE_IOU:g}; off with soft-nms, wbf and {option('svm')}]"
+        f"[default: {VOTE_IOU:g}; off with soft-nms, wbf and {option('svm')}]"
     ),
 ]
 Nms = Annotated[
@@ -59,10 +59,17 @@ Sigma = Annotated[float, Field(gt=0, description="Of the gaussian decay.")]
 FusionIou = Annotated[float, Field(ge=0, le=1, description="Above which boxes are fused (wbf).")]
 
 
-def combination_of(options: o.Options, threshold: float, *, probabilities: bool) -> Combination:
+def combination_of(
+    options: o.Options,
+    threshold: float,
+    *,
+    probabilities: bool,
+    unsaid: card.Vote = VOTE_IOU,
+) -> Combination:
     """Return how to select from score `threshold` up; UsageError for what does not go together.
 
-    Without `probabilities` the scores are SVMs', which only nms takes.
+    Without `probabilities` the scores are SVMs', which only nms takes. Where no vote is told it is
+    `unsaid`, with nms of probabilities, and off with all else.
     """
     told = {name: getattr(options, name) for name in NAMES if name != "threshold"}
     if not probabilities and told["kind"] != "nms":
@@ -72,7 +79,7 @@ def combination_of(options: o.Options, threshold: float, *, probabilities: bool)
         )
     check_given(options, told["kind"], told["decay"])
     if told["vote"] is None:
-        told["vote"] = _VOTE_IOU if probabilities and told["kind"] == "nms" else "off"
+        told["vote"] = unsaid if probabilities and told["kind"] == "nms" else "off"
     return Combination(threshold=threshold, **told)
 
 
