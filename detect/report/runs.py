@@ -36,6 +36,11 @@ class Run:
         return len(models) if isinstance(models, list) and models else None
 
     @property
+    def voted(self) -> bool:
+        """Tell whether its boxes were voted, and are none of the proposed ones."""
+        return bool(self.config.get("vote", "off") != "off")
+
+    @property
     def proposals(self) -> str:
         """Return what proposed its regions, as `proposal_kind`."""
         return proposal_kind(_table_in(self.config, "proposals"))
