@@ -85,21 +85,15 @@ class RunFolder:
         """Tell whether `start` was done to its end."""
         return (self.path / "config.toml").exists()
 
-    def recipe(self, what: What) -> dict[str, Any]:
-        """Return what config.toml, which is there, says; DataError if it is broken."""
-        path = self.path / "config.toml"
-        text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
-        return upgraded(parse_toml(text, path, _RECIPE, _ANEW), what, path)
-
     def check_same(self, config: str, what: What = "recipe") -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
-            values = self.recipe(what)
+            text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
+            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), what, path)
             if values == parse_toml(config, path, _RECIPE):
                 return
-            text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
             pairs = zip_longest(_lines(text, values), config.splitlines(), fillvalue="")
             changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
         raise DataError(

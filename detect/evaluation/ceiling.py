@@ -3,8 +3,8 @@
 Which stage loses how much: proposals (no box on an object), labels (the region classifier), boxes
 (proposed, voted or regressed), non-maximum suppression. The stages are R-CNN's (arXiv 1311.2524);
 that a box is an object's from IoU 0.5 and background below is its rule (section 2.3). The
-definitions are ours, kin to the oracles of Hoiem et al. 2012 and of TIDE (arXiv 2008.08115, section 3.2). Matching and
-average precision are VOC 2012's throughout.
+definitions are ours, kin to the oracles of Hoiem et al. 2012 and of TIDE (arXiv 2008.08115, section
+3.2). Matching and average precision are VOC 2012's throughout.
 """
 
 from collections.abc import Iterable

@@ -69,7 +69,7 @@ class LoadOptions(o.Options):
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
     )
     kind: Kind = Combination.kind
-    vote: Vote = None
+    vote: Vote = Combination.vote
     nms: Nms = Combination.nms
     per_class: PerClass = Combination.per_class
     decay: Decay = Combination.decay

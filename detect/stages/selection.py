@@ -1,7 +1,6 @@
 """How scores become detections, as the options of a stage choose it."""
 
 from dataclasses import fields
-from math import nan
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -12,24 +11,17 @@ from detect.stages import options as o
 from detect.storage import scores_card as card
 
 NAMES = tuple(field.name for field in fields(Combination))
-# Best on the validation data of every set measured (docs/measured.md).
-VOTE_IOU = 0.5
 
 
-def _read_vote(value: Any) -> Any:
-    """Take digits for a number; ValueError for what is neither an IoU nor off."""
-    if value is None or value == "off":
-        return value
+def _as_number(value: Any) -> Any:
+    """Take text for the number it is, if it is one."""
     try:
-        iou = nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        iou = nan
-    if not 0 < iou <= 1:
-        raise ValueError("expected off, or an IoU above 0 and at most 1")
-    return iou
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
-GivenVote = Annotated[card.Vote | None, BeforeValidator(_read_vote)]
+GivenVote = Annotated[card.Vote, BeforeValidator(_as_number)]
 
 # The options of `combination_of`.
 Kind = Annotated[
@@ -40,8 +32,7 @@ Vote = Annotated[
     GivenVote,
     Field(
         description="A box left becomes the mean of its class's regions of this IoU or more with "
-        "it, weighted by their scores.  "
-        f"[default: {VOTE_IOU:g}; off with soft-nms, wbf and {option('svm')}]"
+        "it, weighted by their scores."
     ),
 ]
 Nms = Annotated[
@@ -59,17 +50,10 @@ Sigma = Annotated[float, Field(gt=0, description="Of the gaussian decay.")]
 FusionIou = Annotated[float, Field(ge=0, le=1, description="Above which boxes are fused (wbf).")]
 
 
-def combination_of(
-    options: o.Options,
-    threshold: float,
-    *,
-    probabilities: bool,
-    unsaid: card.Vote = VOTE_IOU,
-) -> Combination:
+def combination_of(options: o.Options, threshold: float, *, probabilities: bool) -> Combination:
     """Return how to select from score `threshold` up; UsageError for what does not go together.
 
-    Without `probabilities` the scores are SVMs', which only nms takes. Where no vote is told it is
-    `unsaid`, with nms of probabilities, and off with all else.
+    Without `probabilities` the scores are SVMs', which only nms takes.
     """
     told = {name: getattr(options, name) for name in NAMES if name != "threshold"}
     if not probabilities and told["kind"] != "nms":
@@ -78,8 +62,6 @@ def combination_of(
             "probabilities. Leave one out."
         )
     check_given(options, told["kind"], told["decay"])
-    if told["vote"] is None:
-        told["vote"] = unsaid if probabilities and told["kind"] == "nms" else "off"
     return Combination(threshold=threshold, **told)
 
 

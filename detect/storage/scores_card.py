@@ -4,7 +4,14 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from detect.reading import is_name, is_path
 
@@ -12,7 +19,6 @@ Dtype = Literal["float32", "float16"]
 # How scores become detections (ensemble.Combination).
 Kind = Literal["nms", "soft-nms", "wbf"]
 DecayKind = Literal["linear", "gaussian"]
-Vote = Annotated[float, Field(gt=0, le=1)] | Literal["off"]
 
 
 def _are_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -27,6 +33,14 @@ def _are_paths(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _is_vote(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and 0 < value <= 1) and not (isinstance(value, str) and value == "off"):
+        raise ValueError("expected off, or an IoU above 0 and at most 1")
+    return value
+
+
+Vote = Annotated[float | Literal["off"], BeforeValidator(_is_vote)]
 Names = Annotated[tuple[str, ...], AfterValidator(_are_names)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 

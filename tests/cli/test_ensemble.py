@@ -143,7 +143,7 @@ def test_weights_and_kinds_change_the_detections(ensemble, tmp_path):
 
 SELECTIONS = [
     (),
-    ("--vote", "off"),
+    ("--vote", 0.7),
     ("--vote", 0.3),
     ("--vote", 0.3, "--threshold", 0.3, "--nms", 0.6),
     ("--kind", "soft-nms"),

@@ -52,7 +52,7 @@ class EnsembleOptions(o.Options):
         description="nms and soft-nms average the networks; wbf fuses each one's own boxes.  "
         "[default: the run's]",
     )
-    vote: GivenVote = Field(
+    vote: GivenVote | None = Field(
         None,
         description="A box left becomes the mean of its class's regions of this IoU or more with "
         "it, weighted by their scores.  [default: the run's; off with wbf]",

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
-from detect.runs import RunFolder
 from detect.stages.run.options import RunOptions
 from detect.stages.scoring import check_alone, lowest, network_paths
-from detect.stages.selection import VOTE_IOU, combination_of
+from detect.stages.selection import combination_of
 from detect.stages.sources import check_method
-from detect.together import UNFINISHED
 
 # The options that only one of the two sources obeys.
 _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
@@ -41,20 +39,8 @@ def settle(options: RunOptions) -> DetectionJob:
         check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     else:
         _refuse_with_proposals(options)
-    combination = combination_of(
-        options,
-        threshold,
-        probabilities=options.svm is None,
-        unsaid="off" if options.resume and _began_without_vote(options.out) else VOTE_IOU,
-    )
+    combination = combination_of(options, threshold, probabilities=options.svm is None)
     return DetectionJob(options, networks, combination, drawn_from)
-
-
-def _began_without_vote(out: Path) -> bool:
-    """Tell whether the run in `out` began without voting, as all of earlier versions did."""
-    folders = (RunFolder(out / UNFINISHED), RunFolder(out))
-    begun = [folder.recipe("run recipe") for folder in folders if folder.has_recipe()]
-    return bool(begun) and begun[0].get("vote") == "off"
 
 
 def _refuse_with_proposals(options: RunOptions) -> None:

@@ -45,7 +45,7 @@ class RunOptions(o.Options):
         None, description=f"Lowest score drawn. [default: 0.5; 0 with {option('svm')}]"
     )
     kind: Kind = Combination.kind
-    vote: Vote = None
+    vote: Vote = Combination.vote
     nms: Nms = Combination.nms
     per_class: PerClass = Combination.per_class
     decay: Decay = Combination.decay
