@@ -13,15 +13,16 @@ from detect.storage import scores_card as card
 NAMES = tuple(field.name for field in fields(Combination))
 
 
-def _as_number(value: Any) -> Any:
-    """Take text for the number it is, if it is one."""
+def _read_vote(value: Any) -> Any:
+    """Take digits for a number; ValueError for what is neither an IoU nor off."""
     try:
-        return float(value) if isinstance(value, str) else value
+        number = float(value) if isinstance(value, str) else value
     except ValueError:
-        return value
+        number = value
+    return card.checked_vote(number)
 
 
-GivenVote = Annotated[card.Vote, BeforeValidator(_as_number)]
+GivenVote = Annotated[card.Vote, BeforeValidator(_read_vote)]
 
 # The options of `combination_of`.
 Kind = Annotated[

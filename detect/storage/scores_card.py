@@ -33,14 +33,15 @@ def _are_paths(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _is_vote(value: Any) -> Any:
+def checked_vote(value: Any) -> Any:
+    """Return `value`; ValueError if it is neither an IoU above 0 nor "off"."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (number and 0 < value <= 1) and not (isinstance(value, str) and value == "off"):
         raise ValueError("expected off, or an IoU above 0 and at most 1")
     return value
 
 
-Vote = Annotated[float | Literal["off"], BeforeValidator(_is_vote)]
+Vote = Annotated[float | Literal["off"], BeforeValidator(checked_vote)]
 Names = Annotated[tuple[str, ...], AfterValidator(_are_names)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
