@@ -44,6 +44,7 @@ SPLIT: dict[str, Any] = {"metavar": "NAME|FILE"}
 BATCH_SIZE: dict[str, Any] = {
     "type": str, "metavar": "N|auto", "default": "auto", "show_default": True,
 }  # fmt: skip
+SELECTION: dict[str, dict[str, Any]] = {"vote": {"type": str, "metavar": "IOU|off"}}
 # And those that every training has.
 TRAINING: dict[str, dict[str, Any]] = {
     "out": {"metavar": "PATH"},
@@ -141,13 +142,13 @@ def plain_type(annotation: Any) -> Any:
 def _plain(kind: Any, limits: list[Any]) -> tuple[Any, list[Any]]:
     """Take Annotated, None and what only Python can hand over off a type; return it and its limits.
 
-    The limits are those found on the way.
+    The limits are those found on the way. Of several types the first counts.
     """
     if get_origin(kind) is Annotated:
         inner, *more = get_args(kind)
         return _plain(inner, [*limits, *more])
     if get_origin(kind) in (Union, types.UnionType):
-        (inner,) = (
+        inner, *_ = (
             member
             for member in get_args(kind)
             if member is not type(None) and get_origin(member) is not dict

@@ -196,7 +196,9 @@ def test_an_earlier_run_is_not_written_over_unless_told(detect, tmp_path, capsys
     assert sorted(path.stem for path in (out / "pictures").iterdir()) == IDS
 
 
-@pytest.mark.parametrize("more", [("--nms", 0.5), ("--model", "m1")])
+@pytest.mark.parametrize(
+    "more", [("--nms", 0.5), ("--model", "m1"), ("--vote", 0.4), ("--kind", "wbf")]
+)
 def test_resume_refuses_what_would_change_the_detections(detect, root, capsys, more):
     assert detect("--no-pictures") == 0
     more = [root / "m1.safetensors" if word == "m1" else word for word in more]
@@ -250,6 +252,12 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--threshold", "1.5"], "--threshold 1.5: expected a probability, from 0 to 1."),
         (["--picture-threshold", "-1"], "--picture-threshold -1: expected a probability"),
         (["--threshold", "nan"], "--threshold nan: expected a probability"),
+        (["--kind", "wbf", "--vote", "0.5"], "--vote means nothing with --kind wbf, whose boxes"),
+        (["--vote", "nan"], "--vote nan: expected off, or an IoU above 0 and at most 1."),
+        (["--sigma", "1"], "--sigma means nothing with --kind nms. Leave it out."),
+        (["--kind", "soft-nms", "--nms", "0.4"], "--nms means nothing with --decay gaussian."),
+        (["--kind", "soft-nms", "--svm", "x"], "--kind soft-nms and --svm: soft-nms and wbf need"),
+        (["--kind", "hard"], "'hard' is not one of 'nms', 'soft-nms', 'wbf'"),
         (["--precision", "int8"], "'int8' is not one of 'auto', 'float32', 'bfloat16'"),
     ],
 )

@@ -48,6 +48,11 @@ CARD = ScoresCard(
     columns=("dog", "cat"), names=("a", "b"), hashes=("12", "34"), precision="float32",
     dtype="float32", proposals={"method": "random"}, data="abc", threshold=0.01, nms=0.3,
     per_class=100,
+    kind="nms",
+    decay="gaussian",
+    sigma=0.5,
+    fusion_iou=0.55,
+    vote="off",
 )  # fmt: skip
 
 

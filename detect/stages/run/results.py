@@ -60,7 +60,7 @@ class Results:
         noted = self._new.has_recipe()
         begun = noted or self._unfinished.path.exists()
         if begun or (resume and self.path.exists()):
-            (self._new if noted else self._folder).check_same(recipe)
+            (self._new if noted else self._folder).check_same(recipe, "run recipe")
         if resume and not begun and self.path.exists():
             self._complete = True
             return ()
