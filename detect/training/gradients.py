@@ -17,7 +17,7 @@ class GradientSum:
         self._model, self._processes = model, processes
         self._buffer: Tensor | None = None
 
-    def add(self, losses: dict[str, float], share: float) -> dict[str, float]:
+    def add(self, losses: dict[str, Tensor], share: float) -> dict[str, Tensor]:
         """Replace every gradient by the sum over all processes, and return that of `losses`.
 
         Running statistics of batch norms, which are means already, count by `share`: this
@@ -27,14 +27,14 @@ class GradientSum:
             return losses
         statistics = [b for name, b in self._model.named_buffers() if ".running_" in name]
         trained = [p for p in self._model.parameters() if p.grad is not None]
-        last = torch.tensor([*losses.values()], device=trained[0].device)
+        last = torch.stack([*losses.values()]).float()
         ours = [*(p.grad for p in trained), *(b * share for b in statistics), last]
         sums = self._summed([tensor for tensor in ours if tensor is not None])
         for parameter, total in zip(trained, sums, strict=False):
             parameter.grad = total
         for statistic, total in zip(statistics, sums[len(trained) :], strict=False):
             statistic.copy_(total)
-        return dict(zip(losses, sums[-1].tolist(), strict=True))
+        return dict(zip(losses, sums[-1].clone().unbind(), strict=True))
 
     def _summed(self, tensors: list[Tensor]) -> list[Tensor]:
         """Return the sums of `tensors`, laid out in memory as these are."""

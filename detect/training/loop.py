@@ -15,10 +15,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from detect.config import AnyRecipe
-from detect.errors import DetectError
 from detect.memory import keep_freed
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
@@ -27,9 +25,15 @@ from detect.training.call import Call
 from detect.training.distributed import Processes
 from detect.training.gradients import GradientSum
 from detect.training.interrupt import StopRequest
-from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.optimization import (
+    WeightAverage,
+    learning_rate,
+    make_optimizer,
+    ramped_average,
+)
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state
+from detect.training.unread import Losses, UnreadLosses, read
 
 Batch = tuple[Tensor, ...]
 
@@ -102,10 +106,11 @@ class Trainer:
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
-        self.averaged = AveragedModel(
+        self.averaged = WeightAverage(
             self.model, multi_avg_fn=ramped_average(recipe.optimizer.averaging), use_buffers=True
         )
         self.shared = GradientSum(self.model, self.processes)
+        self.unread = UnreadLosses(self.device, recipe.optimizer)
         self.progress = Progress()
 
     @property
@@ -137,6 +142,7 @@ class Trainer:
                     self._validate(losses)
                 stopping = self.processes.any(stop.asked, self.device)
                 if stopping or (step + 1) % every.save_every == 0 or step + 1 == steps:
+                    self.unread.check(step)
                     self.save()
                 if stopping:
                     raise KeyboardInterrupt
@@ -149,7 +155,7 @@ class Trainer:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
-                    pool.submit(self.task.batch, later, self.processes)
+                    pool.submit(self._batch, later)
                     for later in range(step + len(waiting), last)
                 ]
                 try:
@@ -158,22 +164,24 @@ class Trainer:
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    def step(self, step: int, batch: Batch) -> dict[str, float]:
+    def _batch(self, step: int) -> Batch:
+        """Return the batch of `step`, in memory that a GPU takes it from without a wait."""
+        made = self.task.batch(step, self.processes)
+        if self.device.type != "cuda":
+            return made
+        return tuple(one if one.is_cuda else one.pin_memory() for one in made)
+
+    def step(self, step: int, batch: Batch) -> Losses:
         """Do one update and return the losses; in smaller pieces when memory runs out."""
         rate = learning_rate(self.recipe.optimizer, step, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         total = self.processes.total(len(batch[0]), self.device)
         losses = self.shared.add(self._in_memory(step, batch, total), len(batch[0]) / total)
-        if not math.isfinite(losses["loss"]):
-            raise DetectError(
-                f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
-                f"optimizer.learning_rate (now {self.recipe.optimizer.learning_rate:g}) or "
-                "lengthen optimizer.warmup_steps."
-            )
+        known = self.unread.add(losses, step)
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
-        return {"learning_rate": rate, **losses}
+        return {"learning_rate": rate, **known}
 
     def _seed(self, step: int) -> int:
         """Return what dropout of `step` is seeded with; torch uses its lower 32 bits on CPUs."""
@@ -183,7 +191,7 @@ class Trainer:
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in self.model.state_dict().items()}
 
-    def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, float]:
+    def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, Tensor]:
         """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
         rows = len(batch[0])
         before = [buffer.clone() for buffer in self.model.buffers()]
@@ -200,14 +208,14 @@ class Trainer:
             count = largest(rows, most)
             self.reporter.say(f"out of memory: going on with {count} samples at a time")
 
-    def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, float]:
+    def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, Tensor]:
         """Accumulate the gradient of `batch`, `most` samples at a time; return the losses.
 
         They are this process's part of the means over the `total` samples of all processes.
         """
         self.model.train()
         self.optimizer.zero_grad()
-        sums = dict[str, float]()
+        sums = dict[str, Tensor]()
         for piece in pieces(batch, most):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
@@ -215,17 +223,19 @@ class Trainer:
                 losses = self.task.losses(self.model, moved)
             (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+                # In float64, as Python adds.
+                sums[name] = sums.get(name, 0.0) + share * value.detach().double()
         return sums
 
-    def _validate(self, losses: dict[str, float]) -> None:
+    def _validate(self, losses: Losses) -> None:
         """Measure the averaged model, write a row of results.csv, keep the best."""
+        self.unread.check(self.progress.step - 1)
         if not self.processes.first:
             return
         progress = self.progress
         figures = self.task.validate(self.averaged.module)
         row = {"step": progress.step, "minutes": round(progress.seconds / 60, 2)}
-        progress.rows.append({**row, **losses, **figures})
+        progress.rows.append({**row, **read(losses), **figures})
         self.folder.write_results(progress.rows)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.rows[-1].items())
         self.folder.log(shown)

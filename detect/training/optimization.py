@@ -1,10 +1,11 @@
 """How weights are changed and averaged: learning rate, optimizer, Polyak averaging."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection
 
@@ -50,10 +51,36 @@ def ramped_average(
         averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
     ) -> None:
         weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, weight)
+        for means, values in _kinds(averaged, current):
+            if means[0].is_floating_point():
+                torch._foreach_lerp_(means, values, weight)
             else:
-                mean.copy_(value)
+                torch._foreach_copy_(means, values)
 
     return average
+
+
+class WeightAverage(AveragedModel):
+    """torch's AveragedModel of parameters and buffers; no GPU is waited for to count updates."""
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the weights of `model` in; the first ones are copied."""
+        averaged, current = ([*m.parameters(), *m.buffers()] for m in (self.module, model))
+        updates = int(self.n_averaged)  # It is on the CPU, wherever the weights are.
+        if updates:
+            self.multi_avg_fn(averaged, current, updates)
+        else:
+            for first, values in _kinds(averaged, current):
+                torch._foreach_copy_(first, values)
+        self.n_averaged += 1
+
+
+def _kinds(
+    averaged: Sequence[Tensor], current: Sequence[Tensor]
+) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield the tensors of one type after those of the other: torch takes many of one at once."""
+    for dtype in dict.fromkeys(one.dtype for one in averaged):
+        pairs = zip(averaged, current, strict=True)
+        chosen = [(one, other) for one, other in pairs if one.dtype == dtype]
+        yield [one for one, _ in chosen], [other for _, other in chosen]

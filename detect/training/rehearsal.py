@@ -23,7 +23,8 @@ from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
 from detect.training.pretrain import PretrainTask, build_image_classifier
 from detect.training.region_classifier import RegionTask, build_region_classifier
-from detect.training.region_data import CACHE_BYTES, RegionData
+from detect.training.image_cache import CACHE_BYTES
+from detect.training.region_data import RegionData
 from detect.training.step_time import StepTime, time_steps
 from detect.training.window_data import WindowData, collect_windows
 
