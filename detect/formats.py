@@ -32,6 +32,7 @@ What = Literal[
 # then, where it is first read.
 _FORMAT_1: dict[What, dict[str, dict[Any, Any]]] = {
     "model card": {"kind": {"classifier": "image-classifier"}},
+    "environment": {"batches": {None: "opencv"}},
 }
 
 

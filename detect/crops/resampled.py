@@ -210,14 +210,12 @@ def _taps(axis: Tensor, enlarged: Tensor, kind: str, taps: int, crop_size: int) 
 
 
 def _nearest(pixel: Tensor, size: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """The source pixel in which the centre lies; OpenCV takes either where it is between two."""
+    """Take the pixel in which the centre lies; between two OpenCV takes either, this the later."""
     places = (2 * pixel + 1) * size // (2 * length)
     return places[..., None], torch.ones_like(places, dtype=torch.float64)[..., None]
 
 
-def _interpolated(
-    pixel: Tensor, size: Tensor, length: Tensor, taps: int
-) -> tuple[Tensor, Tensor]:
+def _interpolated(pixel: Tensor, size: Tensor, length: Tensor, taps: int) -> tuple[Tensor, Tensor]:
     """Linear (2 taps) or cubic (4) between the centres of pixels."""
     centre = (pixel + 0.5) * (size / length.double()) - 0.5
     before = centre.floor()

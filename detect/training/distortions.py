@@ -17,9 +17,7 @@ _GREY = (0.299, 0.587, 0.114)
 _CONTRAST, _COLOUR = 1, 2
 
 
-def distorted(
-    crops: Tensor, orders: NDArray[np.intp], factors: NDArray[np.float64]
-) -> Tensor:
+def distorted(crops: Tensor, orders: NDArray[np.intp], factors: NDArray[np.float64]) -> Tensor:
     """`crops` (N, S, S, 3 or more) uint8, `orders` and `factors` (N, 3) -> uint8 (N, S, S, 3).
 
     Each distortion blends a crop by its factor with black, with its mean grey or with its grey
@@ -27,7 +25,7 @@ def distorted(
     """
     columns = np.concatenate([orders == _CONTRAST, orders == _COLOUR, factors], axis=1)
     table = to_device(torch.from_numpy(columns.astype(np.float32)), crops.device)
-    is_contrast, is_colour, factor = table[:, :, None, None].split(3, dim=1)
+    is_contrast, is_colour, factor = torch.split(table[:, :, None, None], 3, dim=1)
     planes = torch.empty((3, *crops.shape[:3]), device=crops.device)
     planes.copy_(crops[..., :3].permute(3, 0, 1, 2))
     for number in range(3):
@@ -36,4 +34,6 @@ def distorted(
         mean = grey.mean(dim=(1, 2), keepdim=True)
         other = grey.mul_(is_colour[:, number]).add_(mean * is_contrast[:, number])
         planes = torch.lerp(other, planes, factor[:, number]).clamp_(0, 255)
-    return planes.add_(0.5).permute(1, 2, 3, 0).to(torch.uint8, memory_format=torch.contiguous_format)
+    return (
+        planes.add_(0.5).permute(1, 2, 3, 0).to(torch.uint8, memory_format=torch.contiguous_format)
+    )

@@ -155,8 +155,7 @@ class Trainer:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
-                    pool.submit(self._batch, later)
-                    for later in range(step + len(waiting), last)
+                    pool.submit(self._batch, later) for later in range(step + len(waiting), last)
                 ]
                 try:
                     yield step, waiting.pop(0).result()

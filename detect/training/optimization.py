@@ -68,7 +68,7 @@ class WeightAverage(AveragedModel):
         """Take the weights of `model` in; the first ones are copied."""
         averaged, current = ([*m.parameters(), *m.buffers()] for m in (self.module, model))
         updates = int(self.n_averaged)  # It is on the CPU, wherever the weights are.
-        if updates:
+        if updates and self.multi_avg_fn is not None:
             self.multi_avg_fn(averaged, current, updates)
         else:
             for first, values in _kinds(averaged, current):
