@@ -1,7 +1,7 @@
 """Howard's photometric distortions of many crops at once by torch (detect/data/augment.py).
 
-To at most 2 of 255 levels those of `CropAugmenter.change`: it rounds to whole levels after each of
-the three, here the last one alone is rounded.
+Those of `CropAugmenter.change`, rounded as there after each of the three, to a level where float32
+falls on the other side of a whole number.
 """
 
 import numpy as np
@@ -23,17 +23,19 @@ def distorted(crops: Tensor, orders: NDArray[np.intp], factors: NDArray[np.float
     Each distortion blends a crop by its factor with black, with its mean grey or with its grey
     picture, in the order of `orders`.
     """
-    columns = np.concatenate([orders == _CONTRAST, orders == _COLOUR, factors], axis=1)
-    table = to_device(torch.from_numpy(columns.astype(np.float32)), crops.device)
-    is_contrast, is_colour, factor = torch.split(table[:, :, None, None], 3, dim=1)
+    is_contrast, is_colour = orders == _CONTRAST, orders == _COLOUR
+    # Of colour OpenCV rounds the blend, of the others albumentations leaves out what is behind the
+    # point.
+    columns = [is_contrast * (1 - factors), is_colour * (1 - factors), factors, is_colour * 0.5]
+    table = np.stack(columns).astype(np.float32)[..., None, None]
+    by_mean, by_grey, factor, more = to_device(torch.from_numpy(table), crops.device)
     planes = torch.empty((3, *crops.shape[:3]), device=crops.device)
     planes.copy_(crops[..., :3].permute(3, 0, 1, 2))
     for number in range(3):
         grey = planes[0] * _GREY[0]
-        grey.add_(planes[1], alpha=_GREY[1]).add_(planes[2], alpha=_GREY[2])
+        grey.add_(planes[1], alpha=_GREY[1]).add_(planes[2], alpha=_GREY[2]).round_()
         mean = grey.mean(dim=(1, 2), keepdim=True)
-        other = grey.mul_(is_colour[:, number]).add_(mean * is_contrast[:, number])
-        planes = torch.lerp(other, planes, factor[:, number]).clamp_(0, 255)
-    return (
-        planes.add_(0.5).permute(1, 2, 3, 0).to(torch.uint8, memory_format=torch.contiguous_format)
-    )
+        other = grey.mul_(by_grey[:, number])
+        other.add_(mean * by_mean[:, number] + more[:, number])
+        planes.mul_(factor[:, number]).add_(other).clamp_(0, 255).floor_()
+    return planes.permute(1, 2, 3, 0).to(torch.uint8, memory_format=torch.contiguous_format)
