@@ -28,8 +28,9 @@ def test_what_is_drawn_changes_crops_as_on_a_cpu(strength: float) -> None:
     assert found.shape == (200, 16, 16, 3)
     assert found.is_contiguous()
     apart = np.abs(found.numpy().astype(int) - expected)
-    assert apart.max() <= (3 if strength else 0)
-    assert apart.mean() < 0.5
+    # Where float32 falls on the other side of a whole number, three times at most.
+    assert apart.max() <= (2 if strength else 0)
+    assert (apart > 0).mean() < 0.002
     assert strength == 0 or (expected != batch[..., :3]).mean() > 0.9
 
 
