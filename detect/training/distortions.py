@@ -37,5 +37,5 @@ def distorted(crops: Tensor, orders: NDArray[np.intp], factors: NDArray[np.float
         mean = grey.mean(dim=(1, 2), keepdim=True)
         other = grey.mul_(by_grey[:, number])
         other.add_(mean * by_mean[:, number] + more[:, number])
-        planes.mul_(factor[:, number]).add_(other).clamp_(0, 255).floor_()
+        planes = torch.addcmul(other, planes, factor[:, number]).clamp_(0, 255).floor_()
     return planes.permute(1, 2, 3, 0).to(torch.uint8, memory_format=torch.contiguous_format)

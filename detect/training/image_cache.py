@@ -51,6 +51,13 @@ class KeptImages(Generic[Kept]):
                 self._bytes -= self._images.popitem(last=False)[1][0].nbytes
         return entry
 
+    def give_back(self) -> None:
+        """Forget every image, and keep half as many bytes from now on: memory has run out."""
+        with self._lock:
+            self._limit = min(self._limit, self._bytes) // 2
+            self._images.clear()
+            self._bytes = 0
+
 
 class ImageCache(KeptImages[Image]):
     """The images used last, decoded."""

@@ -5,6 +5,7 @@ shows is drawn by the same code as for OpenCV's batches (region_data.py).
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,11 +16,13 @@ from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows_in
 from detect.crops.resampled import Regions, crop, packed, to_device
 from detect.data.augment import Changes
+from detect.errors import EnvironmentProblem, option
 from detect.matching import Pool
+from detect.models.out_of_memory import attempt
 from detect.structures import Image
 from detect.training.distortions import distorted
 from detect.training.image_cache import CACHE_BYTES, KeptImages
-from detect.training.region_data import RegionData, RegionDraws
+from detect.training.region_data import Drawn, RegionData, RegionDraws
 
 # Ours: of a GPU's free memory, what images may take; the network, its gradients and the maps of a
 # batch need the rest.
@@ -52,12 +55,25 @@ class TorchBatches:
     def make(self, step: int, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """Return crops (N, 3, S, S) uint8, channels last, and labels (N,), as CropBatches does.
 
-        Of the batch of `step`, `rows` alone. Thread-safe; a GPU is not waited for.
+        Of the batch of `step`, `rows` alone. Thread-safe; a GPU is not waited for. Where memory
+        runs out, the images are given back and read anew; EnvironmentProblem if that is not enough.
         """
-        drawn = self._draws.draw(step, rows)
+        making = partial(self._made, self._draws.draw(step, rows))
+        made = attempt(making, self._device)
+        if made is None:
+            self._images.give_back()
+            made = attempt(making, self._device)
+        if made is None:
+            raise EnvironmentProblem(
+                f"out of memory on {self._device} with the images of a batch. Lower "
+                f"{option('batch_size')}, or let the CPU make the batches: "
+                f"{option('set', 'run.batches=opencv')}."
+            )
+        return made
+
+    def _made(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
         crops = self._crops(drawn.regions, drawn.interpolations, drawn.changes)
-        augmenter = self._draws.augmenter
-        if augmenter.photometric:
+        if self._draws.augmenter.photometric:
             shown = distorted(crops, drawn.changes.orders, drawn.changes.factors)
         else:
             shown = crops[..., :3].contiguous()
