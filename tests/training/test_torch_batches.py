@@ -221,3 +221,16 @@ def test_a_gpu_makes_the_batches_of_a_processor(data: RegionData) -> None:
         apart = (crops.cpu().int() - expected.int()).abs()
         assert apart.max() <= 2
         assert (apart > 0).float().mean() < 0.002
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_a_gpu_is_not_waited_for(data: RegionData) -> None:
+    made = TorchBatches(data, recipe(), 3, GPU)
+    expected = made.make(0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = made.make(0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert same(found, expected)
