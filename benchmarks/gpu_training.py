@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -36,7 +37,8 @@ from detect.training.region_classifier import BatchMaker, RegionTask, build_regi
 from detect.training.region_data import RegionData
 
 CLASSES = tuple(f"class {number}" for number in range(20))
-MAKERS: tuple[BatchMaker, ...] = ("opencv", "torch")
+# torch.backends.cudnn: try out which algorithm is the fastest, take none that adds at random.
+CUDNN = ("benchmark", "deterministic")
 _UNCOUNTED, _PROFILED, _KERNELS = 4, 4, 25
 
 
@@ -62,7 +64,10 @@ class Bench:
         folder = RunFolder(self.folder)
         task = RegionTask(recipe, self.data, CLASSES, folder, self.device, None, maker)
         call = Call(folder, self.device, threads=threads)
-        return Trainer(network, task, recipe, 100.0, call)
+        trainer = Trainer(network, task, recipe, 100.0, call)
+        if options.compile:
+            trainer.model = torch.compile(trainer.model)  # type: ignore[assignment]
+        return trainer
 
     def timed(self, steps: Iterator[object]) -> float:
         """Return the seconds of one of `steps`, the first ones not counted."""
@@ -87,6 +92,8 @@ def main() -> None:
     device = choose_device(options.device)
     if device.type == "cpu":
         torch.set_num_threads(options.torch_threads)
+    for name in CUDNN:
+        setattr(torch.backends.cudnn, name, options.cudnn == name)
     print(
         f"GoogLeNet-{options.variant} on {describe(device)}, torch {torch.__version__}, "
         f"batches of {options.batch}, {options.images} images of {options.side[0]}x"
@@ -109,7 +116,9 @@ def _options() -> argparse.Namespace:
     cores = min(8, os.cpu_count() or 1)
     parser.add_argument("--threads", type=int, default=cores, help="that make OpenCV's batches")
     parser.add_argument("--torch-threads", type=int, default=2, help="of torch, on a CPU")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
+    parser.add_argument("--compile", action="store_true", help="the network, by torch.compile")
+    parser.add_argument("--cudnn", default="as it is", choices=("as it is", *CUDNN))
     parser.add_argument("--profile", action="store_true", help="print the longest kernels")
     return parser.parse_args()
 
@@ -141,12 +150,13 @@ def _measure(bench: Bench, size: int) -> None:
     print(f"\n{size} px{'':26}ms a step   crops/s   waits   peak MiB: memory, GPU")
     bound = _row(bench, "a step alone", 0.0, lambda: _alone(bench, size))
     threads = bench.options.threads
-    for maker, count_ in zip(MAKERS, (threads, 1), strict=True):
-        name = f"batches by {maker}, threads: {count_}"
-        _row(bench, name, 0.0, lambda m=maker, n=count_: _batches(bench, size, m, n))  # type: ignore[misc]
-    for maker, count_ in (("opencv", threads), ("torch", 1), ("torch", 2)):
-        name = f"loop by {maker}, threads: {count_}"
-        _row(bench, name, bound, lambda m=maker, n=count_: _loop(bench, size, m, n))  # type: ignore[misc]
+    ways: tuple[tuple[BatchMaker, int], ...] = (("opencv", threads), ("torch", 1), ("torch", 2))
+    for way in ways:
+        name = "batches by {}, threads: {}".format(*way)
+        _row(bench, name, 0.0, partial(_batches, bench, size, *way))
+    for way in ways:
+        name = "loop by {}, threads: {}".format(*way)
+        _row(bench, name, bound, partial(_loop, bench, size, *way))
     if bench.options.profile:
         _profile(bench, "a step alone", _alone(bench, size))
         _profile(bench, "batches by torch", _batches(bench, size, "torch", 1))

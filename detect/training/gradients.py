@@ -1,9 +1,10 @@
-"""Gradients summed over the processes that train one network, in one collective operation."""
+"""What a step makes besides its update: gradients of all processes, moved statistics."""
 
 import torch
 from torch import Tensor, nn
 
 from detect.training.distributed import Processes
+from detect.training.optimization import by_type
 
 
 class GradientSum:
@@ -45,3 +46,27 @@ class GradientSum:
         parts = torch.split(self._buffer, [len(row) for row in rows])
         pairs = zip(parts, tensors, strict=True)
         return [part.as_strided(tensor.size(), tensor.stride()) for part, tensor in pairs]
+
+
+class RunningStatistics:
+    """The buffers of `model` as they were before a step, to try the step again.
+
+    They are copied into memory that is kept, those of one type at once: on a GPU two hundred small
+    copies a step would take longer to order than to make.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._buffers = [*model.buffers()]
+        self._kept = [torch.empty_like(buffer) for buffer in self._buffers]
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Remember the buffers as they are."""
+        for kept, buffers in by_type(self._kept, self._buffers):
+            torch._foreach_copy_(kept, buffers)
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Let the buffers be again as they were."""
+        for kept, buffers in by_type(self._kept, self._buffers):
+            torch._foreach_copy_(buffers, kept)

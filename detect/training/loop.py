@@ -23,14 +23,9 @@ from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
-from detect.training.gradients import GradientSum
+from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
-from detect.training.optimization import (
-    WeightAverage,
-    learning_rate,
-    make_optimizer,
-    ramped_average,
-)
+from detect.training.optimization import WeightAverage, learning_rate, make_optimizer
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state
 from detect.training.unread import Losses, UnreadLosses, read
@@ -106,10 +101,9 @@ class Trainer:
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             self.model.load_state_dict(self.processes.from_first(self._weights))
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
-        self.averaged = WeightAverage(
-            self.model, multi_avg_fn=ramped_average(recipe.optimizer.averaging), use_buffers=True
-        )
+        self.averaged = WeightAverage(self.model, recipe.optimizer.averaging)
         self.shared = GradientSum(self.model, self.processes)
+        self.statistics = RunningStatistics(self.model)
         self.unread = UnreadLosses(self.device, recipe.optimizer)
         self.progress = Progress()
 
@@ -193,7 +187,7 @@ class Trainer:
     def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, Tensor]:
         """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
         rows = len(batch[0])
-        before = [buffer.clone() for buffer in self.model.buffers()]
+        self.statistics.keep()
         while True:
             torch.manual_seed(self._seed(step))
             most = self.progress.most or rows
@@ -201,8 +195,7 @@ class Trainer:
             if losses is not None:
                 return losses
             # Batch norms that the attempt has passed have moved their running statistics.
-            for buffer, value in zip(self.model.buffers(), before, strict=True):
-                buffer.copy_(value)
+            self.statistics.restore()
             most = self.progress.most = smaller(rows, most, self.device)
             count = largest(rows, most)
             self.reporter.say(f"out of memory: going on with {count} samples at a time")
@@ -222,8 +215,7 @@ class Trainer:
                 losses = self.task.losses(self.model, moved)
             (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
-                # In float64, as Python adds.
-                sums[name] = sums.get(name, 0.0) + share * value.detach().double()
+                sums[name] = sums.get(name, 0.0) + share * value.detach().double()  # as Python adds
         return sums
 
     def _validate(self, losses: Losses) -> None:

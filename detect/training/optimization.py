@@ -51,7 +51,7 @@ def ramped_average(
         averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
     ) -> None:
         weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for means, values in _kinds(averaged, current):
+        for means, values in by_type(averaged, current):
             if means[0].is_floating_point():
                 torch._foreach_lerp_(means, values, weight)
             else:
@@ -61,26 +61,34 @@ def ramped_average(
 
 
 class WeightAverage(AveragedModel):
-    """torch's AveragedModel of parameters and buffers; no GPU is waited for to count updates."""
+    """The ramped average of the weights and buffers of `model`.
+
+    torch's AveragedModel, with its state, but no GPU is waited for to count the updates.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        average = ramped_average(decay)
+        super().__init__(model, multi_avg_fn=average, use_buffers=True)
+        self._average = average
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Take the weights of `model` in; the first ones are copied."""
         averaged, current = ([*m.parameters(), *m.buffers()] for m in (self.module, model))
         updates = int(self.n_averaged)  # It is on the CPU, wherever the weights are.
-        if updates and self.multi_avg_fn is not None:
-            self.multi_avg_fn(averaged, current, updates)
+        if updates:
+            self._average(averaged, current, updates)
         else:
-            for first, values in _kinds(averaged, current):
+            for first, values in by_type(averaged, current):
                 torch._foreach_copy_(first, values)
         self.n_averaged += 1
 
 
-def _kinds(
-    averaged: Sequence[Tensor], current: Sequence[Tensor]
+def by_type(
+    some: Sequence[Tensor], others: Sequence[Tensor]
 ) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Yield the tensors of one type after those of the other: torch takes many of one at once."""
-    for dtype in dict.fromkeys(one.dtype for one in averaged):
-        pairs = zip(averaged, current, strict=True)
+    """Yield pairs of tensors, those of one type together: torch takes many of one type at once."""
+    for dtype in dict.fromkeys(one.dtype for one in some):
+        pairs = zip(some, others, strict=True)
         chosen = [(one, other) for one, other in pairs if one.dtype == dtype]
         yield [one for one, _ in chosen], [other for _, other in chosen]

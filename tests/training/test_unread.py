@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection, PretrainRecipe
 from detect.errors import DetectError
@@ -13,7 +12,6 @@ from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import Processes
 from detect.training.loop import Trainer
-from detect.training.optimization import WeightAverage, ramped_average
 from detect.training.unread import UnreadLosses, read
 
 
@@ -88,20 +86,6 @@ def test_losses_are_left_on_the_device_until_they_are_read() -> None:
     found = unread.add({"loss": torch.tensor(0.25)}, 0)
     assert isinstance(found["loss"], Tensor)
     assert read(found) == {"loss": 0.25}
-
-
-def test_the_average_is_that_of_torch() -> None:
-    torch.manual_seed(1)
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-    told = {"multi_avg_fn": ramped_average(0.9), "use_buffers": True}
-    ours, theirs = WeightAverage(model, **told), AveragedModel(model, **told)
-    for _ in range(4):
-        model(torch.randn(8, 3))
-        nn.init.normal_(model[0].weight)
-        ours.update_parameters(model)
-        theirs.update_parameters(model)
-    expected = theirs.state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in ours.state_dict().items())
 
 
 @pytest.mark.gpu
