@@ -99,7 +99,8 @@ class Trainer:
         if self.device.type == "cpu":
             keep_freed()
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
-            self.model.load_state_dict(self.processes.from_first(self._weights))
+            weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
+            self.model.load_state_dict(self.processes.from_first(lambda: weights))
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.averaged = WeightAverage(self.model, recipe.optimizer.averaging)
         self.shared = GradientSum(self.model, self.processes)
@@ -159,10 +160,11 @@ class Trainer:
 
     def _batch(self, step: int) -> Batch:
         """Return the batch of `step`, in memory that a GPU takes it from without a wait."""
-        made = self.task.batch(step, self.processes)
         if self.device.type != "cuda":
-            return made
-        return tuple(one if one.is_cuda else one.pin_memory() for one in made)
+            return self.task.batch(step, self.processes)
+        with torch.cuda.device(self.device):  # A thread begins on the first GPU.
+            made = self.task.batch(step, self.processes)
+            return tuple(one if one.is_cuda else one.pin_memory() for one in made)
 
     def step(self, step: int, batch: Batch) -> Losses:
         """Do one update and return the losses; in smaller pieces when memory runs out."""
@@ -180,9 +182,6 @@ class Trainer:
         """Return what dropout of `step` is seeded with; torch uses its lower 32 bits on CPUs."""
         # The golden ratio of 2**32 keeps the processes far apart.
         return self.recipe.seed * 1_000_003 + step + self.processes.rank * 0x9E3779B1
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.cpu() for name, value in self.model.state_dict().items()}
 
     def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, Tensor]:
         """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
