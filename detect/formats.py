@@ -41,7 +41,11 @@ _SELECTION: _Changes = {
 }
 _CHANGES: dict[int, dict[What, _Changes]] = {
     1: {"model card": {"kind": {"classifier": "image-classifier"}}},
-    2: {"scores card": _SELECTION, "run recipe": _SELECTION},
+    2: {
+        "scores card": _SELECTION,
+        "run recipe": _SELECTION,
+        "environment": {"batches": {None: "opencv"}},
+    },
 }
 
 

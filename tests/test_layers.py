@@ -49,11 +49,13 @@ TORCH = (
     "detect.detector",
     "detect.proposals.multibox",
     "detect.crops.batched",
+    "detect.crops.resampled",
 )
 # What only some may import, and who: recipes, torch, and what brings torch along.
 ONLY_FOR = {
     "detect.config": ("detect.stages", "detect.training", "detect.config"),
     "detect.crops.batched": ("detect.detector",),
+    "detect.crops.resampled": ("detect.training",),
     "torch": TORCH,
     "torchvision": ("detect.models",),
 }

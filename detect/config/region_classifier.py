@@ -49,6 +49,20 @@ class SamplingSection(Section):
         return self
 
 
+class RegionRunSection(RunSection):
+    """And what makes the batches: OpenCV on the CPU, or torch on the device that trains.
+
+    `auto`: torch on a GPU, OpenCV on a CPU and wherever `augment.more` adds transforms. Both show
+    the same regions in the same way; levels differ by 1 or 2 of 255 (detect/crops/resampled.py).
+    """
+
+    batches: Literal["auto", "opencv", "torch"] = "auto"
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return super().unsaid() | ({"batches"} if self.batches == "auto" else set())
+
+
 class RegionClassifierRecipe(SeededRecipe):
     """Everything `detect train-classifier` is told besides the data.
 
@@ -62,8 +76,17 @@ class RegionClassifierRecipe(SeededRecipe):
     sampling: SamplingSection = SamplingSection()
     augment: CropAugmentSection = CropAugmentSection()
     optimizer: AuxiliaryOptimizerSection
-    run: RunSection = RunSection()
+    run: RegionRunSection = RegionRunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
+
+    @model_validator(mode="after")
+    def _batches_with_transforms(self) -> "RegionClassifierRecipe":
+        if self.run.batches == "torch" and self.augment.more:
+            raise ValueError(
+                'run.batches = "torch" and [[augment.more]] do not go together: these transforms '
+                "change crops on the CPU alone. Leave out one of them"
+            )
+        return self
 
     def unsaid(self) -> set[str]:
         """Return the names of what stands for nothing."""

@@ -67,15 +67,28 @@ def windows(
     there). Raises ValueError for boxes of another shape, not finite or turned inside out, an
     empty image, a crop of no pixel, and a context that leaves no room for the box.
     """
-    _check_options(size, crop_size, context, mode)
+    return windows_in(boxes, np.array([size]), crop_size, context, mode)
+
+
+def windows_in(
+    boxes: FloatArray,
+    sizes: IntArray,
+    crop_size: int,
+    context: float = CONTEXT,
+    mode: CropMode = "warp",
+) -> Windows:
+    """Return the windows of `boxes` (N, 4), each in an image of its own: `sizes` (N, 2) H, W px.
+
+    Or (1, 2), where all are in one. Raises ValueError as `windows`.
+    """
+    _check_options(sizes, crop_size, context, mode)
     boxes = _checked(boxes)
     if context == 0 and mode == "warp":
         first, last = _tight(boxes)
     else:
         first, last = _enlarged(boxes, context, mode)
-    height, width = size
-    columns = _axis(first[:, 0], last[:, 0], width, crop_size)
-    rows = _axis(first[:, 1], last[:, 1], height, crop_size)
+    columns = _axis(first[:, 0], last[:, 0], sizes[:, 1], crop_size)
+    rows = _axis(first[:, 1], last[:, 1], sizes[:, 0], crop_size)
     return _joined(columns, rows)
 
 
@@ -91,10 +104,12 @@ def fill_colour(mean: ArrayLike) -> NDArray[np.uint8]:
     return np.rint(values).astype(np.uint8)
 
 
-def _check_options(size: Size, crop_size: int, context: float, mode: CropMode) -> None:
+def _check_options(sizes: IntArray, crop_size: int, context: float, mode: CropMode) -> None:
     """Raise ValueError for options of `windows` that make no crop."""
-    if min(size) < 1:
-        raise ValueError(f"windows: expected an image of at least 1x1 px, got size {size}")
+    empty = sizes[(sizes < 1).any(axis=1)]
+    if len(empty):
+        got = tuple(empty[0].tolist())
+        raise ValueError(f"windows: expected an image of at least 1x1 px, got size {got}")
     if crop_size < 1:
         raise ValueError(f"windows: expected a crop of at least 1 px, got {crop_size}")
     if not 0 <= context < CONTEXT_CROP_SIZE / 2:
@@ -144,8 +159,8 @@ def _enlarged(boxes: FloatArray, context: float, mode: CropMode) -> tuple[IntArr
     return _round(centre - half * scale), _round(centre + half * scale)
 
 
-def _axis(first: IntArray, last: IntArray, length: int, crop_size: int) -> IntArray:
-    """`first`, `last` (N,) inclusive px, image side `length` px -> (N, 4), along one axis.
+def _axis(first: IntArray, last: IntArray, length: IntArray, crop_size: int) -> IntArray:
+    """`first`, `last` (N,) inclusive px, image sides `length` (N,) or (1,) -> (N, 4), one axis.
 
     The columns: source from, to (half-open); target offset, length.
     """

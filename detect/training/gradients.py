@@ -1,9 +1,10 @@
-"""Gradients summed over the processes that train one network, in one collective operation."""
+"""What a step makes besides its update: gradients of all processes, moved statistics."""
 
 import torch
 from torch import Tensor, nn
 
 from detect.training.distributed import Processes
+from detect.training.optimization import by_type
 
 
 class GradientSum:
@@ -17,7 +18,7 @@ class GradientSum:
         self._model, self._processes = model, processes
         self._buffer: Tensor | None = None
 
-    def add(self, losses: dict[str, float], share: float) -> dict[str, float]:
+    def add(self, losses: dict[str, Tensor], share: float) -> dict[str, Tensor]:
         """Replace every gradient by the sum over all processes, and return that of `losses`.
 
         Running statistics of batch norms, which are means already, count by `share`: this
@@ -27,14 +28,14 @@ class GradientSum:
             return losses
         statistics = [b for name, b in self._model.named_buffers() if ".running_" in name]
         trained = [p for p in self._model.parameters() if p.grad is not None]
-        last = torch.tensor([*losses.values()], device=trained[0].device)
+        last = torch.stack([*losses.values()]).float()
         ours = [*(p.grad for p in trained), *(b * share for b in statistics), last]
         sums = self._summed([tensor for tensor in ours if tensor is not None])
         for parameter, total in zip(trained, sums, strict=False):
             parameter.grad = total
         for statistic, total in zip(statistics, sums[len(trained) :], strict=False):
             statistic.copy_(total)
-        return dict(zip(losses, sums[-1].tolist(), strict=True))
+        return dict(zip(losses, sums[-1].clone().unbind(), strict=True))
 
     def _summed(self, tensors: list[Tensor]) -> list[Tensor]:
         """Return the sums of `tensors`, laid out in memory as these are."""
@@ -45,3 +46,27 @@ class GradientSum:
         parts = torch.split(self._buffer, [len(row) for row in rows])
         pairs = zip(parts, tensors, strict=True)
         return [part.as_strided(tensor.size(), tensor.stride()) for part, tensor in pairs]
+
+
+class RunningStatistics:
+    """The buffers of `model` as they were before a step, to try the step again.
+
+    They are copied into memory that is kept, those of one type at once: on a GPU two hundred small
+    copies a step would take longer to order than to make.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._buffers = [*model.buffers()]
+        self._kept = [torch.empty_like(buffer) for buffer in self._buffers]
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Remember the buffers as they are."""
+        for kept, buffers in by_type(self._kept, self._buffers):
+            torch._foreach_copy_(kept, buffers)
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Let the buffers be again as they were."""
+        for kept, buffers in by_type(self._kept, self._buffers):
+            torch._foreach_copy_(buffers, kept)

@@ -15,21 +15,20 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from detect.config import AnyRecipe
-from detect.errors import DetectError
 from detect.memory import keep_freed
 from detect.models.device import autocast
 from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
-from detect.training.gradients import GradientSum
+from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
-from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.optimization import WeightAverage, learning_rate, make_optimizer
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state, say_if_trained
+from detect.training.unread import Losses, UnreadLosses, read
 
 Batch = tuple[Tensor, ...]
 
@@ -101,12 +100,13 @@ class Trainer:
         if self.device.type == "cpu":
             keep_freed()
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
-            self.model.load_state_dict(self.processes.from_first(self._weights))
+            weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
+            self.model.load_state_dict(self.processes.from_first(lambda: weights))
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
-        self.averaged = AveragedModel(
-            self.model, multi_avg_fn=ramped_average(recipe.optimizer.averaging), use_buffers=True
-        )
+        self.averaged = WeightAverage(self.model, recipe.optimizer.averaging)
         self.shared = GradientSum(self.model, self.processes)
+        self.statistics = RunningStatistics(self.model)
+        self.unread = UnreadLosses(self.device, recipe.optimizer)
         self.progress = Progress()
 
     @property
@@ -138,6 +138,7 @@ class Trainer:
                     self._validate(losses)
                 stopping = self.processes.any(stop.asked, self.device)
                 if stopping or (step + 1) % every.save_every == 0 or step + 1 == steps:
+                    self.unread.check(step)
                     self.save()
                 if stopping:
                     raise KeyboardInterrupt
@@ -150,8 +151,7 @@ class Trainer:
             for step in range(first, steps):
                 last = min(step + ahead, steps)
                 waiting += [
-                    pool.submit(self.task.batch, later, self.processes)
-                    for later in range(step + len(waiting), last)
+                    pool.submit(self._batch, later) for later in range(step + len(waiting), last)
                 ]
                 try:
                     yield step, waiting.pop(0).result()
@@ -159,35 +159,35 @@ class Trainer:
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    def step(self, step: int, batch: Batch) -> dict[str, float]:
+    def _batch(self, step: int) -> Batch:
+        """Return the batch of `step`, in memory that a GPU takes it from without a wait."""
+        if self.device.type != "cuda":
+            return self.task.batch(step, self.processes)
+        with torch.cuda.device(self.device):  # A thread begins on the first GPU.
+            made = self.task.batch(step, self.processes)
+            return tuple(one if one.is_cuda else one.pin_memory() for one in made)
+
+    def step(self, step: int, batch: Batch) -> Losses:
         """Do one update and return the losses; in smaller pieces when memory runs out."""
         rate = learning_rate(self.recipe.optimizer, step, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         total = self.processes.total(len(batch[0]), self.device)
         losses = self.shared.add(self._in_memory(step, batch, total), len(batch[0]) / total)
-        if not math.isfinite(losses["loss"]):
-            raise DetectError(
-                f"the loss is {losses['loss']} at step {step}: training diverged. Lower "
-                f"optimizer.learning_rate (now {self.recipe.optimizer.learning_rate:g}) or "
-                "lengthen optimizer.warmup_steps."
-            )
+        known = self.unread.add(losses, step)
         self.optimizer.step()
         self.averaged.update_parameters(self.model)
-        return {"learning_rate": rate, **losses}
+        return {"learning_rate": rate, **known}
 
     def _seed(self, step: int) -> int:
         """Return what dropout of `step` is seeded with; torch uses its lower 32 bits on CPUs."""
         # The golden ratio of 2**32 keeps the processes far apart.
         return self.recipe.seed * 1_000_003 + step + self.processes.rank * 0x9E3779B1
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.cpu() for name, value in self.model.state_dict().items()}
-
-    def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, float]:
+    def _in_memory(self, step: int, batch: Batch, total: int) -> dict[str, Tensor]:
         """Do what `_gradients` does, in smaller pieces whenever memory runs out."""
         rows = len(batch[0])
-        before = [buffer.clone() for buffer in self.model.buffers()]
+        self.statistics.keep()
         while True:
             torch.manual_seed(self._seed(step))
             most = self.progress.most or rows
@@ -195,20 +195,19 @@ class Trainer:
             if losses is not None:
                 return losses
             # Batch norms that the attempt has passed have moved their running statistics.
-            for buffer, value in zip(self.model.buffers(), before, strict=True):
-                buffer.copy_(value)
+            self.statistics.restore()
             most = self.progress.most = smaller(rows, most, self.device)
             count = largest(rows, most)
             self.reporter.say(f"out of memory: going on with {count} samples at a time")
 
-    def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, float]:
+    def _gradients(self, batch: Batch, total: int, most: int) -> dict[str, Tensor]:
         """Accumulate the gradient of `batch`, `most` samples at a time; return the losses.
 
         They are this process's part of the means over the `total` samples of all processes.
         """
         self.model.train()
         self.optimizer.zero_grad()
-        sums = dict[str, float]()
+        sums = dict[str, Tensor]()
         for piece in pieces(batch, most):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
@@ -216,17 +215,18 @@ class Trainer:
                 losses = self.task.losses(self.model, moved)
             (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+                sums[name] = sums.get(name, 0.0) + share * value.detach().double()  # as Python adds
         return sums
 
-    def _validate(self, losses: dict[str, float]) -> None:
+    def _validate(self, losses: Losses) -> None:
         """Measure the averaged model, write a row of results.csv, keep the best."""
+        self.unread.check(self.progress.step - 1)
         if not self.processes.first:
             return
         progress = self.progress
         figures = self.task.validate(self.averaged.module)
         row = {"step": progress.step, "minutes": round(progress.seconds / 60, 2)}
-        progress.rows.append({**row, **losses, **figures})
+        progress.rows.append({**row, **read(losses), **figures})
         self.folder.write_results(progress.rows)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in progress.rows[-1].items())
         self.folder.log(shown)

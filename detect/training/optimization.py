@@ -1,10 +1,11 @@
 """How weights are changed and averaged: learning rate, optimizer, Polyak averaging."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection
 
@@ -50,10 +51,44 @@ def ramped_average(
         averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int
     ) -> None:
         weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, weight)
+        for means, values in by_type(averaged, current):
+            if means[0].is_floating_point():
+                torch._foreach_lerp_(means, values, weight)
             else:
-                mean.copy_(value)
+                torch._foreach_copy_(means, values)
 
     return average
+
+
+class WeightAverage(AveragedModel):
+    """The ramped average of the weights and buffers of `model`.
+
+    torch's AveragedModel, with its state, but no GPU is waited for to count the updates.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        average = ramped_average(decay)
+        super().__init__(model, multi_avg_fn=average, use_buffers=True)
+        self._average = average
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the weights of `model` in; the first ones are copied."""
+        averaged, current = ([*m.parameters(), *m.buffers()] for m in (self.module, model))
+        updates = int(self.n_averaged)  # It is on the CPU, wherever the weights are.
+        if updates:
+            self._average(averaged, current, updates)
+        else:
+            for first, values in by_type(averaged, current):
+                torch._foreach_copy_(first, values)
+        self.n_averaged += 1
+
+
+def by_type(
+    some: Sequence[Tensor], others: Sequence[Tensor]
+) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield pairs of tensors, those of one type together: torch takes many of one type at once."""
+    for dtype in dict.fromkeys(one.dtype for one in some):
+        pairs = zip(some, others, strict=True)
+        chosen = [(one, other) for one, other in pairs if one.dtype == dtype]
+        yield [one for one, _ in chosen], [other for _, other in chosen]

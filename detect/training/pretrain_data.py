@@ -9,7 +9,7 @@ from detect.crops.opencv import crop
 from detect.crops.patches import random_patch
 from detect.data.labelled import LabelledImages
 from detect.errors import DataError
-from detect.training.region_data import ImageCache
+from detect.training.image_cache import ImageCache
 from detect.training.sampling import ShuffledImages, make_augmenter
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,16 @@ from detect.training.distributed import ALONE, Processes
 from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
+from detect.training.torch_batches import TorchBatches
+
+BatchMaker = Literal["opencv", "torch"]
+
+
+def choose_batches(recipe: RegionClassifierRecipe, device: torch.device) -> BatchMaker:
+    """Return what makes the batches of a training on `device`: what `run.batches` means there."""
+    if recipe.run.batches != "auto":
+        return recipe.run.batches
+    return "torch" if device.type == "cuda" and not recipe.augment.more else "opencv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +79,18 @@ class RegionTask:
         folder: RunFolder,
         device: torch.device,
         validation: Validation | None,
+        batches: BatchMaker = "opencv",
     ) -> None:
         self.recipe, self.classes, self.folder = recipe, classes, folder
         self.device, self.validation = device, validation
-        self._batches = CropBatches(data, recipe, len(classes))
+        told = (data, recipe, len(classes))
+        self._batches = TorchBatches(*told, device) if batches == "torch" else CropBatches(*told)
 
     def batch(self, step: int, processes: Processes = ALONE) -> Batch:
         """Return crops (N, 3, S, S) uint8, channels last, and labels (N,)."""
         rows = processes.rows(self.recipe.sampling.batch_size)
+        if isinstance(self._batches, TorchBatches):
+            return self._batches.make(step, rows)
         crops, labels = self._batches.make(step, rows)
         return torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(labels)
 
@@ -163,14 +177,16 @@ def train_region_classifier(
     call: Call,
     *,
     validation: Validation | None = None,
+    batches: BatchMaker = "opencv",
 ) -> None:
     """Train by `recipe` on `data` and leave weights/best and weights/last in `call.folder`.
 
+    `batches` says what makes them, whatever the recipe does.
     The card of `best` has its figures on the whole validation split. Raises DetectError on a loss
     that is not finite, EnvironmentProblem when memory does not suffice.
     """
     network, recipe = build_region_classifier(recipe, len(classes), call.reporter.say)
-    task = RegionTask(recipe, data, classes, call.folder, call.device, validation)
+    task = RegionTask(recipe, data, classes, call.folder, call.device, validation, batches)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)
     train(network, task, recipe, epoch, call)

@@ -1,10 +1,7 @@
 """Batches of crops for the region classifier: which regions there are, and how they look."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +10,15 @@ from detect.boxes import areas
 from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
-from detect.data import read_pixels
+from detect.data.augment import Changes
 from detect.errors import DataError, option
-from detect.images import shrink
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.storage.proposals import ProposalFile
-from detect.structures import Annotations, Dataset, FloatArray, Image, Proposals, Sample
+from detect.structures import Annotations, Dataset, FloatArray, Proposals, Sample
 from detect.training.extra_positives import assigned
+from detect.training.image_cache import ImageCache
 from detect.training.sampling import make_augmenter
 
-# Decoded images kept between batches: 2 GiB holds 2,300 images of 640x480.
-CACHE_BYTES = 2 * 2**30
 # What RegionData holds of a region: the box, and a row of a Pool.
 REGION_BYTES = 4 * 4 + 3 * 4
 
@@ -142,47 +137,29 @@ def _check_pools(data: RegionData, dataset: Dataset) -> None:
         )
 
 
-class ImageCache:
-    """The images used last, decoded, up to a limit in bytes; safe to use from threads."""
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What N samples of a batch show.
 
-    def __init__(self, image_side: int, limit: int = CACHE_BYTES) -> None:
-        self._image_side, self._limit = image_side, limit
-        self._images: OrderedDict[Path, tuple[Image, float]] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+    `regions` of a RegionData, `labels` (N,) with the number of classes for background,
+    `interpolations` (N,) and `changes` of their crops.
+    """
 
-    def read(self, sample: Sample) -> tuple[Image, float]:
-        """Return the image of `sample`, shrunk to `image_side`, and its factor (images.shrink)."""
-        with self._lock:
-            if sample.path in self._images:
-                self._images.move_to_end(sample.path)
-                return self._images[sample.path]
-        image = read_pixels(sample)
-        entry = shrink(image, self._image_side) if self._image_side else (image, 1.0)
-        with self._lock:
-            if sample.path not in self._images:
-                self._images[sample.path] = entry
-                self._bytes += entry[0].nbytes
-            while self._bytes > self._limit and len(self._images) > 1:
-                self._bytes -= self._images.popitem(last=False)[1][0].nbytes
-        return entry
+    regions: Pool
+    labels: NDArray[np.int64]
+    interpolations: list[str]
+    changes: Changes
 
 
-class CropBatches:
-    """Batches of crops and labels, each a function of the seed and the step alone."""
+class RegionDraws:
+    """What is drawn for each batch, a function of the seed and the step alone."""
 
     def __init__(self, data: RegionData, recipe: RegionClassifierRecipe, num_classes: int) -> None:
         self._data, self._recipe, self._num_classes = data, recipe, num_classes
-        self._cache = ImageCache(recipe.crops.image_side)
-        self._augmenter = make_augmenter(recipe)
+        self.augmenter = make_augmenter(recipe)
 
-    def make(
-        self, step: int, rows: slice = slice(None)
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return crops (N, S, S, 3) and labels (N,), the number of classes for background.
-
-        Of the batch of `step`, `rows` alone.
-        """
+    def draw(self, step: int, rows: slice) -> Drawn:
+        """Return what `rows` of the batch of `step` show."""
         rng = np.random.default_rng((self._recipe.seed, step))
         sampling = self._recipe.sampling
         drawn = sample_batch(
@@ -195,12 +172,31 @@ class CropBatches:
         )
         # Mixed, so that every piece of a batch split for want of memory holds both kinds.
         drawn = drawn.take(rng.permutation(len(drawn)))
-        interpolations = self._augmenter.interpolations(rng, len(drawn))
-        changes = self._augmenter.draw(rng, len(drawn)).take(rows)
+        interpolations = self.augmenter.interpolations(rng, len(drawn))
+        changes = self.augmenter.draw(rng, len(drawn)).take(rows)
         drawn = drawn.take(np.arange(len(drawn))[rows])
-        crops = self._crops(drawn, interpolations[rows])
         labels = np.where(drawn.label < 0, self._num_classes, drawn.label)
-        return self._augmenter.change(crops, changes), labels.astype(np.int64)
+        return Drawn(drawn, labels.astype(np.int64), interpolations[rows], changes)
+
+
+class CropBatches:
+    """Batches of crops, cut by OpenCV, and labels."""
+
+    def __init__(self, data: RegionData, recipe: RegionClassifierRecipe, num_classes: int) -> None:
+        self._data, self._recipe = data, recipe
+        self._cache = ImageCache(recipe.crops.image_side)
+        self._draws = RegionDraws(data, recipe, num_classes)
+
+    def make(
+        self, step: int, rows: slice = slice(None)
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return crops (N, S, S, 3) and labels (N,), the number of classes for background.
+
+        Of the batch of `step`, `rows` alone.
+        """
+        drawn = self._draws.draw(step, rows)
+        crops = self._crops(drawn.regions, drawn.interpolations)
+        return self._draws.augmenter.change(crops, drawn.changes), drawn.labels
 
     def _crops(self, drawn: Pool, interpolations: Sequence[str]) -> NDArray[np.uint8]:
         model, crops = self._recipe.model, self._recipe.crops

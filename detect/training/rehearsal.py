@@ -19,11 +19,16 @@ from detect.matching import BACKGROUND, Pool
 from detect.proposals.estimate import IMAGES_TIMED, spread
 from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
+from detect.training.image_cache import CACHE_BYTES
 from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
 from detect.training.pretrain import PretrainTask, build_image_classifier
-from detect.training.region_classifier import RegionTask, build_region_classifier
-from detect.training.region_data import CACHE_BYTES, RegionData
+from detect.training.region_classifier import (
+    RegionTask,
+    build_region_classifier,
+    choose_batches,
+)
+from detect.training.region_data import RegionData
 from detect.training.step_time import StepTime, time_steps
 from detect.training.window_data import WindowData, collect_windows
 
@@ -86,7 +91,8 @@ def _region_classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scen
     def task(batch: int) -> Task:
         sampling = own.sampling.model_copy(update={"batch_size": batch})
         changed = own.model_copy(update={"sampling": sampling})
-        return RegionTask(changed, data, dataset.classes, call.folder, call.device, None)
+        told = (changed, data, dataset.classes, call.folder, call.device, None)
+        return RegionTask(*told, choose_batches(own, call.device))
 
     return _Scene(network, own.sampling.batch_size, task)
 

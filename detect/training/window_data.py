@@ -12,8 +12,8 @@ from detect.data.augment import flip_boxes
 from detect.errors import DataError
 from detect.proposals.views import Window, warp
 from detect.structures import Dataset, FloatArray, Sample, Size
+from detect.training.image_cache import ImageCache
 from detect.training.multibox_loss import WindowTruth
-from detect.training.region_data import ImageCache
 from detect.training.sampling import ShuffledImages, make_augmenter
 
 # A box belongs to a window from this visible share on, or if its centre is inside (ours; the

@@ -5,9 +5,15 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection
-from detect.training.optimization import learning_rate, make_optimizer, ramped_average
+from detect.training.optimization import (
+    WeightAverage,
+    learning_rate,
+    make_optimizer,
+    ramped_average,
+)
 
 
 class Scaled(nn.Module):
@@ -105,3 +111,17 @@ def test_what_is_counted_is_copied() -> None:
     counts: list[Tensor] = [torch.tensor(3)]
     ramped_average(0.9)(counts, [torch.tensor(8)], 5)
     assert counts[0].item() == 8
+
+
+def test_the_average_is_that_of_torch() -> None:
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    ours = WeightAverage(model, 0.9)
+    theirs = AveragedModel(model, multi_avg_fn=ramped_average(0.9), use_buffers=True)
+    for _ in range(4):
+        model(torch.randn(8, 3))
+        nn.init.normal_(model[0].weight)
+        ours.update_parameters(model)
+        theirs.update_parameters(model)
+    expected = theirs.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in ours.state_dict().items())

@@ -14,10 +14,10 @@ from detect.data import open_dataset, read_pixels
 from detect.errors import DataError
 from detect.storage.proposals import ProposalFile, write_proposals, writing
 from detect.structures import Annotations, Dataset, Image, Proposals, Sample
-from detect.training import region_data
+from detect.training import image_cache
+from detect.training.image_cache import ImageCache
 from detect.training.region_data import (
     CropBatches,
-    ImageCache,
     RegionData,
     choose_classes,
     collect,
@@ -203,7 +203,7 @@ def test_an_image_that_two_threads_decode_at_once_is_kept_once(
         both.wait()
         return read_pixels(sample)
 
-    monkeypatch.setattr(region_data, "read_pixels", meet)
+    monkeypatch.setattr(image_cache, "read_pixels", meet)
     cache = ImageCache(0)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(cache.read, [dataset.samples[0]] * 2))

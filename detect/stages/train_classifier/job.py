@@ -1,11 +1,13 @@
 """What `train_classifier` does once everything is open: one network, in a run folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from detect.config import RegionClassifierRecipe
+from detect.errors import DataError, option
 from detect.progress import Reporter
+from detect.reading import shown
 from detect.runs import RunFolder
 from detect.stages.opening import open_data
 from detect.stages.positives import ExtraPositives, open_positives
@@ -16,8 +18,11 @@ from detect.stages.training_inputs import TrainingInputs
 if TYPE_CHECKING:
     from detect.storage.proposals import ProposalFile
     from detect.structures import Dataset
-    from detect.training.region_classifier import Validation
+    from detect.training.region_classifier import BatchMaker, Validation
     from detect.training.region_data import RegionData
+
+# What environment.json says of what makes the batches.
+_BATCHES = "batches"
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,31 @@ def train_one(job: ClassifierJob, recipe: RegionClassifierRecipe, out: Path) -> 
     from detect.training.region_classifier import train_region_classifier
 
     regions = collect_regions(job, recipe)
-    call = job.training.call(out, recipe, job.given)
-    train_region_classifier(recipe, regions, job.dataset.classes, call, validation=job.validation)
+    batches = job.training.processes.from_first(lambda: _batches(job, recipe, RunFolder(out)))
+    on_gpu = job.training.device.type == "cuda"
+    if on_gpu and recipe.run.batches == "auto" and recipe.augment.more:
+        job.reporter.say("batches are made on the CPU, for the transforms of [[augment.more]]")
+    given = replace(job.given, more={**job.given.more, _BATCHES: batches})
+    call = job.training.call(out, recipe, given)
+    train_region_classifier(
+        recipe, regions, job.dataset.classes, call, validation=job.validation, batches=batches
+    )
     return trained(job, out)
+
+
+def _batches(job: ClassifierJob, recipe: RegionClassifierRecipe, folder: RunFolder) -> "BatchMaker":
+    """Return what makes the batches: what did so far where a training goes on, on any device."""
+    from detect.training.region_classifier import choose_batches
+
+    if not (job.told.resume and folder.state.exists()):
+        return choose_batches(recipe, job.training.device)
+    noted = folder.environment().get(_BATCHES, "opencv")
+    if noted in ("opencv", "torch"):
+        return cast("BatchMaker", noted)
+    raise DataError(
+        f"{folder.path / 'environment.json'}: {_BATCHES}: expected opencv or torch, got "
+        f"{shown(noted)}. Was it edited by hand? Begin anew in another {option('out')}."
+    )
 
 
 def trained(job: ClassifierJob, out: Path, *, already: bool = False) -> TrainedNetwork:
