@@ -1,17 +1,19 @@
 """The crops of images' regions, in batches, cut once for all networks that share them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
+from detect.crops import batched
 from detect.crops.geometry import CropMode, Windows, windows
 from detect.detector.cutting import Cut, Cutter, Cutting, Look, by_opencv, by_torch, joined
 from detect.detector.regions import Networks, Part, Regions, SharedCrops
 from detect.images import shrink
 from detect.models.cards import RegionClassifierCard
+from detect.models.compiled import compiled
 from detect.structures import Image, IntArray
 
 About = TypeVar("About")
@@ -62,6 +64,13 @@ class Packing:
         if device.type == "cpu":
             return cls(by_opencv(device))
         return cls(by_torch(device), across=True)
+
+    def compiled(self, device: torch.device) -> "Packing":
+        """Return the same for compiled networks on `device`; what torch cuts is compiled too."""
+        if device.type == "cpu":
+            return replace(self, full=True)
+        sample = compiled(batched.sample, dynamic=True)
+        return replace(self, full=True, cutting=by_torch(device, sample))
 
 
 def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, Networks]:

@@ -23,6 +23,7 @@ from detect.ensemble import average, select
 from detect.ensemble.candidates import candidates
 from detect.errors import DataError
 from detect.models.cards import RegionClassifierCard
+from detect.models.compiled import compiled, compiling
 from detect.models.inference import ready_on
 from detect.models.region_classifier import RegionClassifier
 from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
@@ -83,6 +84,25 @@ class RegionScorer:
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
         self._limits = _Limits(threshold=threshold, nms=nms, per_class=per_class)
+
+    def compile(self) -> None:
+        """Compile the networks, and cutting on a device, before the first image comes.
+
+        From then on all batches have their full size. EnvironmentProblem where that cannot be
+        done here; then all is as it was.
+        """
+        before = self._networks, self.packing
+        self._networks = [compiled(network, dynamic=False) for network in self._networks]
+        self.packing = self.packing.compiled(self.device)
+        try:
+            with compiling():
+                # Two sides that nothing else has: what is equal would count as the same variable.
+                self.scores(
+                    np.zeros((97, 131, 3), np.uint8), np.array([[3, 3, 90, 50]], np.float32)
+                )
+        except BaseException:
+            self._networks, self.packing = before
+            raise
 
     def scores(self, image: Image, boxes: FloatArray) -> FloatArray:
         """`image` (H, W, 3), `boxes` (N, 4) -> scores (M, N, C+1) of the M networks.

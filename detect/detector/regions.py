@@ -73,7 +73,7 @@ class _OnHost:
         self._values = values.to("cpu", non_blocking=True)
         self._event: torch.cuda.Event | None = None
         if values.is_cuda:
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record(torch.cuda.current_stream(values.device))
 
     def array(self) -> FloatArray:

@@ -22,6 +22,7 @@ from detect.stages.scoring import (
     PerClass,
     Svm,
     check_alone,
+    compile_if_it_pays,
     lowest,
     network_paths,
     scoring,
@@ -64,6 +65,7 @@ class LoadOptions(o.Options):
     per_class: PerClass = Combination.per_class
     batch_size: o.BatchSize = None
     precision: o.Precision = "auto"
+    compile: o.Compile = "auto"
     device: o.Device = "auto"
 
 
@@ -178,6 +180,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
     scorer = _scorer(options, networks, models, threshold, device)
+    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(networks, options.multibox, options.device, reporter)
     return Detector(scorer, source, refine)
