@@ -51,7 +51,7 @@ def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> Ru
     left = results.begin(to_toml(recipe), environment, resume=told.resume)
     crops = None if count is None else count * len(left) // max(1, len(dataset))
     compile_if_it_pays(detector, told.compile, told.svm, crops, reporter)
-    with closing(detector.scored(read_pairs(left, regions))) as scored:
-        for image, proposals, scores in reporter.track(scored, len(left), "detecting"):
-            results.add(image, detector.selected(proposals, scores), proposals, scores)
+    with closing(detector.detected(read_pairs(left, regions))) as detected:
+        for image, proposals, scores, found in reporter.track(detected, len(left), "detecting"):
+            results.add(image, found, proposals, scores)
     return results.finish()
