@@ -45,7 +45,8 @@ def compiling() -> Iterator[None]:
     except DetectError:
         raise
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:200]
+        # torch says first where, and on the next line what.
+        reason = " ".join(str(error).split("\n")[:2])[:300]
         raise EnvironmentProblem(
             f"the networks cannot be compiled here ({type(error).__name__}: {reason}). It needs a "
             f"C compiler, and on a GPU triton, as CUDA builds of PyTorch bring along. Use "

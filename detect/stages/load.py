@@ -22,6 +22,7 @@ from detect.stages.scoring import (
     PerClass,
     Svm,
     check_alone,
+    check_compile,
     compile_if_it_pays,
     lowest,
     network_paths,
@@ -168,6 +169,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     EnvironmentProblem for a machine that cannot.
     """
     networks = network_paths(options.model)
+    check_compile(options.compile, options.svm)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
     if options.regression is not None:

@@ -62,6 +62,15 @@ def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
         )
 
 
+def check_compile(choice: str, svm: Path | None) -> None:
+    """Raise UsageError where networks shall be compiled of which SVMs take the features."""
+    if choice == "on" and svm is not None:
+        raise UsageError(
+            f"{option('compile', 'on')} and {option('svm')}: only a network with its own last "
+            "layer is compiled. Leave one out."
+        )
+
+
 def lowest(name: str, given: float | None, svm: Path | None) -> float:
     """Return the threshold `name`: the one given, else the one that goes with the scores.
 
@@ -80,16 +89,11 @@ def compile_if_it_pays(
 ) -> None:
     """Compile the networks of `scorer` if `choice` means to, for so many `crops` (None: unknown).
 
-    Where that cannot be done here, auto goes on without and says so; EnvironmentProblem if on.
-    UsageError for on with SVMs, whose features are not compiled.
+    Never with an `svm`. Where it cannot be done here, auto goes on without and says so;
+    EnvironmentProblem if on.
     """
     from detect.models.compiled import pays
 
-    if choice == "on" and svm is not None:
-        raise UsageError(
-            f"{option('compile', 'on')} and {option('svm')}: only a network with its own last "
-            "layer is compiled. Leave one out."
-        )
     if svm is not None or not pays(choice, scorer.device, crops):
         return
     try:
