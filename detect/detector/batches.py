@@ -1,27 +1,31 @@
-"""The crops of an image's regions, in batches, cut once for all networks that share them."""
+"""The crops of images' regions, in batches, cut once for all networks that share them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from detect.crops import batched, opencv
+from detect.crops import batched
 from detect.crops.geometry import CropMode, Windows, windows
+from detect.detector.cutting import Cut, Cutter, Cutting, Look, by_opencv, by_torch, joined
+from detect.detector.regions import Networks, Part, Regions, SharedCrops
 from detect.images import shrink
 from detect.models.cards import RegionClassifierCard
-from detect.structures import FloatArray, Image, IntArray
+from detect.models.compiled import compiled
+from detect.structures import Image, IntArray
+
+About = TypeVar("About")
 
 # Crop pixels of a batch where none is asked for: 16 crops of 224 px on a CPU, where more are
-# slower (benchmarks/classify.py), 256 on a GPU. Smaller crops: more of them, to a limit.
-_AUTO_PIXELS = {"cpu": 16 * 224**2, "cuda": 256 * 224**2}
-_AUTO_CROPS = 256
+# slower (benchmarks/classify.py), 512 on a GPU. Smaller crops: more of them, to a limit.
+_AUTO_PIXELS = {"cpu": 16 * 224**2, "cuda": 512 * 224**2}
+_AUTO_CROPS = {"cpu": 256, "cuda": 2048}
 # Sizes a batch can have; more waste less on the last one (here 1/16 of a batch an image at most).
 _SHAPES = 16
-
-Cut = Callable[[slice], Tensor]
+# Bytes of pixels that wait in a batch for more images.
+_WAITING_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -41,22 +45,35 @@ class CropSettings:
         return cls(card.input_size, card.context, mode, card.image_side, card.mean)
 
 
-@dataclass(frozen=True, eq=False)
-class SharedCrops:
-    """Crops on their way to the `networks` (their indices) that share them.
+@dataclass(frozen=True)
+class Packing:
+    """How crops become batches.
 
-    `cut` returns those of a slice as (n, 3, S, S), 0..255; `places` (R,) says which of the
-    `count` crops each of the boxes `rows` (R,) shows.
+    `cutting` cuts them. `across`: a batch has crops of several images, so that one with few regions
+    wastes nothing; it waits for the next image then. `full`: the last batch too has its full
+    size, for networks compiled for that.
     """
 
-    networks: tuple[int, ...]
-    count: int
-    rows: IntArray
-    places: IntArray
-    cut: Cut
+    cutting: Cutting
+    across: bool = False
+    full: bool = False
+
+    @classmethod
+    def on(cls, device: torch.device) -> "Packing":
+        """Return what keeps `device` busy."""
+        if device.type == "cpu":
+            return cls(by_opencv(device))
+        return cls(by_torch(device), across=True)
+
+    def compiled(self, device: torch.device) -> "Packing":
+        """Return the same for compiled networks on `device`; what torch cuts is compiled too."""
+        if device.type == "cpu":
+            return replace(self, full=True)
+        sample = compiled(batched.sample, dynamic=True)
+        return replace(self, full=True, cutting=by_torch(device, sample))
 
 
-def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, tuple[int, ...]]:
+def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, Networks]:
     """Return the indices of the networks that share each of the `settings`."""
     return {
         one: tuple(index for index, other in enumerate(settings) if other == one)
@@ -66,40 +83,100 @@ def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, tuple[int, .
 
 def automatic_size(settings: CropSettings, device: torch.device) -> int:
     """Return the crops of a batch that keep `device` busy."""
-    return max(1, min(_AUTO_CROPS, _AUTO_PIXELS[device.type] // settings.input_size**2))
+    most = _AUTO_PIXELS[device.type] // settings.input_size**2
+    return max(1, min(_AUTO_CROPS[device.type], most))
 
 
-def batches(
-    image: Image,
-    boxes: FloatArray,
-    settings: CropSettings,
-    networks: tuple[int, ...],
-    size: int,
-    device: torch.device,
-) -> Iterator[SharedCrops]:
-    """Yield the distinct crops of `boxes` (N, 4) of `image` (H, W, 3), `size` at a time.
+def packed(
+    images: Iterable[Regions[About]],
+    groups: Mapping[CropSettings, Networks],
+    packing: Packing,
+    size: Callable[[CropSettings], int],
+) -> Iterator[Regions[About] | SharedCrops]:
+    """Yield each of `images`, and the batches of its distinct crops for every one of the `groups`.
 
-    The last batch repeats its last crop up to the next of _SHAPES sizes: oneDNN and cuDNN
-    prepare, and keep, every convolution anew for every size of a batch.
+    An image comes before its batches. `size` tells how many crops a batch has; the last one
+    repeats its last crop up to the next of _SHAPES sizes, or to the full size: oneDNN and
+    cuDNN prepare, and keep, every convolution anew for every size of a batch.
     """
-    shown, factor = image, 1.0
-    if settings.image_side:
-        shown, factor = shrink(image, settings.image_side)
-    scaled = np.asarray(boxes * np.float32(factor), np.float32)
-    shape = (settings.input_size, settings.context, settings.mode)
-    distinct, places = _distinct(windows(scaled, (shown.shape[0], shown.shape[1]), *shape))
-    cutter = _cutter(shown, settings, device)
-    for start in range(0, len(distinct), size):
-        index = np.arange(start, start + _rounded_up(min(size, len(distinct) - start), size))
-        part = distinct.take(np.minimum(index, len(distinct) - 1))
-        rows = np.flatnonzero((places >= start) & (places < start + len(part)))
-        yield SharedCrops(networks, len(part), rows, places[rows] - start, cutter(part))
+    every = [_Group(settings, networks, packing) for settings, networks in groups.items()]
+    for regions in images:
+        shown = [group.shown(regions) for group in every]
+        yield regions
+        for group, (image, distinct) in zip(every, shown, strict=True):
+            yield from group.add(regions, image, distinct, size(group.settings))
+    for group in every:
+        yield from group.rest(size(group.settings))
+
+
+class _Group:
+    """The crops that some networks share, as they wait to become a batch."""
+
+    def __init__(self, settings: CropSettings, networks: Networks, packing: Packing) -> None:
+        self.settings, self._networks, self._packing = settings, networks, packing
+        self._look = Look(settings.input_size, settings.mean)
+        self._waiting: list[tuple[Regions[Any], Cutter, Windows]] = []
+
+    def shown(self, regions: Regions[Any]) -> tuple[Image, Windows]:
+        """Return the image that is cut, and the distinct windows of it, which `regions` expects."""
+        one, shown, factor = self.settings, regions.image, 1.0
+        if one.image_side:
+            shown, factor = shrink(regions.image, one.image_side)
+        scaled = np.asarray(regions.boxes * np.float32(factor), np.float32)
+        size = (shown.shape[0], shown.shape[1])
+        every = windows(scaled, size, one.input_size, one.context, one.mode)
+        distinct, places = _distinct(every)
+        regions.expect(self._networks, len(distinct), places)
+        return shown, distinct
+
+    def add(
+        self, regions: Regions[Any], image: Image, distinct: Windows, size: int
+    ) -> Iterator[SharedCrops]:
+        """Yield the batches that the `distinct` windows of `image` fill."""
+        start, cutter = 0, self._packing.cutting(image, self._look) if len(distinct) else None
+        while cutter is not None and start < len(distinct):
+            part = distinct.take(slice(start, start + max(1, size - self._count)))
+            self._waiting.append((regions, cutter, part))
+            start += len(part)
+            if self._count >= size:
+                yield self._batch(size)
+        if not self._packing.across or self._bytes > _WAITING_BYTES:
+            yield from self.rest(size)
+
+    def rest(self, size: int) -> Iterator[SharedCrops]:
+        """Yield a batch of what still waits, if anything does."""
+        if self._waiting:
+            yield self._batch(size)
+
+    @property
+    def _count(self) -> int:
+        return sum(len(part) for _, _, part in self._waiting)
+
+    @property
+    def _bytes(self) -> int:
+        return sum(regions.image.nbytes for regions, _, _ in self._waiting)
+
+    def _batch(self, size: int) -> SharedCrops:
+        """Return the batch of all that waits."""
+        count, start = self._count, 0
+        more = max(size, count) if self._packing.full else _rounded_up(count, size)
+        more -= count
+        parts, cuts = list[Part](), list[tuple[int, Cut]]()
+        for regions, cutter, part in self._waiting:
+            end = start + len(part)
+            filling = more if end == count else 0
+            index = np.minimum(np.arange(len(part) + filling), len(part) - 1)
+            parts.append(Part(regions, slice(start, end)))
+            cuts.append((len(index), cutter(part.take(index))))
+            start = end
+        self._waiting = []
+        return SharedCrops(self._networks, count + more, tuple(parts), joined(cuts))
 
 
 def _rounded_up(count: int, size: int) -> int:
     """Return the smallest of _SHAPES even parts of `size` that holds `count` crops."""
     step = max(1, size // _SHAPES)
-    return min(size, -(-count // step) * step)
+    return max(count, min(size, -(-count // step) * step))
 
 
 def _distinct(every: Windows) -> tuple[Windows, IntArray]:
@@ -110,18 +187,3 @@ def _distinct(every: Windows) -> tuple[Windows, IntArray]:
     rows = np.concatenate([every.sources, every.targets], axis=1)
     _, first, places = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     return every.take(first), np.asarray(places.reshape(-1), np.int64)
-
-
-def _cutter(image: Image, settings: CropSettings, device: torch.device) -> Callable[[Windows], Cut]:
-    """Return what turns windows into crops: at once on a CPU, when they are used on a GPU."""
-    side, mean = settings.input_size, settings.mean
-    if device.type == "cpu":
-        return lambda part: _ready(opencv.crop(image, part, side, mean))
-    uploaded = torch.tensor(image).to(device).permute(2, 0, 1)
-    return lambda part: lambda piece: batched.crop(uploaded, part.take(piece), side, mean)
-
-
-def _ready(crops: Image) -> Cut:
-    """`crops` (N, S, S, 3) -> slices of them as (n, 3, S, S), channels last without a copy."""
-    tensor = torch.from_numpy(crops).permute(0, 3, 1, 2)
-    return lambda piece: tensor[piece]

@@ -28,6 +28,8 @@ from detect.structures import FloatArray, Image
 # The crops of several images by input size, (images * crops, S, S, 3) each.
 _Crops = dict[int, NDArray[np.uint8]]
 _GROUPS_AHEAD = 2
+# The images of a batch wait for each other, whole.
+_CROPS_AT_ONCE = 256
 
 
 class ImageScorer:
@@ -123,4 +125,5 @@ class ImageScorer:
 
 
 def _automatic(card: ImageClassifierCard, device: torch.device) -> int:
-    return automatic_size(CropSettings(card.input_size, 0.0, "warp", 0, card.mean), device)
+    size = automatic_size(CropSettings(card.input_size, 0.0, "warp", 0, card.mean), device)
+    return min(_CROPS_AT_ONCE, size)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from detect.boxes import clip
-from detect.detector.batches import CropSettings, batches
+from detect.detector.batches import CropSettings, Packing, packed
 from detect.detector.forward import Forward
+from detect.detector.regions import Regions, in_order
 from detect.ensemble.candidates import best_first
 from detect.models.box_regression import BoxRegression
 from detect.models.cards import RegionClassifierCard
-from detect.models.inference import prepare_for_inference
+from detect.models.inference import ready_on
 from detect.models.region_classifier import RegionClassifier
 from detect.nms import nms_per_class
 from detect.structures import Detections, FloatArray, Image, IntArray
@@ -24,7 +25,7 @@ from detect.structures import Detections, FloatArray, Image, IntArray
 class RegionEncoder:
     """Gives the features of regions: RegionClassifier.pooled of the crops that `card` says.
 
-    `batch_size` and `precision` as in `forward.Forward`.
+    `batch_size` and `precision` as in `RegionScorer`.
     """
 
     def __init__(
@@ -35,19 +36,19 @@ class RegionEncoder:
         precision: str = "auto",
         batch_size: int | None = None,
     ) -> None:
-        self._network = prepare_for_inference(model).to(device)
-        self._settings, self._device = CropSettings.of(card), device
-        self._forward = Forward(device, batch_size, precision)
+        self._network = ready_on(device, model, precision)
+        self._settings, self._packing = CropSettings.of(card), Packing.on(device)
+        self._forward = Forward(device, batch_size)
         self.dimensions = self._network.network.fc.in_features
 
     def features(self, image: Image, boxes: FloatArray) -> FloatArray:
         """`image` (H, W, 3), `boxes` (N, 4) -> features (N, D)."""
-        found = np.empty((len(boxes), self.dimensions), np.float32)
-        size = self._forward.size(self._settings)
-        for batch in batches(image, boxes, self._settings, (0,), size, self._device):
-            (pooled,) = self._forward(batch, self._pooled)
-            found[batch.rows] = pooled[batch.places]
-        return found
+        groups, size = {self._settings: (0,)}, self._forward.size
+        items = packed([Regions(image, boxes, None)], groups, self._packing, size)
+        for regions in in_order(items, lambda batch: self._forward(batch, self._pooled), 0):
+            for _, found in regions.values():
+                return found
+        return np.empty((0, self.dimensions), np.float32)
 
     def _pooled(self, _: int, crops: Tensor) -> Tensor:
         return self._network.pooled(crops)

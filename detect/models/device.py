@@ -71,7 +71,9 @@ def multiply_float32_exactly() -> None:
     PyTorch rounds them to TF32 by default, matrix products not. Whoever wants speed has bfloat16.
     For the whole process and not within a context: gradients are computed behind it.
     """
-    # Of torch's two ways to say it the newer one; to use both is an error.
+    # Both of torch's ways to say it, this one first: torch.compile asks by the older one, and where
+    # they differ the answer is an error.
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
 
 

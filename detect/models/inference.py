@@ -7,10 +7,13 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from detect.models.device import multiply_float32_exactly, resolve_precision
 from detect.models.googlenet import GoogLeNet
 from detect.models.layers import ConvBlock
+from detect.models.normalised import NormalisedNetwork
 
 Network = TypeVar("Network", bound=nn.Module)
+Normalised = TypeVar("Normalised", bound=NormalisedNetwork)
 
 
 def prepare_for_inference(model: Network) -> Network:
@@ -28,3 +31,16 @@ def prepare_for_inference(model: Network) -> Network:
             module.conv = fuse_conv_bn_eval(module.conv, module.bn)
             module.bn = nn.Identity()
     return prepared.to(memory_format=torch.channels_last)
+
+
+def ready_on(device: torch.device, model: Normalised, precision: str = "auto") -> Normalised:
+    """Return `model` prepared, on `device`, its weights in what `precision` means there.
+
+    With bfloat16 weights it computes what autocast would, which converts them for every batch.
+    """
+    prepared = prepare_for_inference(model).to(device)
+    if device.type == "cuda":
+        multiply_float32_exactly()
+    if resolve_precision(device, precision) == "bfloat16":
+        prepared.network.to(torch.bfloat16)
+    return prepared

@@ -62,10 +62,13 @@ class LocalResponseNorm(nn.Module):
 
 
 def _full_precision(device_type: str) -> AbstractContextManager[object]:
-    """Return the context without autocast; devices that have none ("meta") need none."""
-    if torch.amp.is_autocast_available(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()
+    """Return the context without autocast; "meta" has none, and needs none.
+
+    No question to torch whether a device has it: that would break the graph that is compiled.
+    """
+    if device_type == "meta":
+        return nullcontext()
+    return torch.autocast(device_type, enabled=False)
 
 
 class NeighbourhoodMax(nn.MaxPool2d):
@@ -73,7 +76,8 @@ class NeighbourhoodMax(nn.MaxPool2d):
 
     Without gradients on a CPU it takes rows first and then columns, which gives the same values:
     torch's own notes where each maximum was, and took a third of the time of a forward pass
-    (32x256x28x28, bfloat16, channels_last, one thread: 71 ms, this way 21 ms).
+    (32x256x28x28, bfloat16, channels_last, one thread: 71 ms, this way 21 ms). A compiler makes a
+    kernel of its own, and takes no `out=` that is part of a tensor.
     """
 
     def __init__(self) -> None:
@@ -81,7 +85,8 @@ class NeighbourhoodMax(nn.MaxPool2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the largest value around every place of `maps` (N, C, H, W)."""
-        if torch.is_grad_enabled() or maps.device.type != "cpu":
+        compiling = torch.compiler.is_compiling()
+        if compiling or torch.is_grad_enabled() or maps.device.type != "cpu":
             pooled: Tensor = super().forward(maps)
             return pooled
         return _largest_of_three(_largest_of_three(maps, 2), 3)

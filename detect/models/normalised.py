@@ -46,5 +46,9 @@ class NormalisedNetwork(nn.Module):
         return mean, std
 
     def normalise(self, images: Tensor) -> Tensor:
-        """`images` (N, 3, H, W) 0..255 -> (images - mean) / std, float32, same memory format."""
-        return (images - self.mean[:, None, None]).div_(self.std[:, None, None])
+        """`images` (N, 3, H, W) 0..255 -> (images - mean) / std, same memory format.
+
+        Computed in float32, returned in the type of the network's weights.
+        """
+        found = (images - self.mean[:, None, None]).div_(self.std[:, None, None])
+        return found.to(self.network.conv1.conv.weight.dtype)

@@ -20,6 +20,8 @@ from detect.stages.scoring import (
     Models,
     Svm,
     check_alone,
+    check_compile,
+    compile_if_it_pays,
     lowest,
     network_paths,
     scoring,
@@ -77,6 +79,7 @@ class LoadOptions(o.Options):
     fusion_iou: FusionIou = Combination.fusion_iou
     batch_size: o.BatchSize = None
     precision: o.Precision = "auto"
+    compile: o.Compile = "auto"
     device: o.Device = "auto"
 
 
@@ -179,6 +182,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     EnvironmentProblem for a machine that cannot.
     """
     networks = network_paths(options.model)
+    check_compile(options.compile, options.svm)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
     if options.regression is not None:
@@ -192,6 +196,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
     scorer = _scorer(options, networks, models, combination, device)
+    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(networks, options.multibox, options.device, reporter)
     return Detector(scorer, source, refine)

@@ -130,6 +130,13 @@ Precision = Annotated[
     Literal["auto", "float32", "bfloat16"],
     Field(description="auto: bfloat16 where the hardware multiplies it faster."),
 ]
+Compile = Annotated[
+    Literal["auto", "on", "off"],
+    Field(
+        description="Compile the networks, which takes about a minute. auto: on a GPU, for so many "
+        "stored regions that it pays."
+    ),
+]
 BatchSize = Annotated[
     int | None,
     BeforeValidator(_crops),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
-from detect.errors import DataError, UsageError, option
+from detect.errors import DataError, EnvironmentProblem, UsageError, option
+from detect.progress import Reporter
 from detect.stages import options as o
 from detect.stages.members import member_folders
 
 if TYPE_CHECKING:
+    from detect.detector import RegionScorer
     from detect.detector.scoring import Score
     from detect.models.cards import RegionClassifierCard
     from detect.models.region_classifier import RegionClassifier
@@ -55,6 +57,15 @@ def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
         )
 
 
+def check_compile(choice: str, svm: Path | None) -> None:
+    """Raise UsageError where networks shall be compiled of which SVMs take the features."""
+    if choice == "on" and svm is not None:
+        raise UsageError(
+            f"{option('compile', 'on')} and {option('svm')}: only a network with its own last "
+            "layer is compiled. Leave one out."
+        )
+
+
 def lowest(name: str, given: float | None, svm: Path | None) -> float:
     """Return the threshold `name`: the one given, else the one that goes with the scores.
 
@@ -66,6 +77,26 @@ def lowest(name: str, given: float | None, svm: Path | None) -> float:
     if not 0 <= value <= 1:
         raise UsageError(f"{option(name, f'{value:g}')}: expected a probability, from 0 to 1.")
     return value
+
+
+def compile_if_it_pays(
+    scorer: "RegionScorer", choice: str, svm: Path | None, crops: int | None, reporter: Reporter
+) -> None:
+    """Compile the networks of `scorer` if `choice` means to, for so many `crops` (None: unknown).
+
+    Never with an `svm`. Where it cannot be done here, auto goes on without and says so;
+    EnvironmentProblem if on.
+    """
+    from detect.models.compiled import pays
+
+    if svm is not None or not pays(choice, scorer.device, crops):
+        return
+    try:
+        scorer.compile()
+    except EnvironmentProblem as error:
+        if choice == "on":
+            raise
+        reporter.say(f"{error} Going on without.")
 
 
 def scoring(svm: Path | None, path: Path, model: "Model") -> "Score":

@@ -54,6 +54,13 @@ class Parquet:
         self._check(group, columns)
         return self._guard(lambda: self._file.read_row_group(group, columns))
 
+    def values(self, group: int, name: str) -> int:
+        """Return how many numbers the column `name` of a row group has; an empty list counts 1."""
+        place = self._roots.index(name)
+        return self._guard(
+            lambda: int(self._file.metadata.row_group(group).column(place).num_values)
+        )
+
     def image_ids(self, group: int) -> list[str]:
         """Return the column image_id of a row group; DataError unless each is one, and once."""
         column: Any = self.read(group, ["image_id"]).column("image_id").combine_chunks()

@@ -126,6 +126,7 @@ class ProposalFile:
         self.path = path
         self._parts = self._find_parts(path)
         self.recipe: StoredRecipe = {}
+        self.boxes = 0  # of all images, as the tables of the files say
         self._places: dict[str, tuple[int, int, int]] = {}
         for number, part in enumerate(self._parts):
             self._add_part(number, part)
@@ -200,6 +201,7 @@ class ProposalFile:
             self.recipe = recipe
         check_same_recipe(self._parts[0], self.recipe, part, recipe)
         for group in range(parquet.groups):
+            self.boxes += parquet.values(group, "scores")
             for row, image_id in enumerate(parquet.image_ids(group)):
                 if image_id in self._places:
                     raise DataError(f"{part}: image {image_id} appears twice in {self.path}.")

@@ -17,6 +17,7 @@ from proposing import propose_randomly
 from detect.cli.already import already
 from detect.data import open_dataset
 from detect.images import read_image
+from detect.models import compiled
 from detect.models.checkpoints import save_model
 from detect.models.device import choose_device, resolve_precision
 from detect.storage.detections import read_detections
@@ -259,11 +260,39 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--kind", "soft-nms", "--svm", "x"], "--kind soft-nms and --svm: soft-nms and wbf need"),
         (["--kind", "hard"], "'hard' is not one of 'nms', 'soft-nms', 'wbf'"),
         (["--precision", "int8"], "'int8' is not one of 'auto', 'float32', 'bfloat16'"),
+        (["--compile", "yes"], "'yes' is not one of 'auto', 'on', 'off'"),
+        (["--compile", "on", "--svm", "s"], "--compile on and --svm: only a network with its own"),
     ],
 )
 def test_a_wrong_option_is_a_usage_error(detect, capsys, more, expected):
     assert detect(*more) == 2
     assert expected in _error(capsys)
+
+
+def _no_compiler(*_):
+    raise RuntimeError("Failed to find C compiler.")
+
+
+def test_compiled_networks_find_the_same_and_auto_compiles_none_on_a_cpu(
+    detect, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(compiled, "BACKEND", _no_compiler)
+    assert detect("--precision", "float32") == 0
+    expected = _entries(tmp_path / "out")
+    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    assert detect("--precision", "float32", "--compile", "on", "--exist-ok") == 0
+    found = _entries(tmp_path / "out")
+    assert [one["bbox"] for one in found] == [one["bbox"] for one in expected]
+    scores = [[one["score"] for one in entries] for entries in (found, expected)]
+    np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+def test_what_cannot_be_compiled_is_exit_code_3_if_it_was_asked_for(detect, capsys, monkeypatch):
+    monkeypatch.setattr(compiled, "BACKEND", _no_compiler)
+    assert detect("--compile", "on") == 3
+    assert "the networks cannot be compiled here" in (said := _error(capsys))
+    assert "Failed to find C compiler" in said
+    assert "Use --compile off." in said
 
 
 def test_a_split_of_single_images_is_a_usage_error(root, tmp_path, capsys):

@@ -13,6 +13,7 @@ from detect.crops import opencv
 from detect.crops.geometry import windows
 from detect.detector import RegionScorer
 from detect.detector.classes import shared_classes
+from detect.detector.regions import Regions, SharedCrops
 from detect.ensemble import Combination, average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.images import shrink
@@ -35,6 +36,11 @@ def _image_with_proposals(seed=0, count=30, image_id="one"):
 def _image_with_boxes(count):
     image, proposals = _image_with_proposals(count=count)
     return image, proposals.boxes
+
+
+def _batches(detector, image, boxes):
+    items = detector._packed([Regions(image, boxes, None)])
+    return [item for item in items if isinstance(item, SharedCrops)]
 
 
 def _one_crop_at_a_time(model, card, image, boxes):
@@ -133,7 +139,7 @@ def test_equal_crops_are_computed_once():
     image, proposals = _image_with_proposals(count=12)
     twice = np.concatenate([proposals.boxes, proposals.boxes + np.float32(0.001)])
     detector = RegionScorer([network(0)], precision="float32", batch_size=8)
-    batches = list(detector._batches(image, twice))
+    batches = _batches(detector, image, twice)
     assert sum(batch.count for batch in batches) < 15
     found = detector.scores(image, twice)[0]
     np.testing.assert_allclose(found[:12], detector.scores(image, proposals.boxes)[0], atol=1e-5)
@@ -144,7 +150,7 @@ def test_a_stream_of_many_images_has_few_sizes_of_batches():
     sizes = {
         batch.count
         for count in range(1, 60)
-        for batch in detector._batches(*_image_with_boxes(count))
+        for batch in _batches(detector, *_image_with_boxes(count))
     }
     assert sizes == set(range(2, 33, 2))
 
@@ -237,7 +243,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so():
     detector = RegionScorer([(model, card)], precision="float32", batch_size=24)
     found = detector.detect(image, proposals)
     np.testing.assert_allclose(found.scores, expected.scores, atol=2e-4)
-    assert {batch.count for batch in detector._batches(image, proposals.boxes[:9])} == {3}
+    assert {batch.count for batch in _batches(detector, image, proposals.boxes[:9])} == {3}
 
 
 def test_memory_for_not_even_one_crop_says_what_to_do(monkeypatch):

@@ -14,6 +14,7 @@ from detect.stages.run.options import KeptScores, RunOptions, RunResult
 from detect.stages.run.records import card_of, environment_of, recipe_of
 from detect.stages.run.regions import read_pairs, regions_of
 from detect.stages.run.results import Results
+from detect.stages.scoring import compile_if_it_pays
 
 if TYPE_CHECKING:
     import torch
@@ -41,14 +42,16 @@ def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> Ru
     """Open everything and detect what is left to detect."""
     told = job.told
     dataset, detector = open_job(job, device, reporter)
-    regions, source = regions_of(told, dataset)
+    regions, source, count = regions_of(told, dataset)
     recipe = recipe_of(job, dataset, source, device)
     environment = environment_of(job, dataset, device)
     kept = card_of(job, recipe, dataset, detector, environment["data"])
     drawn_from = job.picture_threshold if told.pictures else None
     results = Results(told.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=told.resume)
-    with closing(detector.scored(read_pairs(left, regions))) as scored:
-        for image, proposals, scores in reporter.track(scored, len(left), "detecting"):
-            results.add(image, detector.selected(proposals, scores), proposals, scores)
+    crops = None if count is None else count * len(left) // max(1, len(dataset))
+    compile_if_it_pays(detector, told.compile, told.svm, crops, reporter)
+    with closing(detector.detected(read_pairs(left, regions))) as detected:
+        for image, proposals, scores, found in reporter.track(detected, len(left), "detecting"):
+            results.add(image, found, proposals, scores)
     return results.finish()

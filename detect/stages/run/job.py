@@ -7,7 +7,7 @@ from pathlib import Path
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
 from detect.stages.run.options import RunOptions
-from detect.stages.scoring import check_alone, lowest, network_paths
+from detect.stages.scoring import check_alone, check_compile, lowest, network_paths
 from detect.stages.selection import combination_of
 from detect.stages.sources import check_method
 
@@ -31,6 +31,7 @@ def settle(options: RunOptions) -> DetectionJob:
     Raises DataError for an ensemble whose training did not end.
     """
     networks = network_paths(options.model)
+    check_compile(options.compile, options.svm)
     if options.svm is not None:
         _check_svm(options, networks)
     threshold = lowest("threshold", options.threshold, options.svm)

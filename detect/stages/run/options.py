@@ -59,6 +59,7 @@ class RunOptions(o.Options):
     pictures: bool = Field(True, description="Draw pictures.")
     batch_size: o.BatchSize = None
     precision: o.Precision = "auto"
+    compile: o.Compile = "auto"
     device: o.Device = "auto"
     resume: o.Resume = False
     exist_ok: o.ExistOk = False

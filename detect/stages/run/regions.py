@@ -12,15 +12,17 @@ from detect.structures import Dataset, Image, Proposals, Sample
 Regions = Callable[[Image, Sample], Proposals]
 
 
-def regions_of(told: RunOptions, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
-    """Return what gives an image's proposals, and their recipe.
+def regions_of(told: RunOptions, dataset: Dataset) -> tuple[Regions, dict[str, Any], int | None]:
+    """Return what gives an image's proposals, their recipe, and how many there are in all.
+
+    None where they are made on the way.
 
     Raises DataError where images of `dataset` have none stored, and as `make_source` does.
     """
     return _made(told) if told.proposals is None else _stored(told.proposals, dataset)
 
 
-def _stored(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
+def _stored(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any], int]:
     from detect.storage.proposals import ProposalFile
 
     stored = ProposalFile(path)
@@ -31,10 +33,10 @@ def _stored(path: Path, dataset: Dataset) -> tuple[Regions, dict[str, Any]]:
     def read(image: Image, sample: Sample) -> Proposals:
         return stored.read(sample.image_id, (image.shape[0], image.shape[1]))
 
-    return read, dict(stored.recipe)
+    return read, dict(stored.recipe), stored.boxes * len(dataset) // max(1, len(stored))
 
 
-def _made(told: RunOptions) -> tuple[Regions, dict[str, Any]]:
+def _made(told: RunOptions) -> tuple[Regions, dict[str, Any], None]:
     """Return what makes proposals as `propose` does, with the recipe that it notes.
 
     OpenCV's version is in it: another one may find other boxes, and a run has those of one.
@@ -45,7 +47,7 @@ def _made(told: RunOptions) -> tuple[Regions, dict[str, Any]]:
     def make(image: Image, sample: Sample) -> Proposals:
         return source.propose(image, sample.image_id)
 
-    return make, source.recipe
+    return make, source.recipe, None
 
 
 def read_pairs(samples: Sequence[Sample], regions: Regions) -> Iterator[tuple[Image, Proposals]]:
