@@ -218,6 +218,12 @@ def _lives(process: int) -> bool:
     return True
 
 
+def refuse_link(path: Path) -> None:
+    """Raise DataError where `path` is a symbolic link: what it names is not ours to write into."""
+    if path.is_symlink():
+        raise readable(OSError(errno.ELOOP, ""), path)
+
+
 def _without_links(path: str | os.PathLike[str], flags: int) -> int:
     """Open `path` and return its number; OSError (ELOOP) where it is a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)

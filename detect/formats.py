@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from detect.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
 VERSION = version("detect")
 _FORMAT, _WRITER = "format", "detect"
 
@@ -20,6 +20,7 @@ What = Literal[
     "fitted model",
     "training state",
     "recipe",
+    "run recipe",
     "environment",
     "proposals recipe",
     "scores card",
@@ -27,12 +28,24 @@ What = Literal[
     "ensemble record",
 ]
 
-# What format 1 said otherwise: what it is -> key -> value then -> value now. None is the value of a
-# key that was not there: what came later (`search`, `voting`, `deltas`) gets here what was true
-# then, where it is first read.
-_FORMAT_1: dict[What, dict[str, dict[Any, Any]]] = {
-    "model card": {"kind": {"classifier": "image-classifier"}},
-    "environment": {"batches": {None: "opencv"}},
+# What a format, and those before it, said otherwise: what it is -> key -> value then -> value now.
+# None is the value of a key that was not there: what came later (`search`, `deltas`) gets here what
+# was true then, where it is first read.
+_Changes = dict[str, dict[Any, Any]]
+_SELECTION: _Changes = {
+    "kind": {None: "nms"},
+    "decay": {None: "gaussian"},
+    "sigma": {None: 0.5},
+    "fusion_iou": {None: 0.55},
+    "vote": {None: "off"},
+}
+_CHANGES: dict[int, dict[What, _Changes]] = {
+    1: {"model card": {"kind": {"classifier": "image-classifier"}}},
+    2: {
+        "scores card": _SELECTION,
+        "run recipe": _SELECTION,
+        "environment": {"batches": {None: "opencv"}},
+    },
 }
 
 
@@ -58,10 +71,10 @@ def upgraded(
             f"reads up to format {FORMAT}. Install {needed} to read it."
         )
     found = {key: value for key, value in values.items() if key not in (_FORMAT, _WRITER)}
-    changes = _FORMAT_1.get(what, {}) if number == 1 else {}
-    for key, now in changes.items():
-        if (then := found.get(key)) in list(now):  # A list, as `then` may be anything.
-            found[key] = now[then]
+    for earlier in range(number, FORMAT):
+        for key, now in _CHANGES[earlier].get(what, {}).items():
+            if (then := found.get(key)) in list(now):  # A list, as `then` may be anything.
+                found[key] = now[then]
     return found
 
 

@@ -19,7 +19,9 @@ from detect.errors import DataError
 
 # Bytes of one file: a recipe; a card; text such as a list of images; COCO's annotations.
 TOML_BYTES, CARD_BYTES, TEXT_BYTES, RECORDS_BYTES = 2**20, 2**24, 2**28, 2**31
-# Of unfinished.jsonl, an image: a hundred thousand detections.
+# An annotation in XML: fifty thousand objects of an image.
+XML_BYTES = 2**24
+# Of unfinished.jsonl, an image: a hundred thousand detections. Of COCO results, an entry.
 LINE_BYTES = 2**24
 DEPTH = 64
 # Of an image id's parts, a class or a source: what file systems take as a name.

@@ -18,7 +18,7 @@ from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import append_line, to_disk, write_json, write_text
-from detect.formats import stamped, upgraded
+from detect.formats import What, stamped, upgraded
 from detect.reading import TOML_BYTES, parse_toml, read_object, read_text
 from detect.together import settle
 
@@ -85,17 +85,16 @@ class RunFolder:
         """Tell whether `start` was done to its end."""
         return (self.path / "config.toml").exists()
 
-    def check_same(self, config: str) -> None:
+    def check_same(self, config: str, what: What = "recipe") -> None:
         """Raise DataError unless the interrupted run in this folder was told the same."""
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
             text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
-            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), "recipe", path)
+            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), what, path)
             if values == parse_toml(config, path, _RECIPE):
                 return
-            pairs = zip_longest(_unstamped(text), config.splitlines(), fillvalue="")
-            changed = next((f"{old!r}, now {new!r}" for old, new in pairs if old != new), "others")
+            changed = _difference(_lines(text, values), config.splitlines())
         raise DataError(
             f"{path}: {option('resume')} needs the recipe the run began with; it has {changed}. "
             f"Leave the options and {option('config')} as they were, or begin anew in another "
@@ -127,10 +126,32 @@ class RunFolder:
         write_text(self.path / "results.csv", text.getvalue())
 
 
-def _unstamped(text: str) -> list[str]:
-    """Return the lines of config.toml without those that say its format and writer."""
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    """Say the first line that differs, in which table, and how to compute as precisely as then."""
+    table = ""
+    for then, now in zip_longest(old, new, fillvalue=""):
+        if then != now:
+            where = f" in {table}" * (bool(table) and not now.startswith("["))
+            key, _, value = then.partition(" = ")
+            # Of `run`: what auto means is another machine's, or an older version's, choice.
+            of_run = key == "precision" and not table
+            again = f"; give {option('precision', json.loads(value))}" if of_run else ""
+            return f"{then!r}, now {now!r}{where}{again}"
+        table = then if then.startswith("[") else table
+    return "others"
+
+
+def _lines(text: str, values: Mapping[str, Any]) -> list[str]:
+    """Return the lines of config.toml without its format and writer, with what `values` add.
+
+    `values` hold what an earlier format did not say: that comes last of what is in no table.
+    """
     stamp = tuple(f"{key} = " for key in stamped({}))
-    return [line for line in text.splitlines() if not line.startswith(stamp)]
+    lines = [line for line in text.splitlines() if not line.startswith(stamp)]
+    end = lines.index("") if "" in lines else len(lines)
+    said = {line.partition(" = ")[0] for line in lines[:end]}
+    added = [key for key, value in values.items() if key not in said and type(value) is not dict]
+    return [*lines[:end], *(f"{key} = {json.dumps(values[key])}" for key in added), *lines[end:]]
 
 
 def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:

@@ -8,13 +8,17 @@ result had. What a killed process has not moved is moved by whoever uses OUT nex
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from detect.errors import DataError
-from detect.files import make_folder, readable, to_disk, write_json
+from detect.files import make_folder, readable, refuse_link, to_disk, write_json
 from detect.reading import is_path, read_json
+
+if sys.platform != "win32":
+    import fcntl
 
 UNFINISHED = ".unfinished"
 _COMPLETE = ".complete"  # and what else the name of the workplace has
@@ -27,8 +31,10 @@ def together(out: Path, earlier: Iterable[Path] = ()) -> Iterator[Path]:
     """Yield a folder, not there yet, whose files become those of the folder `out` at the end.
 
     With them `earlier` ones, files and folders in `out`, go; on a failure all in `out` stays.
+    Here and below a symbolic link in the place of a workplace is a DataError.
     """
     folder, there = out / UNFINISHED, out.is_dir()
+    refuse_link(folder)
     remove(folder)
     try:
         yield folder
@@ -47,6 +53,7 @@ def workplace(out: Path, *, earlier: bool, resume: bool, name: str = UNFINISHED)
     then OUT/.unfinished (`name`). With `resume` that, if it was begun. `commit` ends it.
     """
     folder = out / name
+    refuse_link(folder)
     if resume and folder.is_dir():
         return folder
     remove(folder)
@@ -61,7 +68,8 @@ def is_workplace(folder: Path) -> bool:
 def commit(folder: Path, earlier: Iterable[Path] = ()) -> None:
     """Make the files in `folder`, a `workplace`, those of the folder it is in; all or none.
 
-    Of `earlier` files and folders there those go that are not among them.
+    Of `earlier` files and folders there those go that are not among them, and folders in it that
+    held nothing else.
     """
     out = folder.parent
     settle(out)
@@ -80,11 +88,15 @@ def commit(folder: Path, earlier: Iterable[Path] = ()) -> None:
 def settle(out: Path) -> None:
     """Move to their places in the folder `out` the files of a result that is complete.
 
-    Nothing is to do unless a process was killed while it did so. Two processes may do it at once.
+    Nothing is to do unless a process was killed while it did so, or is just doing it: then this
+    waits for it, whether it is going to write in `out` or to read.
     """
     for complete in out.glob(f"{_COMPLETE}*"):
+        refuse_link(complete)
         try:
-            _settle(out, complete)
+            with _alone(complete) as there:
+                if there:
+                    _settle(out, complete)
         except OSError as error:
             raise readable(error, out) from error
 
@@ -92,16 +104,49 @@ def settle(out: Path) -> None:
 def _settle(out: Path, complete: Path) -> None:
     for name in _gone(complete):
         remove(out / name)
+        with suppress(OSError):  # Something is left in the folder it was in.
+            if (folder := (out / name).parent) != out:
+                folder.rmdir()
     places = {out}
     for path in _files(complete):
         place = out / path.relative_to(complete)
         make_folder(place.parent)
-        with suppress(FileNotFoundError):  # Another process has moved it.
-            os.replace(path, place)
+        os.replace(path, place)
         places.add(place.parent)
     to_disk(places)
     remove(complete)
     to_disk([out])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Wait until no other process is here with `folder`, and tell whether it is still there.
+
+    By a lock on the folder itself, which nobody has to remove. Where there are no such locks
+    (Windows, some file systems) nobody is waited for.
+    """
+    if sys.platform == "win32":
+        yield folder.exists()
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield _is_at(number, folder)
+    finally:
+        os.close(number)
+
+
+def _is_at(number: int, folder: Path) -> bool:
+    """Tell whether what is open as `number` is not removed, with another in its place or none."""
+    try:
+        return os.path.samestat(os.fstat(number), folder.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _files(folder: Path) -> list[Path]:

@@ -117,7 +117,7 @@ def test_every_config_of_the_project_is_valid(folder: str, kind: type[Section]) 
             "0 <= low < high <= foreground_iou.",
         ),
         (MINIMAL + "[[augment.more]]\np = 0.3\n", "augment.more.0.name: Field required."),
-        (MINIMAL + "[augment]\nmore = 3\n", "augment.more: Input should be a valid tuple"),
+        (MINIMAL + "[augment]\nmore = 3\n", "augment.more: expected a list, got 3."),
         (MINIMAL + "[augment]\nmroe = []\n", "augment.mroe. Did you mean augment.more?"),
         (
             MINIMAL + "[[augment.more]]\nname = 'Blur'\np = inf\n",

@@ -1,5 +1,12 @@
 """Errors as a person meets them: one or two lines on stderr and the exit code of their kind."""
 
+import errno
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 
@@ -19,6 +26,13 @@ def _fails(capsys, *arguments):
     assert printed.err.endswith("\n")
     assert printed.err.count("\n") <= 2
     return stop.value.code, printed.err
+
+
+def _shell(line):
+    """Run `line` in a shell where `detect` is this interpreter's."""
+    program = f"{sys.executable} -c 'from detect.cli import main; main()'"
+    whole = f"set -o pipefail; {line.replace('detect', program, 1)}"
+    return subprocess.run(["bash", "-c", whole], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -83,21 +97,67 @@ def test_a_missing_path_is_a_data_error(capsys, tmp_path):
     assert str(missing) in text
 
 
-def test_out_of_memory_is_the_environments_problem(capsys, raising):
-    raising(MemoryError())
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    ],
+)
+def test_out_of_memory_is_the_environments_problem(capsys, raising, error):
+    raising(error)
     code, text = _fails(capsys, "doctor")
     assert code == 3
-    assert "out of memory" in text
+    assert text == "Error: out of memory. Use fewer --workers or smaller batches.\n"
 
 
-def test_ctrl_c_says_how_to_go_on(capsys, raising):
+def test_libraries_that_do_not_fit_into_memory_are_the_environments_problem(tmp_path):
+    done = _shell(f"ulimit -v 300000; detect propose {tmp_path} --out {tmp_path / 'p'}")
+    expected = "Error: out of memory. Use fewer --workers or smaller batches.\n"
+    assert (done.returncode, done.stderr) == (3, expected)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("propose", "stopped. What was finished is kept: go on with --resume."),
+        ("doctor", "stopped."),
+        ("eval", "stopped."),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on_where_there_is_a_way(capsys, raising, command, expected):
+    importlib.import_module(detect.cli.COMMANDS[command][0])
     raising(KeyboardInterrupt())
     with pytest.raises(SystemExit) as stop:
-        main(["doctor"])
+        main([command])
     assert stop.value.code == 1
     # The blank line is click's, to leave the line that shows ^C.
-    expected = "stopped. What was finished is kept: a command with --resume goes on."
     assert capsys.readouterr().err == f"\nError: {expected}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "eval --help", "doctor"])
+def test_output_that_cannot_be_written_is_the_environments_problem(arguments):
+    done = _shell(f"detect {arguments} > /dev/full")
+    expected = "the output cannot be written: No space left on device. Send it elsewhere."
+    assert (done.returncode, done.stderr) == (3, f"Error: {expected}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_where_errors_cannot_be_written_the_exit_code_tells():
+    done = _shell("detect propose nowhere --split s --out p 2> /dev/full")
+    assert (done.returncode, done.stdout) == (4, "")
+
+
+def test_a_closed_pipe_is_quiet():
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-c", "from detect.cli import main; main()", "run", "--help"]
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_a_bug_is_told_from_a_mistake_of_the_user(capsys, raising):

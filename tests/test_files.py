@@ -272,6 +272,7 @@ HARMLESS = {
     ("memory.py", "write_text"),  # to the kernel
     ("cli/speaking.py", "open"),  # os.devnull
     ("locks.py", "open"),  # of the lock itself, which holds nothing but its holder's name
+    ("together.py", "open"),  # of a folder, to lock it
     ("together.py", "replace"),  # the commit, and what follows it
 }
 

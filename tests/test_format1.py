@@ -135,7 +135,7 @@ def test_interrupted_svms_go_on_and_end_as_the_whole_ones(
     np.testing.assert_array_equal(now["positives"], then["positives"])
     np.testing.assert_allclose(now["scale"], then["scale"], rtol=1e-3)
     assert call(*TRAIN_SVM, "svm.safetensors") == 0
-    assert "complete already" in capsys.readouterr().out
+    assert "already complete: svm.safetensors" in capsys.readouterr().out
 
 
 def test_parts_of_both_formats_are_of_one_recipe() -> None:

@@ -33,6 +33,21 @@ def test_resuming_another_recipe_is_refused_with_both_lines(tmp_path: Path) -> N
         ("seed = 0\n", "seed = 0\nsteps = 8\n", r"it has '', now 'steps = 8'\."),
         ("seed = 0\nsteps = 8\n", "seed = 0\n", r"it has 'steps = 8', now ''\."),
         ("", "seed = 0\n", r"it has '', now 'seed = 0'\."),
+        (
+            "[optimizer]\nsteps = 8\n",
+            "[optimizer]\nsteps = 9\n",
+            r"it has 'steps = 8', now 'steps = 9' in \[optimizer\]\.",
+        ),
+        (
+            "nms = 0.3\n\n[a]\nb = 1\n",
+            "nms = 0.3\n\n[c]\nb = 1\n",
+            r"it has '\[a\]', now '\[c\]'\.",
+        ),
+        (
+            'precision = "float32"\n',
+            'precision = "bfloat16"\n',
+            r"""now 'precision = "bfloat16"'; give precision=float32\.""",
+        ),
     ],
 )
 def test_a_recipe_of_more_or_fewer_lines_is_another(

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -36,6 +37,13 @@ COMMANDS = {
     "visualize": ("detect.cli.visualize", "Draw ground truth, proposals or detections."),
     "report": ("detect.cli.report", "Make a scoreboard of runs beside the paper's figures."),
 }
+
+
+# How libraries say that memory ran out: the loader of their parts, threads, torch, OpenCV, Linux.
+_NO_MEMORY = (
+    "failed to map segment", "can't start new thread", "out of memory", "Insufficient memory",
+    "allocate memory",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):
@@ -74,27 +82,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BaseException as error:
         if "--debug" in arguments and not isinstance(error, SystemExit):
             traceback.print_exc()
-        result = _explain(error)
+        result = _explain(error, arguments)
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, arguments: Sequence[str]) -> int:
     """Print `error` for a person on stderr and return its exit code; re-raise SystemExit."""
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return _fail("stopped. What was finished is kept: a command with --resume goes on.")
+        kept = " What was finished is kept: go on with --resume." * _can_resume(arguments)
+        return _fail(f"stopped.{kept}")
     if isinstance(error, click.ClickException):
         where = error.ctx.command_path + ": " if getattr(error, "ctx", None) else ""  # type: ignore[attr-defined]
         help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"
         return _fail(f"{where}{error.format_message().rstrip('.')}{help_hint}", 2)
     if isinstance(error, DetectError):
         return _fail(error.for_command_line, error.exit_code)
-    if isinstance(error, MemoryError):
+    if _lacks_memory(error):
         return _fail("out of memory. Use fewer --workers or smaller batches.", 3)
+    if isinstance(error, OSError) and _was_printing(error):
+        return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
     return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")
 
 
+def _can_resume(arguments: Sequence[str]) -> bool:
+    """Tell whether the command in `arguments` has --resume; one not imported yet did nothing."""
+    module = sys.modules.get(COMMANDS.get("".join(arguments[:1]), ("",))[0])
+    command: click.Command | None = getattr(module, "command", None)
+    return command is not None and any(one.name == "resume" for one in command.params)
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Tell whether `error`, or one that it followed, came from a want of memory."""
+    if error is None:
+        return False
+    said = any(text in str(error) for text in _NO_MEMORY)
+    return isinstance(error, MemoryError) or said or _lacks_memory(error.__context__)
+
+
+def _was_printing(error: OSError) -> bool:
+    """Tell whether `error` is of stdout or stderr, which are written by click.echo alone."""
+    where = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return click.echo.__code__ in where
+
+
 def _fail(message: str, code: int = 1) -> int:
-    click.echo(f"Error: {message}", err=True)
+    with suppress(OSError):  # Where stderr cannot be written the exit code still tells.
+        click.echo(f"Error: {message}", err=True)
     return code

@@ -22,8 +22,19 @@ from detect.stages.options import Options
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Kind = TypeVar("Kind", bound=Options)
 
+
+class _Path(click.Path):
+    """A path, which "" is not: Path takes it for the folder one is in."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the Path of what was typed."""
+        if value == "":
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 # Existence is checked by the readers, which say what was expected and exit with 4.
-PATH = click.Path(path_type=Path)
+PATH = _Path(path_type=Path)
 # A bound that nobody types is the stage's alone: in a command's help it would only puzzle.
 _NO_LIMIT = 2**31
 _RANGES = {int: click.IntRange, float: click.FloatRange}
@@ -33,6 +44,7 @@ SPLIT: dict[str, Any] = {"metavar": "NAME|FILE"}
 BATCH_SIZE: dict[str, Any] = {
     "type": str, "metavar": "N|auto", "default": "auto", "show_default": True,
 }  # fmt: skip
+SELECTION: dict[str, dict[str, Any]] = {"vote": {"type": str, "metavar": "IOU|off"}}
 # And those that every training has.
 TRAINING: dict[str, dict[str, Any]] = {
     "out": {"metavar": "PATH"},
@@ -130,13 +142,13 @@ def plain_type(annotation: Any) -> Any:
 def _plain(kind: Any, limits: list[Any]) -> tuple[Any, list[Any]]:
     """Take Annotated, None and what only Python can hand over off a type; return it and its limits.
 
-    The limits are those found on the way.
+    The limits are those found on the way. Of several types the first counts.
     """
     if get_origin(kind) is Annotated:
         inner, *more = get_args(kind)
         return _plain(inner, [*limits, *more])
     if get_origin(kind) in (Union, types.UnionType):
-        (inner,) = (
+        inner, *_ = (
             member
             for member in get_args(kind)
             if member is not type(None) and get_origin(member) is not dict

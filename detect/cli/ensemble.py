@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from detect.cli.declaring import PATH, SPLIT, declared, told
+from detect.cli.declaring import PATH, SELECTION, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.ensemble.curve import curve_lines
 from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
@@ -22,13 +22,15 @@ from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
     data={"metavar": "DATA"},
     split=SPLIT,
     json={"metavar": "OUT"},
+    **SELECTION,
 )
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
     """Make detections from SCORES, which detect run --keep-scores left: a file or its folder.
 
-    Any networks of the run, weights and kinds of NMS, without running a network; all networks
-    with the defaults give the run's own detections (of scores kept as float16 nearly so). With
+    Any networks of the run, weights, kinds of NMS and voting, without running a network; all
+    networks with the defaults give the run's own detections (of scores kept as float16 nearly so).
+    Regions of score 0.02 or more vote, whatever the --threshold. With
     --data the mAP of 1, 2, ... networks over all subsets of the --models, of each alone, and of
     all but each.
     """

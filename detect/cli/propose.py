@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from detect.cli.already import already
 from detect.cli.declaring import PATH, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.propose import ProposeCost, ProposeOptions, ProposeResult, propose
@@ -34,7 +35,7 @@ def shown(result: ProposeResult) -> str:
     if result.cost is not None:
         return _cost_lines(result.cost)
     if result.complete:
-        return f"{result.path} is complete; nothing left to do."
+        return already(result.path)
     per_image = result.boxes / max(result.images, 1)
     return f"{result.images} images, {result.boxes} boxes, {per_image:.0f} an image: {result.path}"
 

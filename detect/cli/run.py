@@ -4,7 +4,8 @@ from typing import Any, get_args
 
 import click
 
-from detect.cli.declaring import BATCH_SIZE, PATH, SPLIT, declared, told
+from detect.cli.already import already
+from detect.cli.declaring import BATCH_SIZE, PATH, SELECTION, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.run import RunOptions, RunResult, run
 from detect.storage.scores_card import Dtype
@@ -25,6 +26,7 @@ from detect.storage.scores_card import Dtype
         "metavar": "[float32|float16]", "is_flag": False, "flag_value": get_args(Dtype)[0],
     },
     batch_size=BATCH_SIZE,
+    **SELECTION,
 )  # fmt: skip
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
@@ -33,7 +35,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
     are proposed on the way, as `detect propose` does it. --keep-scores leaves OUT/scores.parquet
     as well, from which `detect ensemble` makes other detections without a network. Scores are
-    probabilities; with --svm they are above 0 for the class, whatever their size.
+    probabilities; with --svm they are above 0 for the class, whatever their size. Regions of score
+    0.02 or more --vote, whatever the --threshold.
     """
     click.echo(shown(run(told(context, RunOptions), Terminal())))
 
@@ -41,7 +44,7 @@ def command(context: click.Context, /, **_: Any) -> None:
 def shown(result: RunResult) -> str:
     """Return how much was detected, and where it is."""
     if result.complete:
-        return f"{result.path}: complete already"
+        return already(result.path)
     line = f"{result.path}: {result.detections} detections in {result.images} images"
     if (kept := result.scores) is None:
         return line

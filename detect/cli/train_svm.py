@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from detect.cli.already import already
 from detect.cli.declaring import BATCH_SIZE, PATH, SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.train_svm import TrainSvmOptions, train_svm
@@ -32,4 +33,4 @@ def command(context: click.Context, /, **_: Any) -> None:
     fitted; --resume goes on with them. GoogLeNet's paper names no SVMs. Needs the extra "svm".
     """
     result = train_svm(told(context, TrainSvmOptions), Terminal())
-    click.echo(f"{result.path}: complete already" if result.complete else result.path)
+    click.echo(already(result.path) if result.complete else result.path)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from detect.cli.already import already
 from detect.cli.declaring import SPLIT, declared, told
 from detect.cli.progress import Terminal
 from detect.stages.visualize import VisualizeOptions, VisualizeResult, visualize
@@ -32,4 +33,6 @@ def command(context: click.Context, /, **_: Any) -> None:
 def shown(result: VisualizeResult) -> str:
     """Return how many pictures there are, and where."""
     count = len(result.pictures)
+    if count and not result.drawn:
+        return already(result.folder)
     return f"{count} picture{'s' if count != 1 else ''} in {result.folder}"

@@ -14,6 +14,15 @@ from detect.config.sections import Section
 from detect.errors import DataError, UsageError, option
 from detect.formats import FORMAT, upgraded
 
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+# Of pydantic's problems those that it words for who writes Python.
+_IN_WORDS = {
+    "tuple_type": "expected a list",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+    "invalid-json-value": "expected text, a number, true, false, a list or a table, as in TOML",
+}
+
 SomeRecipe = TypeVar("SomeRecipe", bound=Section)
 
 
@@ -83,12 +92,13 @@ def _parse_value(text: str) -> Any:
 def first_problem(kind: type[Section], error: ValidationError) -> str:
     """Say the first problem of `error`: where, what was expected, what was got."""
     # An unknown key first: it is why a required one of nearly the same name is missing.
-    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    problem = min(error.errors(), key=lambda found: found["type"] not in _UNKNOWN)
     where = ".".join(str(part) for part in problem["loc"]) or "the recipe"
     if problem["type"] == "extra_forbidden":
         near = _near(where, [name for name in key_names(kind) if not where.startswith(f"{name}.")])
         return f"unknown key {where}." + (f" Did you mean {near[0]}?" if near else "")
     text = problem["msg"].removeprefix("Value error, ")  # Before what our own validators say.
+    text = _IN_WORDS.get(problem["type"], text)
     # What is missing, and a whole table, says nothing.
     silent = problem["type"] == "missing" or isinstance(problem["input"], dict)
     return f"{where}: {text}." if silent else f"{where}: {text}, got {problem['input']!r}."

@@ -1,6 +1,8 @@
 """Annotation files in VOC's XML, which ILSVRC DET uses with other pixel numbers."""
 
+import io
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from detect.data.split import nearest
 from detect.data.truth import SKIP_HINT, check_boxes
 from detect.errors import DataError
 from detect.images import read_size
+from detect.reading import XML_BYTES, read_bytes
 from detect.structures import Annotations, Size
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -34,10 +37,11 @@ class AnnotationXml:
 
 def parse(path: Path) -> AnnotationXml:
     """Read `path`; DataError where it is missing, does not parse, has entities, lacks a part."""
+    if not os.path.exists(path):
+        raise DataError(f"{path}: a listed image has no such annotation file.")
+    content = read_bytes(path, "an annotation", XML_BYTES, SKIP_HINT)
     try:
-        tree: Any = ElementTree.parse(path).getroot()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: a listed image has no such annotation file.") from error
+        tree: Any = ElementTree.parse(io.BytesIO(content)).getroot()
     except DefusedXmlException as error:
         raise DataError(
             f"{path}: the XML declares entities, which are refused (they can read other files or "
@@ -45,8 +49,6 @@ def parse(path: Path) -> AnnotationXml:
         ) from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(f"{path}: the XML does not parse ({error}). {SKIP_HINT}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     objects = tree.findall("object")
     return AnnotationXml(
         path,

@@ -7,7 +7,6 @@ threshold, NMS within each class. A crop is cut once for all networks that want 
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TypedDict
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from detect.detector.batches import CropSettings, SharedCrops, batches, grouped
 from detect.detector.classes import listed, shared_classes
 from detect.detector.forward import Forward
 from detect.detector.scoring import Score, softmax
-from detect.ensemble import average, select
+from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
 from detect.errors import DataError
 from detect.models.cards import RegionClassifierCard
@@ -29,20 +28,12 @@ from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
 _BATCHES_AHEAD = 4
 
 
-class _Limits(TypedDict):
-    """Keywords of ensemble.select."""
-
-    threshold: float
-    nms: float
-    per_class: int
-
-
 class RegionScorer:
     """Classifies regions with `models` on `device` and selects the detections.
 
     `classes` gives the order of the labels returned, by default the first model's; it may hold
     classes the models do not know. `batch_size` and `precision` as in `forward.Forward`, `score`
-    turns a network and crops into scores, the rest as in `ensemble.select`.
+    turns a network and crops into scores, `combination` says how those become detections.
     Raises DataError for models that know different classes, or classes not in `classes`;
     ValueError without a model.
     """
@@ -56,9 +47,7 @@ class RegionScorer:
         batch_size: int | None = None,
         precision: str = "auto",
         score: Score = softmax,
-        threshold: float = 0.01,
-        nms: float = 0.3,
-        per_class: int = 100,
+        combination: Combination | None = None,
     ) -> None:
         cards = [card for _, card in models]
         self.model_classes = shared_classes([card.classes for card in cards])
@@ -72,7 +61,7 @@ class RegionScorer:
         self._networks = [prepare_for_inference(model).to(self.device) for model, _ in models]
         self._groups = grouped([CropSettings.of(card) for card in cards])
         self._forward, self._score = Forward(self.device, batch_size, precision), score
-        self._limits = _Limits(threshold=threshold, nms=nms, per_class=per_class)
+        self._combination = combination or Combination()
 
     def scores(self, image: Image, boxes: FloatArray) -> FloatArray:
         """`image` (H, W, 3), `boxes` (N, 4) -> scores (M, N, C+1) of the M networks.
@@ -95,13 +84,13 @@ class RegionScorer:
         A box comes once for every class that it scores the threshold or more for.
         """
         boxes, labels, found = candidates(
-            proposals.boxes, average(scores), self._limits["threshold"]
+            proposals.boxes, average(scores), self._combination.threshold
         )
         return Detections(proposals.image_id, boxes, self._labels[labels], found, self.classes)
 
     def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
         """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""
-        boxes, labels, kept = select(proposals.boxes, average(scores), **self._limits)
+        boxes, labels, kept = self._combination.select(proposals.boxes, scores)
         labels = self._labels[labels]
         return Detections(proposals.image_id, boxes, labels, kept, self.classes)
 

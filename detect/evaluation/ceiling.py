@@ -1,10 +1,10 @@
 """What mAP would be if one stage of the pipeline were perfect and the others stayed as they are.
 
 Which stage loses how much: proposals (no box on an object), labels (the region classifier), boxes
-(no regression), non-maximum suppression. The stages are R-CNN's (arXiv 1311.2524); that a box is an
-object's from IoU 0.5 and background below is its rule (section 2.3). The definitions are ours,
-kin to the oracles of Hoiem et al. 2012 and of TIDE (arXiv 2008.08115, section 3.2). Matching and
-average precision are VOC 2012's throughout.
+(proposed, voted or regressed), non-maximum suppression. The stages are R-CNN's (arXiv 1311.2524);
+that a box is an object's from IoU 0.5 and background below is its rule (section 2.3). The
+definitions are ours, kin to the oracles of Hoiem et al. 2012 and of TIDE (arXiv 2008.08115, section
+3.2). Matching and average precision are VOC 2012's throughout.
 """
 
 from collections.abc import Iterable
@@ -73,8 +73,9 @@ def proposal_ceiling(
     object that counts (neither difficult nor crowd) is found if a box reaches it, IoU >= `iou`,
     and it can have one that no other object of its class in the image needs (the largest
     matching). With precision 1 up to that recall and nothing beyond, AP is the recall. One box
-    may stand for objects of two classes, as R-CNN's detections may. Raises DataError where no
-    object counts.
+    may stand for objects of two classes, as R-CNN's detections may. Of proposals it bounds only
+    detections whose boxes are proposals: voting (ensemble.voting) makes others, which may reach
+    more. Raises DataError where no object counts.
     """
     classes = len(dataset.classes)
     reached, positives = np.zeros(classes), np.zeros(classes)

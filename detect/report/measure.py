@@ -29,6 +29,7 @@ _NAMES = {
     "perfect_labels_and_nms": "perfect labels and NMS",
 }
 _ON_PROPOSALS = "every object that a proposed box reaches is found once, and nothing else is"
+_VOTED = "; this run's boxes are voted, and may reach objects that no proposed box does"
 
 # Iterates over samples, showing what it is for.
 Track = Callable[[Sequence[Sample], str], Iterable[Sample]]
@@ -90,7 +91,8 @@ def measure(
     stages = [
         (_NAMES[name], STAGES[name], value) for name, value in ceiling(dataset, first).items()
     ]
-    stages += [(f"the same on {file.name}", _ON_PROPOSALS, file.ceiling) for file in proposed]
+    reached = _ON_PROPOSALS + (_VOTED if runs[0].voted else "")
+    stages += [(f"the same on {file.name}", reached, file.ceiling) for file in proposed]
     return Measured(
         scored=scored,
         proposed=proposed,

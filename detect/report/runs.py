@@ -36,6 +36,11 @@ class Run:
         return len(models) if isinstance(models, list) and models else None
 
     @property
+    def voted(self) -> bool:
+        """Tell whether its boxes were voted, and are none of the proposed ones."""
+        return bool(self.config.get("vote", "off") != "off")
+
+    @property
     def proposals(self) -> str:
         """Return what proposed its regions, as `proposal_kind`."""
         return proposal_kind(_table_in(self.config, "proposals"))
@@ -89,7 +94,7 @@ def _read(path: Path, name: str, dataset: Dataset, digest: str) -> Run:
             f"{path}: has no detections.json. Expected a folder that detect run wrote; an "
             f"interrupted run goes on with {option('resume')}."
         )
-    config = _table(path / "config.toml", "recipe", read_toml)
+    config = _table(path / "config.toml", "run recipe", read_toml)
     environment = _table(path / "environment.json", "environment", read_object)
     _check_images(path, environment.get("data", digest), digest, dataset)
     detections = FlatDetections(*read_columns(path / "detections.json", dataset))
@@ -100,7 +105,8 @@ def _table(path: Path, what: What, read: Callable[..., dict[str, Any]]) -> dict[
     """Return the table in `path`, {} where there is no such file."""
     if not path.is_file():
         return {}
-    return upgraded(read(path, f"the {what} of a run", "Run detect run again."), what, path)
+    named = "recipe" if what == "run recipe" else what
+    return upgraded(read(path, f"the {named} of a run", "Run detect run again."), what, path)
 
 
 def _table_in(values: dict[str, Any], key: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from detect.files import write_json
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.opening import usable, warn_skipped
+from detect.stages.opening import check_figures, usable, warn_skipped
 
 if TYPE_CHECKING:
     from detect.detector.image_scorer import ImageScorer
@@ -75,6 +75,7 @@ def classify(options: ClassifyOptions, reporter: Reporter = QUIET) -> ClassifyRe
         raise UsageError(
             f"{option('split', options.split)}: goes with one data set, not with images."
         )
+    check_figures(json=options.json)
     scorer = _open_models(options)
     if options.split is None:
         return _answer(options, scorer, reporter)

@@ -18,13 +18,21 @@ from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
     Models,
-    Nms,
-    PerClass,
     Svm,
     check_alone,
     lowest,
     network_paths,
     scoring,
+)
+from detect.stages.selection import (
+    Decay,
+    FusionIou,
+    Kind,
+    Nms,
+    PerClass,
+    Sigma,
+    Vote,
+    combination_of,
 )
 from detect.stages.sources import Source
 from detect.structures import Detections, Image, Proposals
@@ -60,8 +68,13 @@ class LoadOptions(o.Options):
     threshold: float | None = Field(
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
     )
+    kind: Kind = Combination.kind
+    vote: Vote = Combination.vote
     nms: Nms = Combination.nms
     per_class: PerClass = Combination.per_class
+    decay: Decay = Combination.decay
+    sigma: Sigma = Combination.sigma
+    fusion_iou: FusionIou = Combination.fusion_iou
     batch_size: o.BatchSize = None
     precision: o.Precision = "auto"
     device: o.Device = "auto"
@@ -171,13 +184,14 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     if options.regression is not None:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
+    combination = combination_of(options, threshold, probabilities=options.svm is None)
     from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
     from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
-    scorer = _scorer(options, networks, models, threshold, device)
+    scorer = _scorer(options, networks, models, combination, device)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(networks, options.multibox, options.device, reporter)
     return Detector(scorer, source, refine)
@@ -187,7 +201,7 @@ def _scorer(
     options: LoadOptions,
     networks: Sequence[Path],
     models: Sequence["Model"],
-    threshold: float,
+    combination: Combination,
     device: "torch.device",
 ) -> "RegionScorer":
     from detect.detector import RegionScorer
@@ -198,9 +212,7 @@ def _scorer(
         score=scoring(options.svm, networks[0], models[0]),
         batch_size=options.batch_size,
         precision=options.precision,
-        threshold=threshold,
-        nms=options.nms,
-        per_class=options.per_class,
+        combination=combination,
     )
 
 

@@ -27,9 +27,9 @@ def check_out(
     option. What killed processes left is removed, or put in its place where it was complete.
     """
     try:
-        _check_kind(out, folder=folder)
+        _check_kind(out, "out", folder=folder)
         settle(out if folder else out.parent)
-        taken = out.is_file() or (out.is_dir() and is_earlier(out))
+        taken = out.is_file() or is_earlier(out)
     except OSError as error:
         raise readable(error, out) from error
     if taken and not (exist_ok or resume):
@@ -44,19 +44,40 @@ def check_out(
         remove_unfinished(out.parent, out.name)
 
 
+def check_figures(**paths: Path | None) -> None:
+    """Refuse early, with DataError, `paths` where no file can be written; then tidy up there.
+
+    For small files that take the place of earlier ones, by the names of their options.
+    """
+    for name, path in paths.items():
+        if path is not None:
+            _check_kind(path, name, folder=False)
+            remove_unfinished(path.parent, path.name)
+
+
 def is_earlier(out: Path) -> bool:
-    """Tell whether the folder `out` is there and has anything whose name is not hidden."""
-    return out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
+    """Tell whether the folder `out`, or one in it, has anything but folders and hidden names.
+
+    A training killed at its very beginning leaves the folders of its networks and their locks.
+    """
+    if not out.is_dir():
+        return False
+    visible = (path for path in out.iterdir() if not path.name.startswith("."))
+    return any(not path.is_dir() or path.is_symlink() or is_earlier(path) for path in visible)
 
 
-def _check_kind(out: Path, *, folder: bool) -> None:
-    """Raise DataError where `out` is a file instead of a `folder`, the other way, or below one."""
+def _check_kind(out: Path, name: str, *, folder: bool) -> None:
+    """Raise DataError where `out` is a file instead of a `folder`, the other way, or below one.
+
+    Devices and pipes are neither: what is written takes the place of what is there.
+    """
     for parent in out.parents:
         if parent.exists() and not parent.is_dir():
-            raise DataError(f"{option('out', out)}: {parent} is a file, not a folder.")
-    if out.exists() and out.is_dir() != folder:
-        kinds = ("a folder", "a file") if folder else ("a file", "a folder")
-        raise DataError(f"{option('out', out)}: expected {kinds[0]}, and {kinds[1]} is there.")
+            raise DataError(f"{option(name, out)}: {parent} is a file, not a folder.")
+    if out.exists() and not (out.is_dir() if folder else out.is_file()):
+        there = "a folder" if out.is_dir() else "a file" if out.is_file() else "a device or pipe"
+        wanted = "a folder" if folder else "a file"
+        raise DataError(f"{option(name, out)}: expected {wanted}, and {there} is there.")
 
 
 @contextmanager

@@ -40,6 +40,8 @@ class Options(BaseModel):
         for name in known:
             values = getattr(self, name)
             for value in values if isinstance(values, tuple) else (values,):
+                if isinstance(value, Path) and _is_empty(said.get(name)):
+                    raise UsageError(f"{option(name)}: expected a path, got an empty text.")
                 if _is_place(name, value) and not _can_be(value):
                     got = f"{value!s:.60}..."
                     raise UsageError(f"{option(name, got)}: no file can have this name.")
@@ -56,8 +58,7 @@ class Options(BaseModel):
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "path_type":
             text = "expected a path"
-        # Short, whatever it is: an object in a path's place may show itself at any length.
-        got = f"{problem['input']!s:.80}"
+        got = _shown(problem["input"])
         return f"{option(name, got)}: {text}." if name else f"{text}."
 
     def gave(self, *names: str) -> list[str]:
@@ -75,6 +76,12 @@ class Options(BaseModel):
         return self.model_copy(update={name: getattr(checked, name) for name in values})
 
 
+def _shown(value: Any) -> str:
+    """Return what was given in one short line, whatever it is; of other objects only their kind."""
+    plain = isinstance(value, str | Path | int | float | list | tuple | dict)
+    return " ".join(f"{value!s:.80}".split()) if plain else f"<{type(value).__name__}>"
+
+
 def _text(value: Any) -> Any:
     """Take a path for its text."""
     return str(value) if isinstance(value, Path) else value
@@ -83,6 +90,11 @@ def _text(value: Any) -> Any:
 def _is_place(name: str, value: Any) -> bool:
     """Tell whether the option `name` is a path, or may be one."""
     return isinstance(value, Path) or (isinstance(value, str) and name.endswith("split"))
+
+
+def _is_empty(given: Any) -> bool:
+    """Tell whether a path was given as "", which Path takes for the folder one is in."""
+    return given == "" or (isinstance(given, list | tuple) and "" in given)
 
 
 def _can_be(path: Path | str) -> bool:
@@ -124,7 +136,7 @@ BatchSize = Annotated[
     Field(description="Crops at a time; halved when memory runs out."),
 ]
 # What the file would hold, as a dictionary, is for Python alone.
-Recipe = Annotated[Path | dict[str, Any], Field(description="The recipe, a TOML file.")]
+Recipe = Annotated[Path | dict[Any, Any], Field(description="The recipe, a TOML file.")]
 Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Of every random choice.")]
 Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]

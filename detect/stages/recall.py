@@ -12,7 +12,7 @@ from detect.evaluation.figures import Advice, RecallScores
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.opening import with_proposals
+from detect.stages.opening import check_figures, with_proposals
 from detect.stages.truth import TruthOptions, check_truth, open_truth, write_figures
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def recall(options: RecallOptions, reporter: Reporter = QUIET) -> RecallResult:
 
 
 def _check(options: RecallOptions) -> None:
-    """Raise UsageError for a plot or advice that cannot be had."""
+    """Raise UsageError for a plot or advice that cannot be had, DataError for where it goes."""
     if options.target is None:
         for name in options.gave("target_iou", "input_size"):
             raise UsageError(f"{option(name)} belongs to {option('target')}.")
@@ -119,6 +119,7 @@ def _check(options: RecallOptions) -> None:
         raise UsageError(
             f"{option('plot')} shows at most {MOST_FILES} {option('proposals')}, got {count}."
         )
+    check_figures(plot=plot)
 
 
 def _report(dataset: "Dataset", file: "ProposalFile", reporter: Reporter) -> dict[str, Any]:

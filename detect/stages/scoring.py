@@ -33,11 +33,6 @@ Svm = Annotated[
         "not by its softmax.",
     ),
 ]
-Nms = Annotated[
-    float,
-    Field(ge=0, le=1, description="IoU above which the worse of two boxes of a class goes."),
-]
-PerClass = Annotated[int, Field(ge=1, description="Most detections of a class in an image.")]
 
 # Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
 # background's side, and draws from 0 (examples/rcnn_demo.m). Its evaluation goes down to -1.5 and

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
+from detect.files import refuse_link
 from detect.locks import holding_file
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
@@ -76,6 +77,7 @@ def train_svm(options: TrainSvmOptions, reporter: Reporter = QUIET) -> TrainSvmR
     store = FeatureStore(options.out.with_name(f".{options.out.name}.features"))
     with holding_file(options.out, reporter):
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume, folder=False)
+        refuse_link(store.path)
         check_out(store.path, exist_ok=options.exist_ok, resume=options.resume)
         return _train(options, store, reporter)
 

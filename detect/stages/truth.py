@@ -8,7 +8,7 @@ from pydantic import Field
 from detect.errors import UsageError, option
 from detect.progress import Reporter
 from detect.stages import options as o
-from detect.stages.opening import warn_skipped
+from detect.stages.opening import check_figures, warn_skipped
 
 if TYPE_CHECKING:
     from detect.structures import Dataset
@@ -29,7 +29,7 @@ class TruthOptions(o.Options):
 
 
 def check_truth(options: TruthOptions) -> None:
-    """Raise UsageError unless the annotations are given in one way."""
+    """Raise UsageError unless the annotations are given in one way, DataError for a wrong json."""
     if bool(options.data) == bool(options.annotations):
         raise _not_one_way()
     if options.annotations and options.split:
@@ -42,6 +42,7 @@ def check_truth(options: TruthOptions) -> None:
             f"{option('skip_bad')} goes with {option('data')}; correct the "
             f"{option('annotations')} file."
         )
+    check_figures(json=options.json)
 
 
 def _not_one_way() -> UsageError:

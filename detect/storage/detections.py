@@ -125,7 +125,7 @@ def _entries(path: Path) -> Iterator[Any]:
         yield from read_entries(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: not valid JSON: {error}. {_EXPECTED}") from error
     except NotAListError as error:
         kind = "an object" if isinstance(error.content, dict) else error

@@ -170,7 +170,7 @@ def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
 def _entries(path: Path) -> Iterator[Any]:
     try:
         yield from read_entries(path)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
     except NotAListError as error:
         raise DataError(

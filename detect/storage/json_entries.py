@@ -4,10 +4,14 @@ By Python's own decoder, an entry a call: numbers, names and the texts of errors
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
+
+from detect.errors import DataError
+from detect.reading import DEPTH, LINE_BYTES, RECORDS_BYTES
 
 _CHARACTERS_AT_ONCE = 2**18
 _BLANK = re.compile(r"[ \t\n\r]*")  # what JSON allows between its parts (RFC 8259, section 2)
@@ -25,21 +29,38 @@ def read_entries(path: Path) -> Iterator[Any]:
     """Yield the entries of the list in `path`.
 
     Raises what json.load raises of the whole file, where the text goes wrong and not before, and
-    NotAListError.
+    NotAListError; DataError beyond a bound: RECORDS_BYTES a file, LINE_BYTES an entry, DEPTH.
     """
     try:
+        yield from _read(path)
+    except RecursionError:
+        raise _too_deep(path) from None
+
+
+def _read(path: Path) -> Iterator[Any]:
+    try:
         with path.open(encoding="utf-8") as stream:
-            yield from _Entries(stream)
-    except (ValueError, RecursionError):
+            if os.fstat(stream.fileno()).st_size > RECORDS_BYTES:
+                raise DataError(f"{path}: expected at most {RECORDS_BYTES:,} bytes, got more.")
+            yield from _Entries(stream, path)
+    except ValueError:
         # The place in the text that json names is one in the whole of it.
-        raise NotAListError(json.loads(path.read_text(encoding="utf-8"))) from None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, list):
+            longest = f"{LINE_BYTES:,} characters"
+            raise DataError(f"{path}: an entry is longer than {longest}.") from None
+        raise NotAListError(content) from None
+
+
+def _too_deep(path: Path) -> DataError:
+    return DataError(f"{path}: not valid JSON: nested deeper than {DEPTH}.")
 
 
 class _Entries:
     """The entries of the list that `stream` holds; ValueError for text that is no such list."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, path: Path) -> None:
+        self._stream, self._path = stream, path
         self._decode = json.JSONDecoder().raw_decode
         self._text, self._at = "", 0
         self._ended = False
@@ -68,11 +89,20 @@ class _Entries:
                 # Only what follows tells that a number does not go on in what is not read yet.
                 end = self._after_blanks(end)
                 if self._text[end : end + 1] in (",", "]"):
+                    self._check_depth(entry, end)
                     self._at = end
                     return entry
                 if self._ended:
                     raise ValueError("neither a comma nor the end of the list")
+            if len(self._text) - self._at > LINE_BYTES:
+                raise ValueError("an entry that does not end")
             self._read()
+
+    def _check_depth(self, entry: Any, end: int) -> None:
+        """Raise DataError where the `entry` up to `end` nests deeper than the list lets it."""
+        brackets = sum(self._text.count(sign, self._at, end) for sign in "[{")
+        if brackets >= DEPTH and _deeper(entry, DEPTH - 1):
+            raise _too_deep(self._path)
 
     def _take(self, sign: str) -> None:
         if self._next() != sign:
@@ -96,3 +126,14 @@ class _Entries:
         left = self._text[self._at :]
         more = self._stream.read(max(_CHARACTERS_AT_ONCE, len(left)))
         self._text, self._at, self._ended = left + more, 0, not more
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Tell whether lists and objects are nested in `value` more than `most` deep."""
+    level, depth = [value], 0
+    while level := [one for one in level if isinstance(one, list | dict)]:
+        depth += 1
+        level = [
+            inner for one in level for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth > most

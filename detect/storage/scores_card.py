@@ -4,11 +4,21 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from detect.reading import is_name, is_path
 
 Dtype = Literal["float32", "float16"]
+# How scores become detections (ensemble.Combination).
+Kind = Literal["nms", "soft-nms", "wbf"]
+DecayKind = Literal["linear", "gaussian"]
 
 
 def _are_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,6 +33,15 @@ def _are_paths(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def checked_vote(value: Any) -> Any:
+    """Return `value`; ValueError if it is neither an IoU above 0 nor "off"."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and 0 < value <= 1) and not (isinstance(value, str) and value == "off"):
+        raise ValueError("expected off, or an IoU above 0 and at most 1")
+    return value
+
+
+Vote = Annotated[float | Literal["off"], BeforeValidator(checked_vote)]
 Names = Annotated[tuple[str, ...], AfterValidator(_are_names)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -52,6 +71,11 @@ class ScoresCard:
     threshold: Probability
     nms: Probability
     per_class: Annotated[int, Field(ge=1)]
+    kind: Kind
+    decay: DecayKind
+    sigma: Annotated[float, Field(gt=0)]
+    fusion_iou: Probability
+    vote: Vote
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
 

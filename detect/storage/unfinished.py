@@ -5,14 +5,13 @@ finished file (storage/detections.py) is made from this one in a single step. Sc
 beside the detections wait in a file an image until then.
 """
 
-import errno
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.files import append_line, cut_unfinished_line, digest, readable
+from detect.files import append_line, cut_unfinished_line, digest, refuse_link
 from detect.reading import is_path, read_json_lines
 from detect.storage.scores import (
     RegionScores,
@@ -98,8 +97,7 @@ class UnfinishedScores:
 
     def check(self) -> None:
         """Raise DataError where the folder is a symbolic link, which is not written through."""
-        if self.path.is_symlink():
-            raise readable(OSError(errno.ELOOP, ""), self.path)
+        refuse_link(self.path)
 
     def add(self, scores: RegionScores) -> None:
         """Write the scores of one image, over those it had. Raises errors of files.replacing."""

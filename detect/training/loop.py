@@ -27,7 +27,7 @@ from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import WeightAverage, learning_rate, make_optimizer
 from detect.training.pieces import largest, pieces, smaller
-from detect.training.resuming import read_state
+from detect.training.resuming import read_state, say_if_trained
 from detect.training.unread import Losses, UnreadLosses, read
 
 Batch = tuple[Tensor, ...]
@@ -78,6 +78,7 @@ def train(
     trainer = Trainer(model, task, recipe, steps_per_epoch, call)
     if call.resume and trainer.interrupted:
         trainer.resume()
+        say_if_trained(trainer.progress.step, recipe.optimizer.steps, call)
     trainer.run()
 
 

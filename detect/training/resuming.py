@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.models.training_state import START_ANEW, is_plain, load_state
 from detect.reading import is_name, shown
+from detect.training.call import Call
 
 # What the optimizers keep for a parameter, and whether it has the parameter's shape.
 _BUFFERS = {
@@ -33,6 +34,16 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a whole number from 1, or none",
     ),
 }
+
+
+def say_if_trained(step: int, steps: int, call: Call) -> None:
+    """Say that nothing is left to train, where `step` is the last of `steps`."""
+    if step == steps:
+        call.reporter.say(
+            f"already complete: {call.folder.path}, all {steps} steps were trained by an earlier "
+            f"command; nothing to do. To train anew: {option('exist_ok')} in place of "
+            f"{option('resume')}."
+        )
 
 
 def read_state(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,47 @@ def test_weights_and_kinds_change_the_detections(ensemble, tmp_path):
     assert len(found) == 8
 
 
+SELECTIONS = [
+    (),
+    ("--vote", 0.7),
+    ("--vote", 0.3),
+    ("--vote", 0.3, "--threshold", 0.3, "--nms", 0.6),
+    ("--kind", "soft-nms"),
+    ("--kind", "soft-nms", "--decay", "linear", "--nms", 0.2, "--vote", 0.4),
+    ("--kind", "soft-nms", "--sigma", 0.1),
+    ("--kind", "wbf"),
+    ("--kind", "wbf", "--fusion-iou", 0.4, "--vote", "off"),
+]
+
+
+def test_a_run_and_its_recombined_scores_agree_by_every_selection(ensemble, root, tmp_path):
+    found = set()
+    for more in SELECTIONS:
+        assert _run(root, tmp_path / "run", *_models(root), "--exist-ok", *more) == 0
+        assert ensemble("--exist-ok", *more) == 0
+        assert _bytes(tmp_path / "out") == _bytes(tmp_path / "run")
+        found.add(_bytes(tmp_path / "run"))
+    assert len(found) == len(SELECTIONS)
+
+
+@pytest.mark.parametrize("more", SELECTIONS[1::2])
+def test_what_is_not_told_again_is_as_the_run_was_told(root, tmp_path, more):
+    run = (*_models(root, (0, 2)), "--keep-scores", "float32")
+    assert _run(root, tmp_path / "run", *run, *more) == 0
+    assert call("ensemble", tmp_path / "run", "--out", tmp_path / "out") == 0
+    assert _bytes(tmp_path / "out") == _bytes(tmp_path / "run")
+    assert call("ensemble", tmp_path / "run", "--out", tmp_path / "wbf", "--kind", "wbf") == 0
+    recipe, card = _recipe(tmp_path / "run"), ScoresFile(tmp_path / "run").card
+    names = ("kind", "vote", "nms", "threshold", "decay", "sigma", "fusion_iou")
+    assert {name: recipe[name] for name in names} == {name: getattr(card, name) for name in names}
+    assert [_recipe(tmp_path / "out")[name] for name in names] == [recipe[name] for name in names]
+    assert _recipe(tmp_path / "wbf")["vote"] == "off"
+
+
+def _recipe(folder: Path) -> dict[str, object]:
+    return tomllib.loads((folder / "config.toml").read_text())
+
+
 def test_equal_weights_are_none(ensemble, root, tmp_path):
     assert ensemble("--weights", "2,2,2") == 0
     assert _bytes(tmp_path / "out") == _bytes(root / "all")
@@ -222,6 +264,10 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--kind", "soft-nms", "--decay", "linear", "--sigma", "1"], "--decay linear."),
         (["--protocol", "coco"], "--protocol means nothing without --data."),
         (["--json", "x"], "--json means nothing without --data."),
+        (["--kind", "wbf", "--vote", "0.5"], "--vote means nothing with --kind wbf, whose boxes"),
+        (["--vote", "1.5"], "--vote 1.5: expected off, or an IoU above 0 and at most 1."),
+        (["--vote", "0"], "--vote 0: expected off, or an IoU above 0"),
+        (["--vote", "on"], "--vote on: expected off, or an IoU above 0"),
         (["--kind", "hard"], "'hard' is not one of 'nms', 'soft-nms', 'wbf'"),
     ],
 )

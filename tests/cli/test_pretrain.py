@@ -76,7 +76,7 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     out = tmp_path / "parted"
     given = (*arguments, "--val-split", "val", "--out", out)
     stopped = start_interrupted(out / "state.pt", signal.SIGINT, *given)
-    assert "--resume goes on" in stopped.communicate(timeout=120)[1]
+    assert "go on with --resume" in stopped.communicate(timeout=120)[1]
     assert call(*given, "--resume") == 0
     ours, theirs = (load_file(path / "weights/last.safetensors") for path in (run, out))
     assert ours.keys() == theirs.keys()

@@ -3,6 +3,8 @@
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -10,7 +12,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from builders import SHARED, needs_shared, save_image, texture, write_voc
-from interrupting import start_interrupted
+from interrupting import IMPORTING, STARTED, start_interrupted
 from killing import contents
 
 from detect.cli import main
@@ -168,13 +170,19 @@ def test_earlier_parts_stay_until_the_new_ones_are_complete(
     assert contents(tmp_path / "p").keys() == before.keys()
 
 
-def test_a_finished_file_is_left_alone(
-    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["p", "p.parquet"])
+def test_what_is_finished_is_left_alone(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    arguments = (voc, "--split", "test", "--out", tmp_path / "p.parquet", *FAST)
+    arguments = (voc, "--split", "test", "--out", tmp_path / name, *FAST)
     _detect(capsys, *arguments)
+    before = contents(tmp_path)
     out, _ = _detect(capsys, *arguments, "--resume")
-    assert out == f"{tmp_path / 'p.parquet'} is complete; nothing left to do.\n"
+    assert out == (
+        f"already complete: {tmp_path / name}, made by an earlier command; nothing to do. To make "
+        "it anew: --exist-ok in place of --resume.\n"
+    )
+    assert contents(tmp_path) == before
 
 
 def test_a_shard_minds_its_own_parts(
@@ -299,9 +307,7 @@ def test_interrupted_and_resumed(
     _, error = running.communicate(timeout=60)
     assert running.returncode == code, error
     if number == signal.SIGINT:
-        assert error.endswith(
-            "Error: stopped. What was finished is kept: a command with --resume goes on.\n"
-        )
+        assert error.endswith("Error: stopped. What was finished is kept: go on with --resume.\n")
     deadline = time.monotonic() + 30
     while any(map(_is_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -313,6 +319,47 @@ def test_interrupted_and_resumed(
     assert first.stat().st_mtime_ns == kept
     _detect(capsys, *slow, "--out", tmp_path / "whole", "--workers", "1")
     assert _bytes(tmp_path / "p") == _bytes(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("moment", [STARTED, IMPORTING], ids=["started", "importing"])
+def test_ctrl_c_while_workers_start_is_one_line(tmp_path: Path, folder: Path, moment: Path) -> None:
+    command = ("propose", folder, "--width", "96", "--k", "50", "--out", tmp_path / "p")
+    running = start_interrupted(moment, signal.SIGINT, *command, "--workers", "2", group=True)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert error == "\nError: stopped. What was finished is kept: go on with --resume.\n"
+
+
+_LIMITED = """
+import resource, sys
+from pathlib import Path
+
+import detect.proposals.run
+from detect.cli import main
+
+# The workers begin with as much as this process has; joblib waits for threads that do not start.
+more = int(sys.argv.pop(1))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more,) * 2)
+main()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks /proc for the memory")
+@pytest.mark.parametrize("more", [32, 48])
+def test_workers_that_memory_does_not_suffice_for_are_refused(
+    tmp_path: Path, voc: Path, more: int
+) -> None:
+    words = ["propose", voc, "--split", "train", "--out", tmp_path / "p", *FAST, "--workers", "4"]
+    program = [sys.executable, "-c", _LIMITED, str(more * 2**20), *map(str, words)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "Error: not enough memory to start worker processes. Use --workers 1, or allow more "
+        "(ulimit -v).\n",
+    )
 
 
 @needs_shared

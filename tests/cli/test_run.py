@@ -14,6 +14,7 @@ from interrupting import start_interrupted
 from networks import network
 from proposing import propose_randomly
 
+from detect.cli.already import already
 from detect.data import open_dataset
 from detect.images import read_image
 from detect.models.checkpoints import save_model
@@ -166,7 +167,7 @@ def test_a_run_stopped_by_a_broken_image_goes_on_when_it_is_repaired(
     assert not (out / "unfinished.jsonl").exists()
     assert (out / "pictures/test_000.jpg").stat().st_mtime_ns == before
     assert detect("--resume") == 0
-    assert "complete already" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f"{already(out / 'detections.json')}\n")
 
 
 def test_skip_bad_leaves_a_broken_image_out_and_counts_it(detect, root, tmp_path, capsys):
@@ -195,7 +196,9 @@ def test_an_earlier_run_is_not_written_over_unless_told(detect, tmp_path, capsys
     assert sorted(path.stem for path in (out / "pictures").iterdir()) == IDS
 
 
-@pytest.mark.parametrize("more", [("--nms", 0.5), ("--model", "m1")])
+@pytest.mark.parametrize(
+    "more", [("--nms", 0.5), ("--model", "m1"), ("--vote", 0.4), ("--kind", "wbf")]
+)
 def test_resume_refuses_what_would_change_the_detections(detect, root, capsys, more):
     assert detect("--no-pictures") == 0
     more = [root / "m1.safetensors" if word == "m1" else word for word in more]
@@ -213,7 +216,9 @@ def test_the_precision_is_the_one_used_so_that_another_machine_cannot_mix_two(
     assert scores.card.precision == used
     assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", used) == 0
     assert detect("--no-pictures", "--keep-scores", "--resume", "--precision", other) == 4
-    differing = f"it has 'precision = \"{used}\"', now 'precision = \"{other}\"'"
+    differing = (
+        f"it has 'precision = \"{used}\"', now 'precision = \"{other}\"'; give --precision {used}."
+    )
     assert differing in capsys.readouterr().err
 
 
@@ -247,6 +252,12 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--threshold", "1.5"], "--threshold 1.5: expected a probability, from 0 to 1."),
         (["--picture-threshold", "-1"], "--picture-threshold -1: expected a probability"),
         (["--threshold", "nan"], "--threshold nan: expected a probability"),
+        (["--kind", "wbf", "--vote", "0.5"], "--vote means nothing with --kind wbf, whose boxes"),
+        (["--vote", "nan"], "--vote nan: expected off, or an IoU above 0 and at most 1."),
+        (["--sigma", "1"], "--sigma means nothing with --kind nms. Leave it out."),
+        (["--kind", "soft-nms", "--nms", "0.4"], "--nms means nothing with --decay gaussian."),
+        (["--kind", "soft-nms", "--svm", "x"], "--kind soft-nms and --svm: soft-nms and wbf need"),
+        (["--kind", "hard"], "'hard' is not one of 'nms', 'soft-nms', 'wbf'"),
         (["--precision", "int8"], "'int8' is not one of 'auto', 'float32', 'bfloat16'"),
     ],
 )
@@ -320,7 +331,7 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     process = start_interrupted(unfinished, signal.SIGINT, *command)
     _, text = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert text.endswith("a command with --resume goes on.\n")
+    assert text.endswith("go on with --resume.\n")
     assert "Traceback" not in text
     assert not (out / "detections.json").exists()
     done = len(unfinished.read_text().splitlines())

@@ -12,6 +12,7 @@ from builders import CLASSES, write_voc
 from commands import call
 from networks import DIMENSIONS, network
 
+from detect.cli.already import already
 from detect.data import open_dataset
 from detect.models.checkpoints import Fitted, load_fitted, save_fitted, save_model
 from detect.models.device import resolve_precision
@@ -185,7 +186,7 @@ def test_a_stopped_call_goes_on_with_the_features_it_has(
     assert again.parameters.positives.sum() == 18 == without.parameters.positives.sum() + 3
     assert not features.exists()
     assert train(root, out, "--resume") == 0
-    assert capsys.readouterr().out == f"{out}: complete already\n"
+    assert capsys.readouterr().out == f"{already(out)}\n"
     assert train(root, out, "--resume", "--precision", OTHER) == 4
     assert f"different recipes: precision {PRECISION} and {OTHER}" in capsys.readouterr().err
 
@@ -219,7 +220,7 @@ def test_a_stopped_call_over_older_svms_goes_on_too(
     features.mkdir()  # As a call leaves it that is killed after the SVMs are written.
     (features / "recipe.json").write_text("{}")
     assert train(root, out, "--resume", *positives) == 0
-    assert capsys.readouterr().out == f"{out}: complete already\n"
+    assert capsys.readouterr().out == f"{already(out)}\n"
     assert not features.exists()
 
 

@@ -165,7 +165,7 @@ def test_train_classifier_stops_together_and_one_process_goes_on(
         whom="torchrun",
     )
     assert stopped.returncode != 0
-    assert stopped.stderr.count("--resume goes on") == 2
+    assert stopped.stderr.count("go on with --resume") == 2
     assert call(*arguments, "--out", out, "--resume") == 0
     assert call(*arguments, "--out", tmp_path / "whole") == 0
     check_same(out, tmp_path / "whole")

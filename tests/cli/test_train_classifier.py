@@ -105,7 +105,7 @@ def test_more_threads_end_with_the_same_weights(arguments: list[object], tmp_pat
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(
-    arguments: list[object], tmp_path: Path
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = [*arguments, "--set", "optimizer.steps=24"]  # the signal has time to come
@@ -118,6 +118,12 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert call(*arguments, "--out", killed, "--resume") == 0
     one, other = (load_file(run / "weights/last.safetensors") for run in (whole, killed))
     assert all(one[name].equal(other[name]) for name in one)
+    capsys.readouterr()
+    assert call(*arguments, "--out", killed, "--resume") == 0
+    assert (
+        f"already complete: {killed}, all 24 steps were trained by an earlier command; nothing to "
+        "do. To train anew: --exist-ok in place of --resume.\n"
+    ) in capsys.readouterr().err
 
 
 def test_with_transforms_killed_and_resumed_it_ends_with_the_same_weights(
@@ -161,7 +167,7 @@ def test_interrupted_it_says_how_to_go_on(arguments: list[object], tmp_path: Pat
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "Error: stopped. What was finished is kept: a command with --resume goes on."
+        "Error: stopped. What was finished is kept: go on with --resume."
     )
 
 

@@ -86,7 +86,7 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     assert call(*arguments, "--out", whole) == 0
     stopped = start_interrupted(parted / "state.pt", signal.SIGINT, *arguments, "--out", parted)
-    assert "--resume goes on" in stopped.communicate(timeout=120)[1]
+    assert "go on with --resume" in stopped.communicate(timeout=120)[1]
     assert stopped.returncode == 1
     assert call(*arguments, "--out", parted, "--resume") == 0
     ours, theirs = (load_file(run / "weights/last.safetensors") for run in (whole, parted))

@@ -10,6 +10,7 @@ from killing import contents
 from PIL import Image as PILImage
 
 from detect.cli import main
+from detect.cli.already import already
 from detect.data import open_dataset
 from detect.storage.detections import write_detections
 from detect.storage.proposals import write_part
@@ -155,6 +156,9 @@ def test_earlier_pictures_are_kept_or_gone_on_with(
     assert _run(*options, "--resume") == 0
     assert (out / "test_000.jpg").read_bytes() == b"an earlier picture"
     assert (out / "test_001.jpg").exists()
+    capsys.readouterr()
+    assert _run(*options, "--resume") == 0
+    assert capsys.readouterr().out == f"{already(out)}\n"
     assert _run(*options, "--exist-ok") == 0
     assert (out / "test_000.jpg").read_bytes() != b"an earlier picture"
 

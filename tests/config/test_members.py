@@ -69,7 +69,7 @@ def test_a_recipe_of_one_network_says_nothing_of_ensembles(load) -> None:
         ),
         ("[[ensemble]]\nmodel.width = 9\n", "model.width: Input should be less than or equal to 4"),
         ('[[ensemble]]\nclasses = ["a"]\n', "classes is the same for all networks"),
-        ("[[ensemble]]\ncrops = 3\n", "crops: Input should be"),
+        ("[[ensemble]]\ncrops = 3\n", "crops: expected a table, got 3."),
     ],
 )
 def test_a_wrong_table_is_named(load, text: str, message: str) -> None:

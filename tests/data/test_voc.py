@@ -8,6 +8,7 @@ from builders import CLASSES, SIZE, save_image, scene, texture, voc_object, voc_
 
 from detect.data import open_dataset
 from detect.errors import DataError
+from detect.reading import XML_BYTES
 from detect.structures import Annotations, Sample
 
 INSIDE = (11, 21, 50, 60)
@@ -243,6 +244,7 @@ BROKEN = {
     "no corner": (CIRCLE.replace("xmax", "x2"), "<xmax> must be a finite number, there is none"),
     "word": (CIRCLE.replace(">50<", ">wide<"), "<xmax> must be a finite number, got 'wide'"),
     "nan": (CIRCLE.replace(">50<", ">nan<"), "<xmax> must be a finite number, got 'nan'"),
+    "large": (f"<!--{'x' * XML_BYTES}--><annotation/>", "of at most 16,777,216 bytes, got more"),
     "huge": (CIRCLE.replace(">50<", ">1e300<"), "is no finite box"),
 }
 

@@ -13,7 +13,7 @@ from detect.crops import opencv
 from detect.crops.geometry import windows
 from detect.detector import RegionScorer
 from detect.detector.classes import shared_classes
-from detect.ensemble import average, select
+from detect.ensemble import Combination, average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.images import shrink
 from detect.models.region_classifier import RegionClassifier
@@ -79,7 +79,8 @@ def test_networks_with_the_same_and_with_other_crops_keep_their_places():
 def test_detections_are_the_average_thresholded_and_suppressed():
     networks = [network(0), network(1)]
     image, proposals = _image_with_proposals()
-    detector = RegionScorer(networks, precision="float32", threshold=0.2, nms=0.4, per_class=3)
+    limits = Combination(threshold=0.2, nms=0.4, per_class=3)
+    detector = RegionScorer(networks, precision="float32", combination=limits)
     found = detector.detect(image, proposals)
     probabilities = detector.scores(image, proposals.boxes)
     boxes, labels, scores = select(proposals.boxes, average(probabilities), 0.2, 0.4, 3)

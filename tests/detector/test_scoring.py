@@ -9,7 +9,7 @@ from networks import network
 from detect.detector import RegionScorer
 from detect.detector.refine import RegionEncoder
 from detect.detector.scoring import svm_scores
-from detect.ensemble import select
+from detect.ensemble import Combination, select
 from detect.models.svm import LinearSvms
 from detect.structures import FloatArray, Image, Proposals
 
@@ -42,8 +42,8 @@ def test_the_features_are_those_the_svms_are_fitted_to(precision: str) -> None:
     weights = np.random.default_rng(2).normal(size=(encoder.dimensions, 3))
     svms = svms_of(weights, np.array([0.5, 0, -0.5]))
     detector = RegionScorer(
-        [(model, card)], precision=precision, score=svm_scores(svms), threshold=-1.0,
-        batch_size=7,
+        [(model, card)], precision=precision, score=svm_scores(svms), batch_size=7,
+        combination=Combination(threshold=-1.0),
     )  # fmt: skip
     expected = svms.scores(encoder.features(IMAGE, BOXES)).astype(np.float32)
     found = detector.scores(IMAGE, BOXES)[0, :, :-1]

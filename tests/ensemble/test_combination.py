@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from detect.ensemble import Combination, average, select, select_fused, select_softly
+from detect.ensemble import Combination, average, select, select_fused, select_softly, vote
+from detect.ensemble.candidates import candidates
 from detect.ensemble.soft_nms import gaussian, linear
 
 GENERATOR = np.random.default_rng(0)
@@ -28,11 +29,15 @@ MEAN = average(PROBABILITIES, WEIGHTS)
             select_softly(BOXES, MEAN, gaussian(0.2), **LIMITS),
         ),
         (
+            Combination(nms=0.4, vote=0.4, **LIMITS),
+            vote(select(BOXES, MEAN, nms=0.4, **LIMITS), candidates(BOXES, MEAN, 0.02), 0.4),
+        ),
+        (
             Combination("wbf", nms=0.4, fusion_iou=0.6, **LIMITS),
             select_fused(BOXES, PROBABILITIES, WEIGHTS, nms=0.4, fusion_iou=0.6, **LIMITS),
         ),
     ],
-    ids=["nms", "linear", "gaussian", "wbf"],
+    ids=["nms", "linear", "gaussian", "voted", "wbf"],
 )
 def test_a_kind_is_its_function(combination, expected):
     found = combination.select(BOXES, PROBABILITIES, WEIGHTS)
@@ -78,6 +83,8 @@ def test_the_kinds_differ():
     [
         ({"kind": "hard"}, "kind: expected nms, soft-nms, wbf, got hard"),
         ({"decay": "cubic"}, "decay: expected linear, gaussian, got cubic"),
+        ({"vote": 0.0}, r"vote: expected an IoU above 0, and no wbf, got 0\.0"),
+        ({"vote": 0.5, "kind": "wbf"}, r"vote: expected an IoU above 0, and no wbf, got 0\.5"),
     ],
 )
 def test_an_unknown_name_is_a_callers_mistake(given, text):

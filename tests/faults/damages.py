@@ -34,10 +34,10 @@ def one_of(values: tuple[Any, ...], random: Random) -> Any:
 def odd_json(content: bytes, random: Random) -> bytes:
     """Put an odd value in the place of any in a JSON text, leave it out, or name a key twice."""
     value = json.loads(content)
-    places = list(_places(value))
-    if not places:
+    found = places(value)
+    if not found:
         return one_of(ODD, random).encode()
-    holder, key = places[int(random.integers(len(places)))]
+    holder, key = found[int(random.integers(len(found)))]
     kind = random.random()
     if kind < 0.1:
         del holder[key]
@@ -207,13 +207,13 @@ def _odd_list(values: list[Any] | None, kind: Any, random: Random) -> list[Any] 
     return one_of((None, [], changed[1:], changed * 2, changed[::-1]), random)
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
+def places(value: Any) -> list[tuple[Any, Any]]:
     """Return every place in `value` as its holder and key."""
     found = []
     if isinstance(value, dict | list):
         keys = list(value) if isinstance(value, dict) else range(len(value))
         for key in keys:
-            found += [(value, key), *_places(value[key])]
+            found += [(value, key), *places(value[key])]
     return found
 
 

@@ -19,6 +19,8 @@ from faults.damages import (
     zip_bomb,
 )
 from faults.fuzzing import Format
+from faults.model_formats import MODELS
+from faults.set_formats import SETS
 from recipes import TINY_REGION_CLASSIFIER
 from reports import CONFIG, CURVE, TABLE
 
@@ -46,6 +48,11 @@ CARD = ScoresCard(
     columns=("dog", "cat"), names=("a", "b"), hashes=("12", "34"), precision="float32",
     dtype="float32", proposals={"method": "random"}, data="abc", threshold=0.01, nms=0.3,
     per_class=100,
+    kind="nms",
+    decay="gaussian",
+    sigma=0.5,
+    fusion_iou=0.55,
+    vote="off",
 )  # fmt: skip
 
 
@@ -211,6 +218,8 @@ def _read_features(path: Path) -> None:
 
 
 FORMATS = {
+    **MODELS,
+    **SETS,
     "proposals": Format(
         _make_proposals,
         _read_proposals,

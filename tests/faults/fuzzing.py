@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from faults.children import import_those
 
 from detect.errors import DataError, UsageError
 from detect.memory import forget_peak
@@ -105,7 +106,7 @@ def fuzz(
     names = list(formats)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of forking, and of what the readers find odd.
-        made = {name: one.make(_below(folder, name)) for name, one in formats.items()}
+        made = {name: _made(one, _below(folder, name)) for name, one in formats.items()}
         valid = {name: path.read_bytes() for name, path in made.items()}
         for name, one in formats.items():
             outcome = outcome_of(lambda one=one, name=name: one.read(made[name]))
@@ -142,6 +143,34 @@ def outcome_of(read: Callable[[], object]) -> str:
         number = os.WTERMSIG(status)
         return f"hang: {SECONDS} s" if number == signal.SIGALRM else f"killed: signal {number}"
     return text or "killed: no answer"
+
+
+def _made(one: Format, folder: Path) -> Path:
+    """Make the valid file in a child, read it there, and import what that needed.
+
+    Networks compute, and what has computed cannot fork.
+    """
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            path = one.make(folder)
+            content = path.read_bytes()
+            one.read(path)
+            path.write_bytes(content)
+            os.write(sink, "\n".join([str(path), *sys.modules]).encode())
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.close(sink)
+    with os.fdopen(source) as told:
+        path, *modules = told.read().split("\n")
+    os.waitpid(child, 0)
+    if not path:
+        raise AssertionError(f"{folder.name}: the valid file could not be made and read")
+    import_those(modules)
+    return Path(path)
 
 
 def _below(folder: str, name: str) -> Path:

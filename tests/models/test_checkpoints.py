@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from killing import end_before
+from faults.children import end_before
 from networks import network
 
 from detect.errors import DataError

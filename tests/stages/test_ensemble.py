@@ -28,6 +28,11 @@ CARD = ScoresCard(
     threshold=0.01,
     nms=0.3,
     per_class=100,
+    kind="nms",
+    decay="gaussian",
+    sigma=0.5,
+    fusion_iou=0.55,
+    vote="off",
 )
 
 

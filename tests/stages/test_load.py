@@ -120,6 +120,42 @@ def test_detections_are_what_nms_leaves_of_the_candidates(detector, root, photo)
     assert detector.candidates(read_image(photo)).image_id is None
 
 
+@pytest.mark.parametrize("more", [{"vote": 0.4}, {"kind": "wbf"}, {"kind": "soft-nms", "sigma": 1}])
+def test_it_selects_as_run_does(root, photo, tmp_path, detector, more) -> None:
+    told = {"model": root / "m.safetensors", "device": "cpu", "precision": "float32", **more}
+    result = run(photo, out=tmp_path / "run", pictures=False, **told)
+    found = load(**told)(photo)
+    assert found.to_coco() == json.loads(result.path.read_text())
+    assert len(found) > 0
+    if more != {"kind": "wbf"}:  # Of one network nothing is fused.
+        assert found.to_coco() != detector(photo).to_coco()
+
+
+def test_svm_scores_vote_with_what_is_above_zero(root, tmp_path, photo, detector) -> None:
+    model, _ = network()
+    weights = np.zeros((model.network.fc.in_features, len(CLASSES)))
+    counts = np.full(len(CLASSES), 9)
+    svms = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
+    own = model_hash(root / "m.safetensors")
+    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(svms, CLASSES, own, {}))
+    options = {"svm": tmp_path / "s.safetensors", "device": "cpu"}
+    plain = load(root / "m.safetensors", **options)(photo)
+    voted = load(root / "m.safetensors", vote=0.4, **options)(photo)
+    stay = (voted.boxes == plain.boxes).all(axis=1)
+    assert stay[voted.scores < 0].all()
+    assert not stay[voted.scores > 0].all()
+    with pytest.raises(UsageError, match=r"^kind=soft-nms and svm: soft-nms and wbf need"):
+        load(root / "m.safetensors", kind="soft-nms", **options)
+
+
+@pytest.mark.parametrize("vote", [0, 1.5, True, float("nan"), "on"])
+def test_a_vote_that_is_none_is_refused(root, vote) -> None:
+    with pytest.raises(UsageError, match=rf"^vote={vote}: expected off, or an IoU above 0"):
+        load(root / "m.safetensors", vote=vote)
+    with pytest.raises(UsageError, match=r"^vote means nothing with kind=wbf, whose boxes are"):
+        load(root / "m.safetensors", kind="wbf", vote=0.5)
+
+
 def test_an_ensemble_is_its_networks_together(root, tmp_path, photo) -> None:
     for number, name in enumerate("mn", 1):
         weights = tmp_path / f"e/{number}/weights/best.safetensors"

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from commands import call
 
 from detect import stages
 from detect.errors import UsageError
 from detect.stages import ProposeOptions
 from detect.stages.run.options import RunOptions
+from detect.structures import Detections
 
 
 def told(**more: Any) -> ProposeOptions:
@@ -68,6 +71,31 @@ def test_wrong_calls_are_usage_errors(given: dict[str, Any], message: str) -> No
     with pytest.raises(UsageError, match=message) as error:
         stages.propose("voc", split="test", out="p", **given)
     assert "\ue000" not in repr(error.value)
+
+
+@pytest.mark.parametrize("name", ["data", "split", "iou"])
+def test_a_table_of_detections_is_not_printed(name: str) -> None:
+    boxes = np.full((30, 4), 1, np.float32)
+    found = Detections("a", boxes, np.zeros(30, np.int64), np.full(30, 0.5, np.float32))
+    given = {"detections": "d.json", "data": "voc", "split": "test"}
+    with pytest.raises(UsageError) as error:
+        stages.evaluate(**{**given, name: found})
+    assert str(error.value).startswith(f"{name}=<Detections>: ")
+    with pytest.raises(UsageError, match=r"^detections=<Detections>: expected a path\.$"):
+        stages.evaluate(**{**given, "detections": found})
+
+
+def test_an_empty_text_is_no_path(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("out", "data"):
+        with pytest.raises(UsageError, match=f"^{name}: expected a path, got an empty text"):
+            told(**{name: ""})
+    with pytest.raises(UsageError, match=r"^multibox: expected a path, got an empty text"):
+        told(multibox=["m", ""])
+    assert told(out=".").out == Path()
+    assert call("propose", "voc", "--split", "test", "--out", "") == 2
+    assert capsys.readouterr().err.startswith(
+        "Error: detect propose: Invalid value for '--out': expected a path, got an empty text"
+    )
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63])

@@ -4,6 +4,7 @@ import tomllib
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import write_voc
 from recipes import TINY_MULTIBOX
@@ -13,6 +14,8 @@ from detect.models.checkpoints import load_model
 from detect.models.kinds import MULTIBOX
 from detect.progress import Silence
 from detect.stages import TrainMultiboxOptions, TrainMultiboxResult, train_multibox
+
+TABLES = tomllib.loads(TINY_MULTIBOX)
 
 
 @pytest.fixture
@@ -68,8 +71,19 @@ def test_a_recipe_is_a_file_or_what_it_holds(given, tmp_path):
     [
         ({"optimizer": {"stepz": 3}}, "unknown key optimizer.stepz. Did you mean optimizer.steps?"),
         (3, "config=3: expected a path."),
+        ({1: 2}, "config: 1: Keys should be strings, got 1."),
+        ({**TABLES, "augment": 3}, "config: augment: expected a table, got 3."),
         (
-            tomllib.loads(TINY_MULTIBOX) | {"augment": {"more": [{"name": "Bluur"}]}},
+            {**TABLES, "augment": {"more": [{"name": "Blur", "blur_limit": (3, 5)}]}},
+            "config: augment.more.0.blur_limit: expected text, a number, true, false, a list or a "
+            "table, as in TOML, got (3, 5).",
+        ),
+        (
+            {**TABLES, "augment": {"more": [{"name": "Blur", "p": np.float32(0.5)}]}},
+            "config: augment.more.0.p: expected text, a number, true, false, a list or a table",
+        ),
+        (
+            TABLES | {"augment": {"more": [{"name": "Bluur"}]}},
             "config: [[augment.more]] table 1: albumentations 2.0.8 has no transform",
         ),
     ],

@@ -36,6 +36,11 @@ CARD = ScoresCard(
     threshold=0.01,
     nms=0.3,
     per_class=100,
+    kind="nms",
+    decay="gaussian",
+    sigma=0.5,
+    fusion_iou=0.55,
+    vote="off",
 )
 
 
@@ -162,6 +167,8 @@ WRONG_CARDS = {
     "precision": (5, "precision: Input should be 'float32' or 'bfloat16'"),
     "per_class": (-1, "per_class: Input should be greater than or equal to 1"),
     "nms": (7, "nms: Input should be less than or equal to 1"),
+    "vote": (1.5, "vote: expected off, or an IoU above 0 and at most 1"),
+    "kind": ("hard", "kind: Input should be 'nms', 'soft-nms' or 'wbf'"),
     "threshold": (None, "threshold: Input should be a valid number"),
     "integer_ids": (1, "integer_ids: Input should be a valid boolean"),
     "proposals": ([], "proposals: Input should be an object"),

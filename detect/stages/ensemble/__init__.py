@@ -13,7 +13,8 @@ from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
 from detect.stages.ensemble.recombining import Recombined, check_same_data
-from detect.stages.opening import check_out, open_data
+from detect.stages.opening import check_figures, check_out, open_data
+from detect.stages.selection import NAMES, check_given
 
 if TYPE_CHECKING:
     from detect.storage.scores import ScoresFile
@@ -34,6 +35,7 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleRe
     from detect.storage.scores import ScoresFile
 
     _check(options)
+    check_figures(json=options.json)
     scores = ScoresFile(options.scores)
     networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
@@ -63,19 +65,8 @@ def _recombine(
 
 def _check(options: EnsembleOptions) -> None:
     """Raise UsageError for an option that means nothing beside the others."""
-    with_kind = f"with {option('kind', options.kind)}"
-    refused: dict[str, str] = {}
-    if options.data is None:
-        refused |= dict.fromkeys(_OF_DATA, f"without {option('data')}")
-    if options.kind != "wbf":
-        refused["fusion_iou"] = with_kind
-    if options.kind != "soft-nms":
-        refused |= dict.fromkeys(("decay", "sigma"), with_kind)
-    else:
-        other = "sigma" if options.decay == "linear" else "nms"
-        refused[other] = f"with {option('decay', options.decay)}"
-    for name in options.gave(*refused):
-        raise UsageError(f"{option(name)} means nothing {refused[name]}. Leave it out.")
+    for name in options.gave(*_OF_DATA) if options.data is None else ():
+        raise UsageError(f"{option(name)} means nothing without {option('data')}. Leave it out.")
 
 
 def _networks(options: EnsembleOptions, names: Sequence[str]) -> tuple[int, ...]:
@@ -107,17 +98,13 @@ def _weights(options: EnsembleOptions, networks: int) -> tuple[float, ...] | Non
 
 
 def _combination(options: EnsembleOptions, scores: "ScoresFile") -> Combination:
-    """Return how to combine: the options, else what the run was told."""
-    limits = ("threshold", "nms", "per_class")
-    given = {name: getattr(options, name) for name in limits}
-    run = {name: getattr(scores.card, name) for name in limits}
-    return Combination(
-        kind=options.kind,
-        decay=options.decay,
-        sigma=options.sigma,
-        fusion_iou=options.fusion_iou,
-        **{name: run[name] if given[name] is None else given[name] for name in limits},
-    )
+    """Return how to combine: the options, else what the run was told; UsageError as check_given."""
+    told = {name: getattr(scores.card, name) for name in NAMES}
+    told |= {name: getattr(options, name) for name in options.gave(*NAMES)}
+    check_given(options, told["kind"], told["decay"])
+    if told["kind"] == "wbf":
+        told["vote"] = "off"
+    return Combination(**told)
 
 
 def _curve(

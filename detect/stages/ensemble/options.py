@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from detect.ensemble.combination import Combination, DecayKind, Kind
 from detect.ensemble.curve import EnsembleCurve
 from detect.errors import option
 from detect.evaluation.protocols import Protocol
 from detect.stages import options as o
+from detect.stages.selection import GivenVote
+from detect.storage.scores_card import DecayKind, Kind
 
 
 def _listed(number: Callable[[str], float], example: str) -> BeforeValidator:
@@ -46,9 +47,15 @@ class EnsembleOptions(o.Options):
     weights: Annotated[tuple[float, ...] | None, _listed(float, "1,2,0.5")] = Field(
         None, description="One a network, above 0.  [default: equal]"
     )
-    kind: Kind = Field(
-        Combination.kind,
-        description="nms and soft-nms average the networks; wbf fuses each one's own boxes.",
+    kind: Kind | None = Field(
+        None,
+        description="nms and soft-nms average the networks; wbf fuses each one's own boxes.  "
+        "[default: the run's]",
+    )
+    vote: GivenVote | None = Field(
+        None,
+        description="A box left becomes the mean of its class's regions of this IoU or more with "
+        "it, weighted by their scores.  [default: the run's; off with wbf]",
     )
     threshold: float | None = Field(
         None, ge=0, le=1, description="Lowest score written.  [default: the run's]"
@@ -63,10 +70,12 @@ class EnsembleOptions(o.Options):
     per_class: int | None = Field(
         None, ge=1, description="Most detections of a class in an image.  [default: the run's]"
     )
-    decay: DecayKind = Field(Combination.decay, description="Of soft-nms.")
-    sigma: float = Field(Combination.sigma, gt=0, description="Of the gaussian decay.")
-    fusion_iou: float = Field(
-        Combination.fusion_iou, ge=0, le=1, description="Above which boxes are fused (wbf)."
+    decay: DecayKind | None = Field(None, description="Of soft-nms.  [default: the run's]")
+    sigma: float | None = Field(
+        None, gt=0, description="Of the gaussian decay.  [default: the run's]"
+    )
+    fusion_iou: float | None = Field(
+        None, ge=0, le=1, description="Above which boxes are fused (wbf).  [default: the run's]"
     )
     data: Path | None = Field(None, description="Score on it: table of mAP.")
     split: o.Split = None

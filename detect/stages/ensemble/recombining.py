@@ -36,6 +36,7 @@ class EnsembleRecipe(Section):
     decay: str
     sigma: float
     fusion_iou: float
+    vote: float | str
     proposals: dict[str, object]
 
 

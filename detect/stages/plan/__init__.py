@@ -17,7 +17,7 @@ from detect.costs.table import figures
 from detect.errors import DataError, UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
-from detect.stages.opening import open_data
+from detect.stages.opening import check_figures, open_data
 from detect.stages.plan.chain import time_all
 from detect.stages.plan.options import PlanOptions, PlanResult
 from detect.stages.plan.work import Timings
@@ -33,6 +33,7 @@ def plan(options: PlanOptions, reporter: Reporter = QUIET) -> PlanResult:
     Raises UsageError for options that do not go together, DataError for recipes that are wrong and
     for data that cannot be read or trained on, EnvironmentProblem for a machine that cannot.
     """
+    check_figures(json=options.json)
     recipes = [(path.name, load_any_recipe(path)) for path in options.config]
     for path, (_, recipe) in zip(options.config, recipes, strict=True):
         check_transforms(recipe, str(path))

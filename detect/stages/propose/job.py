@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detect.errors import UsageError, as_arguments, option
+from detect.files import refuse_link
 from detect.locks import WHOLE, holding, holding_file
 from detect.progress import Reporter
 from detect.stages.opening import check_out, warn_skipped
@@ -112,6 +113,7 @@ def _make_way(job: ProposalJob) -> tuple[Path, list[Path]]:
     else:
         check_out(job.out, **given, folder=not job.single)
     if job.single:
+        refuse_link(job.folder)
         check_out(job.folder, **given)
         if not told.resume:
             remove(job.folder)
@@ -144,7 +146,8 @@ def _propose(
         else:
             images, boxes = images + 1, boxes + len(outcome.proposals)
     warn_skipped(skipped, reporter)
-    return ProposeResult(job.out, images, boxes, tuple(map(as_arguments, skipped)))
+    named = tuple(map(as_arguments, skipped))
+    return ProposeResult(job.out, images, boxes, named, complete=not parts)
 
 
 def estimate(job: ProposalJob) -> ProposeResult:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
 from detect.stages.run.options import RunOptions
 from detect.stages.scoring import check_alone, lowest, network_paths
+from detect.stages.selection import combination_of
 from detect.stages.sources import check_method
 
 # The options that only one of the two sources obeys.
@@ -15,11 +17,11 @@ _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
 @dataclass(frozen=True)
 class DetectionJob:
-    """What was told, the files of all `networks`, and the lowest scores written and drawn."""
+    """What was told, the files of all `networks`, how to select, and the lowest score drawn."""
 
     told: RunOptions
     networks: tuple[Path, ...]
-    threshold: float
+    combination: Combination
     picture_threshold: float
 
 
@@ -37,7 +39,8 @@ def settle(options: RunOptions) -> DetectionJob:
         check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     else:
         _refuse_with_proposals(options)
-    return DetectionJob(options, networks, threshold, drawn_from)
+    combination = combination_of(options, threshold, probabilities=options.svm is None)
+    return DetectionJob(options, networks, combination, drawn_from)
 
 
 def _refuse_with_proposals(options: RunOptions) -> None:

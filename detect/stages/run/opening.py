@@ -35,9 +35,7 @@ def open_job(
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
-        threshold=job.threshold,
-        nms=told.nms,
-        per_class=told.per_class,
+        combination=job.combination,
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]
     if unknown:

@@ -1,5 +1,6 @@
 """What `run` writes down: its recipe, its environment, what its scores are of."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from detect.config import Section
@@ -29,6 +30,11 @@ class DetectionRecipe(Section):
     per_class: int
     precision: str
     keep_scores: str
+    kind: str
+    decay: str
+    sigma: float
+    fusion_iou: float
+    vote: float | str
     proposals: dict[str, Any]
 
 
@@ -45,12 +51,10 @@ def recipe_of(
         classes=dataset.classes,
         models=tuple(model_hash(path) for path in job.networks),
         svm="no" if told.svm is None else model_hash(told.svm),
-        threshold=job.threshold,
-        nms=told.nms,
-        per_class=told.per_class,
         precision=resolve_precision(device, told.precision),
         keep_scores=told.keep_scores or "no",
         proposals=proposals,
+        **asdict(job.combination),
     )
 
 
@@ -64,7 +68,7 @@ def card_of(
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
         return None
-    same = ("split", "classes", "precision", "proposals", "threshold", "nms", "per_class")
+    same = ("split", "classes", "precision", "proposals")
     return ScoresCard(
         category_ids=dataset.category_ids,
         integer_ids=dataset.integer_ids,
@@ -74,6 +78,7 @@ def card_of(
         dtype=job.told.keep_scores,
         data=digest,
         **{name: getattr(recipe, name) for name in same},
+        **asdict(job.combination),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.errors import DataError, option
-from detect.files import to_disk
+from detect.files import refuse_link, to_disk
 from detect.runs import RunFolder
 from detect.stages.run.options import KeptScores, RunResult
 from detect.storage.scores_card import ScoresCard
@@ -53,13 +53,14 @@ class Results:
 
         Raises DataError when the interrupted run had another recipe or other images.
         """
+        refuse_link(self._new.path)
         self._scores.check()
         if not resume:
             self._forget()
         noted = self._new.has_recipe()
         begun = noted or self._unfinished.path.exists()
         if begun or (resume and self.path.exists()):
-            (self._new if noted else self._folder).check_same(recipe)
+            (self._new if noted else self._folder).check_same(recipe, "run recipe")
         if resume and not begun and self.path.exists():
             self._complete = True
             return ()
