@@ -77,7 +77,8 @@ def sample(image: Tensor, bounds: Tensor, colour: Tensor, crops: Tensor) -> None
     found = functional.grid_sample(
         pixels, grid.view(1, -1, crop_size, 2), "bilinear", "zeros", align_corners=False
     )
-    torch.add(found.view(3, *shape).permute(1, 2, 3, 0), colour, out=crops)
+    found = found.view(3, *shape).add_(colour[:, None, None, None])
+    crops.copy_(found.permute(1, 2, 3, 0))
 
 
 def _positions(ends: Tensor, crop_size: int, length: int) -> Tensor:
