@@ -53,4 +53,4 @@ def test_a_run_with_the_recipe_of_its_time_is_complete(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert call(*RUN, "run", "--resume") == 0
-    assert "complete already" in capsys.readouterr().out
+    assert "already complete" in capsys.readouterr().out

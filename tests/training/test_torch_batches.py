@@ -10,6 +10,7 @@ import torch
 from builders import write_voc
 from proposing import propose_randomly
 from torch import Tensor
+from waiting import waiting_for_nothing
 
 from detect.config import RegionClassifierRecipe, load_recipe
 from detect.crops.resampled import crop
@@ -228,9 +229,6 @@ def test_a_gpu_makes_the_batches_of_a_processor(data: RegionData) -> None:
 def test_a_gpu_is_not_waited_for(data: RegionData) -> None:
     made = TorchBatches(data, recipe(), 3, GPU)
     expected = made.make(0)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_for_nothing():
         found = made.make(0)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert same(found, expected)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from waiting import waiting_for_nothing
 
 from detect.config import OptimizerSection, PretrainRecipe
 from detect.errors import DetectError
@@ -98,9 +99,6 @@ def test_a_step_on_a_gpu_waits_for_nothing(tmp_path: Path) -> None:
     made = Trainer(network, Plane(), recipe, 10.0, Call(RunFolder(tmp_path), device))
     batches = [made._batch(step) for step in range(6)]
     made.step(0, batches[0])
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_for_nothing():
         for step in range(1, 6):
             made.step(step, batches[step])
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
