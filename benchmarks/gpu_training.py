@@ -150,7 +150,7 @@ def _measure(bench: Bench, size: int) -> None:
     print(f"\n{size} px{'':26}ms a step   crops/s   waits   peak MiB: memory, GPU")
     bound = _row(bench, "a step alone", 0.0, lambda: _alone(bench, size))
     threads = bench.options.threads
-    ways: tuple[tuple[BatchMaker, int], ...] = (("opencv", threads), ("torch", 1), ("torch", 2))
+    ways: tuple[tuple[BatchMaker, int], ...] = (("torch", 1), ("torch", 2), ("opencv", threads))
     for way in ways:
         name = "batches by {}, threads: {}".format(*way)
         _row(bench, name, 0.0, partial(_batches, bench, size, *way))
