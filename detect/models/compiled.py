@@ -9,9 +9,9 @@ import torch
 
 from detect.errors import DetectError, EnvironmentProblem, option
 
-# Ours: crops from which on compiling pays. On an H100 at 224 px it takes about a minute and saves
-# 30 microseconds a crop (18,000 crops a second, compiled 39,000).
-WORTH_COMPILING = 2_000_000
+# Ours: crops from which on compiling pays. On an H200 at 224 px it takes up to 18 s and saves 18
+# microseconds a crop from end to end (benchmarks/gpu.py, docs/measured.md); smaller crops less.
+WORTH_COMPILING = 1_000_000
 
 BACKEND = "inductor"
 

@@ -77,6 +77,17 @@ def multiply_float32_exactly() -> None:
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
 
 
+def add_in_one_order(device: torch.device) -> None:
+    """Let gradients on a GPU be the same every time, from now on, for the whole process.
+
+    Some of cuDNN's algorithms add in whatever order their threads come: a training that is gone
+    on with would end with other weights. The others are as fast here (41.6 beside 41.4 ms a step
+    of 256 crops of 224 px, H200).
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+
+
 def bfloat16_unit(device: torch.device) -> str:
     """Return what of `device` multiplies bfloat16 faster than float32; "" for nothing.
 

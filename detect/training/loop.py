@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from detect.config import AnyRecipe
 from detect.memory import keep_freed
-from detect.models.device import autocast
+from detect.models.device import add_in_one_order, autocast
 from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
@@ -37,10 +37,7 @@ class Task(Protocol):
     """What is trained: where batches come from, what is minimised, what is validated."""
 
     def batch(self, step: int, processes: Processes) -> Batch:
-        """Return this process's rows of the tensors of `step`, the first axis of each the sample.
-
-        Thread-safe.
-        """
+        """Return this process's rows of the tensors of `step`, samples first; thread-safe."""
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return named scalar losses, means over the batch; "loss" is the one minimised."""
@@ -97,6 +94,7 @@ class Trainer:
         self.task, self.recipe, self.steps_per_epoch = task, recipe, steps_per_epoch
         self.call, self.folder, self.reporter = call, call.folder, call.reporter
         self.device, self.processes = call.device, call.processes
+        add_in_one_order(self.device)
         if self.device.type == "cpu":
             keep_freed()
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
