@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test mutants lint types check docs clean
+.PHONY: install demo test mutants faults lint types check docs clean
 
 # The stamp is newer than pyproject.toml once the environment matches it.
 $(VENV)/.installed: pyproject.toml
@@ -22,6 +22,10 @@ test: install
 # Do the tests notice wrong mathematics? Every change of tests/mutants.toml, one at a time.
 mutants: install
 	$(BIN)/python tools/mutants.py
+
+# Is anything lost? Commands killed and starved, files damaged: hundreds of each, half an hour.
+faults: install
+	PYTHONPATH=tests $(BIN)/python -m faults.harness
 
 lint: install
 	$(BIN)/ruff check .

@@ -69,6 +69,8 @@ class Child:
             os.close(self._stderr)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(sink, 2)
+            # pytest has put its own in their place.
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             self._limit()
             detect([str(word) for word in words])
         os.close(sink)

@@ -4,7 +4,7 @@ A format is an entry of FORMATS (faults/formats.py): how to make a small valid f
 it, and how it is damaged beside its bytes. Every input is read in a process of its own, forked from
 this one, under limits of memory and time. The same seed gives the same inputs.
 
-    python -m faults.fuzzing --inputs 10000 --seed 0 [--format NAME]
+    python -m faults.fuzzing --inputs 10000 --seed 0 [--format NAME]    # alone, to look at one
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +98,9 @@ def damaged(name: str, one: Format, content: bytes, number: int, seed: int) -> t
 
 
 def fuzz(
-    formats: dict[str, Format], inputs: int, seed: int = 0
+    formats: dict[str, Format], numbers: Iterable[int], seed: int = 0
 ) -> tuple[Counter[str], list[Fault]]:
-    """Read `inputs` damaged files, the formats in turn; count the outcomes, return the faults."""
+    """Read damaged files of these `numbers`, the formats in turn; count outcomes, return faults."""
     outcomes: Counter[str] = Counter()
     faults = []
     names = list(formats)
@@ -112,12 +112,12 @@ def fuzz(
             outcome = outcome_of(lambda one=one, name=name: one.read(made[name]))
             if outcome != "read":
                 raise AssertionError(f"{name}: the valid file is not read: {outcome}")
-        for number in range(inputs):
+        for number in numbers:
             name = names[number % len(names)]
             damage, content = damaged(name, formats[name], valid[name], number, seed)
             made[name].write_bytes(content)
             outcome = outcome_of(lambda name=name: formats[name].read(made[name]))
-            outcomes[f"{name}: {outcome.partition(':')[0]}"] += 1
+            outcomes[outcome.partition(":")[0]] += 1
             if outcome not in ("read", "refused"):
                 faults.append(Fault(name, number, damage, outcome, content))
     return outcomes, faults
@@ -130,6 +130,7 @@ def outcome_of(read: Callable[[], object]) -> str:
     if child == 0:
         try:
             os.close(source)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries complain to it
             _limit()
             with os.fdopen(sink, "w") as told:
                 told.write(_told(read))
@@ -201,7 +202,8 @@ def _told(read: Callable[[], object]) -> str:
     return "read"
 
 
-def _report(faults: Sequence[Fault], keep: Path | None) -> Iterator[str]:
+def report(faults: Sequence[Fault], keep: Path | None = None) -> Iterator[str]:
+    """Yield a line a fault; `keep` the inputs in a folder."""
     for fault in faults:
         yield f"{fault.name} #{fault.number} ({fault.damage}): {fault.what}"
         if keep is not None:
@@ -220,10 +222,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for the inputs that did it")
     told = parser.parse_args()
     chosen = {told.format: FORMATS[told.format]} if told.format else FORMATS
-    outcomes, faults = fuzz(chosen, told.inputs, told.seed)
+    outcomes, faults = fuzz(chosen, range(told.inputs), told.seed)
     for name, count in sorted(outcomes.items()):
         print(f"{count:6} {name}")
-    print(*_report(faults, told.keep), sep="\n")
+    print(*report(faults, told.keep), sep="\n")
     return 1 if faults else 0
 
 

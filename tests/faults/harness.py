@@ -1,7 +1,7 @@
 """Faults done to every command that writes, and damaged files given to every reader, counted.
 
     make faults                                                    # before a release
-    python -m faults.harness --cases 100 --inputs 1500             # tests/ in PYTHONPATH
+    python -m faults.harness --kills 60 --inputs 1500              # tests/ in PYTHONPATH
 
 Cases: each command is killed before every one of its changes of files and at random, gets a full
 disk, and another beside it (faults/cases.py). Inputs: faults/fuzzing.py. What is wrong is printed
@@ -26,6 +26,7 @@ import numpy as np
 from faults.cases import Case, Clean, Place, Tried, can_mount, clean, tried
 from faults.children import import_everything
 from faults.commands import COMMANDS, MADE, write_world
+from faults.fuzzing import Fault, fuzz, report
 
 AT_ONCE = 2
 # Other cases for each kill before a change of files.
@@ -92,20 +93,39 @@ def try_all(place: Place, kills: int, seed: int) -> Iterator[Tried]:
         yield from pool.map(tried, repeat(place), (known[case.name] for case in cases), cases)
 
 
-def table(every: Iterable[Tried]) -> str:
+def read_all(inputs: int, seed: int) -> tuple[Counter[str], list[Fault]]:
+    """Give `inputs` damaged files to their readers, in several processes."""
+    shares = [range(first, inputs, AT_ONCE) for first in range(AT_ONCE)]
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(AT_ONCE, context) as pool:
+        parts = list(pool.map(_read, shares, repeat(seed)))
+    return sum((part[0] for part in parts), Counter()), [one for part in parts for one in part[1]]
+
+
+def _read(numbers: Iterable[int], seed: int) -> tuple[Counter[str], list[Fault]]:
+    from faults.formats import FORMATS
+
+    return fuzz(FORMATS, numbers, seed)
+
+
+def table(every: Iterable[Tried], outcomes: Counter[str]) -> str:
     """Return the counts as a table in Markdown."""
     rows = Counter((one.case.kind, one.outcome, bool(one.faults)) for one in every)
-    lines = ["| what was done | how it ended | times | wrong afterwards |", "|---|---|---|---|"]
+    lines = ["| what was done | how it ended | times | wrong |", "|---|---|---|---|"]
     for kind, outcome in sorted({(kind, outcome) for kind, outcome, _ in rows}):
         sound, unsound = rows[kind, outcome, False], rows[kind, outcome, True]
         lines.append(f"| {kind} | {outcome} | {sound + unsound:,} | {unsound} |")
+    for outcome, count in sorted(outcomes.items()):
+        wrong = 0 if outcome in ("read", "refused") else count
+        lines.append(f"| a damaged file | {outcome} | {count:,} | {wrong} |")
     return "\n".join(lines)
 
 
 def main() -> int:
     """Try, print what went wrong and the table; 1 where anything did."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=1000)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=1050, help="before changes of files; others")
+    parser.add_argument("--inputs", type=int, default=10_000, help="damaged files")
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     begun, every = time.monotonic(), []
@@ -116,8 +136,11 @@ def main() -> int:
                 print(f"{one.case}: {fault}", flush=True)
             if len(every) % 50 == 0:
                 print(f"{len(every)} cases, {time.monotonic() - begun:.0f} s", flush=True)
-    print(table(every))
-    return 1 if any(one.faults for one in every) else 0
+    outcomes, faults = read_all(told.inputs, told.seed)
+    print(*report(faults), sep="\n")
+    print(f"{time.monotonic() - begun:.0f} s")
+    print(table(every, outcomes))
+    return 1 if faults or any(one.faults for one in every) else 0
 
 
 if __name__ == "__main__":
