@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import math
 import os
 import sys
 from contextlib import suppress
@@ -20,6 +21,16 @@ _LIMITS = (
 
 # malloc.h of glibc.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+
+
+def allowed_memory() -> float:
+    """Return how much address space this process may have (ulimit -v); infinite where any."""
+    if sys.platform == "win32":
+        return math.inf
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if most == resource.RLIM_INFINITY else most
 
 
 def keep_freed() -> None:

@@ -113,10 +113,15 @@ def test_out_of_memory_is_the_environments_problem(capsys, raising, error):
     assert text == "Error: out of memory. Use fewer --workers or smaller batches.\n"
 
 
-def test_libraries_that_do_not_fit_into_memory_are_the_environments_problem(tmp_path):
-    done = _shell(f"ulimit -v 300000; detect propose {tmp_path} --out {tmp_path / 'p'}")
-    expected = "Error: out of memory. Use fewer --workers or smaller batches.\n"
+@pytest.mark.parametrize("kilobytes", [300_000, 450_000, 502_000, 560_000])
+def test_too_little_memory_to_load_libraries_is_said_before_they_crash(tmp_path, kilobytes):
+    done = _shell(f"ulimit -v {kilobytes}; detect propose {tmp_path} --out {tmp_path / 'p'}")
+    expected = (
+        f"Error: this process may have {kilobytes / 1024:.0f} MiB of memory (ulimit -v); expected "
+        "at least 768. Allow more.\n"
+    )
     assert (done.returncode, done.stderr) == (3, expected)
+    assert _shell(f"ulimit -v {kilobytes}; detect propose --help").returncode == 0
 
 
 @pytest.mark.parametrize(

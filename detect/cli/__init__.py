@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from detect.errors import DetectError
+from detect.errors import DetectError, EnvironmentProblem
+from detect.memory import allowed_memory
 
 # name -> (module with the click command `command`, its one-line help)
 COMMANDS = {
@@ -44,6 +45,11 @@ _NO_MEMORY = (
     "failed to map segment", "can't start new thread", "out of memory", "Insufficient memory",
     "allocate memory",
 )  # fmt: skip
+
+
+# Address space below which OpenCV crashes while it is loaded (580 MB on two cores), and workers
+# could not be started.
+_LEAST_MEMORY = 768 * 2**20
 
 
 class LazyGroup(click.Group):
@@ -78,12 +84,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        _check_memory(arguments)
         result: Any = group.main(arguments, prog_name="detect", standalone_mode=False)
     except BaseException as error:
         if "--debug" in arguments and not isinstance(error, SystemExit):
             traceback.print_exc()
         result = _explain(error, arguments)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _check_memory(arguments: Sequence[str]) -> None:
+    """Raise EnvironmentProblem where a command could only crash."""
+    allowed = allowed_memory()
+    if allowed < _LEAST_MEMORY and not {"-h", "--help", "--version"} & set(arguments):
+        raise EnvironmentProblem(
+            f"this process may have {allowed / 2**20:.0f} MiB of memory (ulimit -v); expected at "
+            f"least {_LEAST_MEMORY // 2**20}. Allow more."
+        )
 
 
 def _explain(error: BaseException, arguments: Sequence[str]) -> int:
