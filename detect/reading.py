@@ -4,6 +4,7 @@ Whatever is wrong is a DataError that says where, what was expected, what was fo
 The bounds stand in docs/reliability.md. Parquet and npz: storage/parquet.py and storage/npz.py.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -54,6 +55,12 @@ def read_bytes(path: Path, what: str, most: int = CARD_BYTES, remedy: str = _AGA
     if len(content) > most:
         raise DataError(f"{path}: expected {what}, of at most {most:,} bytes, got more. {remedy}")
     return content
+
+
+def file_digest(path: Path) -> str:
+    """Return the first 16 hex digits of the SHA-256 of what `path` holds."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def read_text(path: Path, what: str, most: int = TEXT_BYTES, remedy: str = _AGAIN) -> str:

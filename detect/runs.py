@@ -135,7 +135,8 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> str:
             key, _, value = then.partition(" = ")
             # Of `run`: what auto means is another machine's, or an older version's, choice.
             of_run = key == "precision" and not table
-            again = f"; give {option('precision', json.loads(value))}" if of_run else ""
+            then_precision = value.strip('"')
+            again = f"; give {option('precision', then_precision)}" if of_run else ""
             return f"{then!r}, now {now!r}{where}{again}"
         table = then if then.startswith("[") else table
     return "others"

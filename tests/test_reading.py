@@ -149,7 +149,6 @@ _OWN_WAY = {
     "detect/memory.py": "/proc and /sys",
     "detect/locks.py": "its own lock",
     "detect/report/images.py": "a picture that it has just drawn",
-    "detect/stages/import_boxes.py": "the bytes' digest",
     "detect/models/tensor_files.py": "safetensors",
     "detect/models/training_state.py": "torch.save's archive",
 }

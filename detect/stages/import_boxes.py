@@ -1,6 +1,5 @@
 """Boxes of other programs as proposals, an ILSVRC submission as detections."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pydantic import Field
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
-from detect.reading import NAME_BYTES, is_name
+from detect.reading import NAME_BYTES, file_digest, is_name
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
@@ -144,7 +143,7 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
     recipe = {
         "method": "import",
         "parameters": {"source": options.source, "coordinates": coordinates},
-        "file": _digest(options.file),
+        "file": file_digest(options.file),
         "data": data_hash(dataset),
         "images": len(dataset),
     }
@@ -174,12 +173,6 @@ def _read(file: Path, source: str | None, coordinates: str) -> Mapping[str, "Ext
     if file.suffix == ".npz":
         return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
     raise DataError(f"{file}: unknown format. {_EXPECTED}")
-
-
-def _digest(file: Path) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the bytes of `file`."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def _in_order(

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
+from detect.stages.drawn import begin, drawn
 from detect.stages.opening import check_out, is_earlier, open_data
 from detect.together import commit, is_workplace, workplace
 
@@ -80,6 +81,7 @@ def _visualize(options: VisualizeOptions, folder: Path, reporter: Reporter) -> V
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     samples = _choose(dataset, options.image)
     draw = _draw(options, dataset)
+    begin(folder, _what(options, dataset), resume=options.resume)
     names = [f"{file_name(sample.image_id)}.jpg" for sample in samples]
     left = [
         (sample, folder / name)
@@ -131,6 +133,17 @@ def _unknown(dataset: "Dataset", image_id: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(image_id, known, n=1, cutoff=0)
     hint = f" The nearest id is {near[0]!r}." if near else ""
     return f"{option('image', image_id)}: no such image among the {len(known)} of {where}.{hint}"
+
+
+def _what(options: VisualizeOptions, dataset: "Dataset") -> dict[str, Any]:
+    """Return what decides on the pictures that the options ask for."""
+    if options.detections is not None:
+        told = {"threshold": options.threshold, "iou": options.iou}
+        return drawn("detections", options.detections, dataset, **told)
+    if options.proposals is not None:
+        told = {"coverage": True} if options.coverage else {"limit": options.limit}
+        return drawn("proposals", options.proposals, dataset, **told)
+    return drawn("ground truth", None, dataset)
 
 
 def _draw(options: VisualizeOptions, dataset: "Dataset") -> "Draw":

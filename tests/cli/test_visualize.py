@@ -58,7 +58,7 @@ def test_ground_truth_of_every_image(
     out = tmp_path / "out"
     assert _run("--data", root, "--split", "test", "--ground-truth", "--out", out) == 0
     assert capsys.readouterr().out == f"2 pictures in {out}\n"
-    assert sorted(path.name for path in out.iterdir()) == ["test_000.jpg", "test_001.jpg"]
+    assert [*contents(out)] == ["test_000.jpg", "test_001.jpg"]
     with PILImage.open(out / "test_000.jpg") as picture:
         height, width = dataset.samples[0].size
         assert picture.width == 5 * width  # 128 px enlarged to 640
@@ -74,7 +74,7 @@ def test_detections_and_proposals_of_one_image(
         out = tmp_path / f"out{number}"
         only = ("--image", "test_001", "--image", "test_001")
         assert _run("--data", root, "--split", "test", *option, *only, "--out", out) == 0
-        assert [path.name for path in out.iterdir()] == ["test_001.jpg"]
+        assert [*contents(out)] == ["test_001.jpg"]
 
 
 def test_pictures_differ_by_what_is_drawn(root: Path, dataset: Dataset, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_ids_with_slashes_stay_in_the_folder(tmp_path: Path) -> None:
     root = write_imagenet_det(tmp_path / "det")
     out = tmp_path / "out"
     assert _run("--data", root, "--split", "train", "--ground-truth", "--out", out) == 0
-    assert len(list(out.iterdir())) == 3
-    assert all(path.is_file() and path.name.startswith("part_0_train_") for path in out.iterdir())
+    assert len(contents(out)) == 3
+    assert all(name.startswith("part_0_train_") for name in contents(out))
 
 
 def test_coco_ids_are_written_as_they_are(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_coco_ids_are_written_as_they_are(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--ground-truth", "--image", "50")
     assert _run("--data", root, "--split", "test", *options, "--out", out) == 0
-    assert [path.name for path in out.iterdir()] == ["50.jpg"]
+    assert [*contents(out)] == ["50.jpg"]
 
 
 def test_an_unknown_image_names_the_nearest(
@@ -148,9 +148,9 @@ def test_earlier_pictures_are_kept_or_gone_on_with(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "test_000.jpg").write_bytes(b"an earlier picture")
     options = ("--data", root, "--split", "test", "--ground-truth", "--out", out)
+    assert _run(*options, "--image", "test_000") == 0
+    (out / "test_000.jpg").write_bytes(b"an earlier picture")
     assert _run(*options) == 2
     assert "exists already" in capsys.readouterr().err
     assert _run(*options, "--resume") == 0
@@ -161,6 +161,27 @@ def test_earlier_pictures_are_kept_or_gone_on_with(
     assert capsys.readouterr().out == f"{already(out)}\n"
     assert _run(*options, "--exist-ok") == 0
     assert (out / "test_000.jpg").read_bytes() != b"an earlier picture"
+
+
+def test_pictures_of_something_else_are_not_gone_on_with(
+    root: Path, dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, found = tmp_path / "out", _detections(tmp_path / "found.json", dataset)
+    options = ("--data", root, "--split", "test", "--out", out)
+    assert _run(*options, "--detections", found, "--image", "test_000") == 0
+    before = contents(out)
+    capsys.readouterr()
+    assert _run(*options, "--detections", found, "--threshold", 0.75, "--resume") == 4
+    assert capsys.readouterr().err == (
+        f"Error: {out}/.drawn.json: the pictures there are of something else: threshold 0.5 and "
+        "0.75. Draw them anew with --exist-ok in place of --resume, or choose another --out.\n"
+    )
+    assert _run(*options, "--ground-truth", "--resume") == 4
+    assert "of detections and ground truth" in capsys.readouterr().err
+    (out / ".drawn.json").unlink()
+    assert _run(*options, "--detections", found, "--resume") == 4
+    assert "there is no .drawn.json that says what its pictures show" in capsys.readouterr().err
+    assert contents(out) == before
 
 
 def test_a_damaged_image_stops_or_is_left_out(
@@ -175,7 +196,7 @@ def test_a_damaged_image_stops_or_is_left_out(
     assert _run(*options, "--out", tmp_path / "b", "--skip-bad") == 0
     output = capsys.readouterr()
     assert str(damaged) in output.err
-    assert [path.name for path in (tmp_path / "b").iterdir()] == ["test_001.jpg"]
+    assert [*contents(tmp_path / "b")] == ["test_001.jpg"]
     assert output.out == f"1 picture in {tmp_path / 'b'}\n"
 
 
@@ -220,7 +241,7 @@ def test_earlier_pictures_stay_until_all_new_ones_are_drawn(root: Path, tmp_path
         image.write_bytes(content)
     assert _run(*options, "--resume") == 0
     assert (out / "test_000.jpg").read_bytes() != b"an earlier picture"
-    assert sorted(path.name for path in out.iterdir()) == sorted(before)
+    assert contents(out).keys() == before.keys()
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])

@@ -19,6 +19,8 @@ from faults.children import Child, Ended, Limits, call, call_whole
 from faults.commands import COMMANDS, OUT, Command
 from faults.results import is_hidden, meanings, unsound
 
+from detect.stages.drawn import NAME
+
 MEMORY = 2 * 2**30
 _STARTING = 3.0  # seconds that a new interpreter imports
 _KILLED = -signal.SIGKILL
@@ -152,7 +154,8 @@ def _differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 def _leftovers(out: Path) -> list[str]:
     """Return what is left that is nobody's result."""
     names = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*"))]
-    return [f"called again: {name} is left over" for name in names if is_hidden(name)]
+    left = [name for name in names if is_hidden(name) and name != NAME]
+    return [f"called again: {name} is left over" for name in left]
 
 
 def _alone(place: Place, scratch: Path, known: Clean, limits: Limits) -> tuple[Path, Ended]:
