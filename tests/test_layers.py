@@ -50,6 +50,7 @@ TORCH = (
     "detect.proposals.multibox",
     "detect.crops.batched",
     "detect.crops.resampled",
+    "detect.crops.taps",
 )
 # What only some may import, and who: recipes, torch, and what brings torch along.
 ONLY_FOR = {

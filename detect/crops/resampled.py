@@ -16,19 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from detect.crops.geometry import Windows, fill_colour
+from detect.crops.taps import AREA_TAPS, TAPS, Axis, taps_along
 from detect.structures import BoolArray, Image, IntArray
-
-# The most source pixels along an axis that one pixel of a crop is made of, by kind; of "area" as
-# many as its window needs, rounded up to one of these.
-_TAPS = {"nearest": 1, "bilinear": 2, "cubic": 4}
-_AREA_TAPS = (2, 4, 8, 16)
 
 # Ours: source pixels that are gathered at once, 28 bytes each: 64 crops of 224 px by cubic.
 _AT_ONCE = 2**24
-
-# OpenCV's free parameter of cubic convolution (Keys 1981, equation 4 of PyTorch's and OpenCV's
-# resize.cpp); Keys himself prefers -0.5.
-_KEYS = -0.75
 
 # Of the last axis of what a kernel gathers: red, green, blue and one byte that stands for nothing.
 CHANNELS = 4
@@ -115,10 +107,10 @@ def _kinds(
 ) -> Iterator[tuple[str, int, NDArray[np.intp]]]:
     """Yield kind, taps along an axis and rows of the crops that are made in the same way."""
     kinds = np.array(interpolations, np.str_)
-    unknown = set(interpolations) - {*_TAPS, "area"}
+    unknown = set(interpolations) - {*TAPS, "area"}
     if unknown:
         raise ValueError(f"crop: unknown interpolation {min(unknown)!r}")
-    for kind, taps in _TAPS.items():
+    for kind, taps in TAPS.items():
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
             yield kind, taps, rows
@@ -134,8 +126,8 @@ def _area_taps(windows: Windows) -> IntArray:
     scale = sides / np.maximum(windows.targets[:, 2:], 1)
     enlarged = (scale < 1).any(axis=1)
     needed = np.where(enlarged, 2, np.ceil(scale.max(axis=1, initial=1.0)) + 1)
-    places = np.searchsorted(_AREA_TAPS, needed).clip(max=len(_AREA_TAPS) - 1)
-    return np.asarray(np.array(_AREA_TAPS)[places], np.int64)
+    places = np.searchsorted(AREA_TAPS, needed).clip(max=len(AREA_TAPS) - 1)
+    return np.asarray(np.array(AREA_TAPS)[places], np.int64)
 
 
 def _sampled(
@@ -156,10 +148,7 @@ def _sampled(
     return torch.where(shown, total, fill).add_(0.5).clamp_(0, 255).to(torch.uint8)
 
 
-_Axis = tuple[Tensor, Tensor, Tensor]
-
-
-def _axes(table: Tensor, kind: str, taps: int, crop_size: int) -> tuple[_Axis, _Axis]:
+def _axes(table: Tensor, kind: str, taps: int, crop_size: int) -> tuple[Axis, Axis]:
     """Return what each row and each column of n crops is made of, mirrored and transposed.
 
     Each: where it begins among the pixels (n, S, T), weights (n, S, T), whether it shows image
@@ -169,7 +158,7 @@ def _axes(table: Tensor, kind: str, taps: int, crop_size: int) -> tuple[_Axis, _
     across = torch.stack([x1, x2, left, width], 1)
     down = torch.stack([y1, y2, top, height], 1)
     enlarged = (x2 - x1 < width) | (y2 - y1 < height)
-    places, weights, shown = _taps(
+    places, weights, shown = taps_along(
         torch.cat([down, across]), torch.cat([enlarged, enlarged]), kind, taps, crop_size
     )
     count = len(table)
@@ -181,12 +170,12 @@ def _axes(table: Tensor, kind: str, taps: int, crop_size: int) -> tuple[_Axis, _
     return _chosen(transposed, other, one), _chosen(transposed, one, other)
 
 
-def _flipped(axis: _Axis, flips: Tensor) -> _Axis:
+def _flipped(axis: Axis, flips: Tensor) -> Axis:
     places, weights, shown = axis
     return _chosen(flips, (places.flip(1), weights.flip(1), shown.flip(1)), axis)
 
 
-def _chosen(flags: Tensor, one: _Axis, other: _Axis) -> _Axis:
+def _chosen(flags: Tensor, one: Axis, other: Axis) -> Axis:
     """Return the crops of `one` where `flags` (n,) are set, else those of `other`."""
     long = flags[:, None, None]
     return (
@@ -194,83 +183,3 @@ def _chosen(flags: Tensor, one: _Axis, other: _Axis) -> _Axis:
         torch.where(long, one[1], other[1]),
         torch.where(flags[:, None], one[2], other[2]),
     )
-
-
-def _taps(axis: Tensor, enlarged: Tensor, kind: str, taps: int, crop_size: int) -> _Axis:
-    """`axis` (m, 4) source from, to, target offset, length -> source pixels, weights, shown.
-
-    Of each of S pixels of m crops along one axis (m, S, T). `enlarged` (m,) along either axis.
-    """
-    begin, end, offset, length = (column[:, None] for column in axis.unbind(1))
-    size, length = (end - begin).clamp(min=1), length.clamp(min=1)
-    pixel = torch.arange(crop_size, device=axis.device)[None] - offset
-    shown = (pixel >= 0) & (pixel < axis[:, 3:])
-    pixel = torch.minimum(pixel.clamp(min=0), length - 1)
-    if kind == "nearest":
-        places, weights = _nearest(pixel, size, length)
-    elif kind == "area":
-        places, weights = _area(pixel, size, length, enlarged[:, None], taps)
-    else:
-        places, weights = _interpolated(pixel, size, length, taps)
-    places = torch.minimum(places.clamp(min=0), size[..., None] - 1) + begin[..., None]
-    return places, weights.float(), shown
-
-
-def _nearest(pixel: Tensor, size: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """Take the pixel in which the centre lies; between two OpenCV takes either, this the later."""
-    places = (2 * pixel + 1) * size // (2 * length)
-    return places[..., None], torch.ones_like(places, dtype=torch.float64)[..., None]
-
-
-def _interpolated(pixel: Tensor, size: Tensor, length: Tensor, taps: int) -> tuple[Tensor, Tensor]:
-    """Linear (2 taps) or cubic (4) between the centres of pixels."""
-    centre = (pixel + 0.5) * (size / length.double()) - 0.5
-    before = centre.floor()
-    x = centre - before
-    if taps == 2:
-        weights = torch.stack([1 - x, x], -1)
-    else:
-        far = [((_KEYS * d - 5 * _KEYS) * d + 8 * _KEYS) * d - 4 * _KEYS for d in (x + 1, 2 - x)]
-        near = [((_KEYS + 2) * d - (_KEYS + 3)) * d * d + 1 for d in (x, 1 - x)]
-        weights = torch.stack([far[0], *near, far[1]], -1)
-    steps = torch.arange(taps, device=pixel.device) - (taps // 2 - 1)
-    return before.long()[..., None] + steps, weights
-
-
-def _area(
-    pixel: Tensor, size: Tensor, length: Tensor, enlarged: Tensor, taps: int
-) -> tuple[Tensor, Tensor]:
-    """Means over the source area of each pixel; where a crop is enlarged, OpenCV's substitute."""
-    scale = size / length.double()
-    number = torch.arange(taps, device=pixel.device)
-    places, weights = _covered(pixel, scale, number)
-    if taps == _AREA_TAPS[0]:
-        other, flags = _enlarging(pixel, length / size.double()), enlarged
-    else:
-        other, flags = _spread(pixel, scale, number), scale > taps - 1
-    places = torch.where(flags[..., None], other[0], places)
-    return places, torch.where(flags[..., None], other[1], weights)
-
-
-def _enlarging(pixel: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-    """Linear, with all of the change within the pixel where two source pixels meet (resize.cpp)."""
-    before = (pixel * (1 / factor)).floor()
-    x = ((pixel + 1) - (before + 1) * factor).float().double()
-    x = torch.where(x <= 0, 0.0, x - x.floor())
-    return torch.stack([before, before + 1], -1).long(), torch.stack([1 - x, x], -1)
-
-
-def _spread(pixel: Tensor, scale: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the source pixels in the middles of equal parts of each area, of equal weight."""
-    taps = len(number)
-    places = (pixel[..., None] + (number + 0.5) / taps) * scale[..., None]
-    return places.floor().long(), torch.full_like(places, 1 / taps)
-
-
-def _covered(pixel: Tensor, scale: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the source pixels that the area of each `pixel` touches, and their shares of it."""
-    start = (pixel * scale)[..., None]
-    end = start + scale[..., None]
-    places = start.floor() + number
-    share = torch.minimum(end, places + 1) - torch.maximum(start, places)
-    return places.long(), share.clamp(min=0) / scale[..., None]

@@ -64,9 +64,9 @@ def _begin(
     if anew:
         _check_members(job, members)
     if job.first:
-        if anew:
+        record.begin(len(members), resume=resume)  # first: it says that there is one to go on with
+        if anew or not RunFolder(record.path).has_recipe():
             RunFolder(record.path).write_config(to_toml(recipe))
-        record.begin(len(members), resume=resume)
     return job.training.processes.from_first(lambda: record.finished)
 
 
