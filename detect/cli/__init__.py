@@ -3,7 +3,9 @@
 `--help` never imports torch. Errors are one or two lines on stderr; exit codes: errors.py.
 """
 
+import errno
 import importlib
+import math
 import os
 import sys
 import traceback
@@ -43,7 +45,7 @@ COMMANDS = {
 # How libraries say that memory ran out: the loader of their parts, threads, torch, OpenCV, Linux.
 _NO_MEMORY = (
     "failed to map segment", "can't start new thread", "out of memory", "Insufficient memory",
-    "allocate memory",
+    "allocate memory", "could not create a primitive", os.strerror(errno.EAGAIN),
 )  # fmt: skip
 
 
@@ -117,7 +119,8 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, DetectError):
         return _fail(error.for_command_line, error.exit_code)
     if _lacks_memory(error):
-        return _fail("out of memory. Use fewer --workers or smaller batches.", 3)
+        more = ", or allow more (ulimit -v)" * (allowed_memory() < math.inf)
+        return _fail(f"out of memory. Use fewer --workers or smaller batches{more}.", 3)
     if isinstance(error, OSError) and _was_printing(error):
         return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
     return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")

@@ -126,7 +126,7 @@ def _lines(values: dict[str, Any], table: str) -> Iterator[str]:
     """Yield TOML lines: plain keys first, then the tables, then the lists of tables."""
     lists = {key: value for key, value in values.items() if _is_tables(value)}
     for key, value in values.items():
-        if not isinstance(value, dict) and key not in lists:
+        if not isinstance(value, dict) and key not in lists and value is not None:  # no null
             # JSON's numbers, strings, booleans and lists of them are TOML as well.
             yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
     for key, value in values.items():

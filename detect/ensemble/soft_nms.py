@@ -28,7 +28,12 @@ def gaussian(sigma: float) -> Decay:
     """
     if not sigma > 0:
         raise ValueError(f"sigma: expected a number above 0, got {sigma}")
-    return lambda overlaps: np.exp(-(overlaps**2) / sigma)
+
+    def decay(overlaps: Doubles) -> Doubles:
+        with np.errstate(over="ignore"):  # of the smallest sigmas: exp(-inf) is right
+            return np.exp(-(overlaps**2) / sigma)
+
+    return decay
 
 
 def select_softly(

@@ -49,6 +49,6 @@ def compiling() -> Iterator[None]:
         reason = " ".join(str(error).split("\n")[:2])[:300]
         raise EnvironmentProblem(
             f"the networks cannot be compiled here ({type(error).__name__}: {reason}). It needs a "
-            f"C compiler, and on a GPU triton, as CUDA builds of PyTorch bring along. Use "
+            f"C++ compiler, and on a GPU triton, as CUDA builds of PyTorch bring along. Use "
             f"{option('compile', 'off')}."
         ) from error

@@ -29,7 +29,7 @@ _NAMES = {
     "perfect_labels_and_nms": "perfect labels and NMS",
 }
 _ON_PROPOSALS = "every object that a proposed box reaches is found once, and nothing else is"
-_VOTED = "; this run's boxes are voted, and may reach objects that no proposed box does"
+_VOTED = "; this run's boxes are means of several, and may reach objects that no proposed box does"
 
 # Iterates over samples, showing what it is for.
 Track = Callable[[Sequence[Sample], str], Iterable[Sample]]

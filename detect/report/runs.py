@@ -37,8 +37,8 @@ class Run:
 
     @property
     def voted(self) -> bool:
-        """Tell whether its boxes were voted, and are none of the proposed ones."""
-        return bool(self.config.get("vote", "off") != "off")
+        """Tell whether its boxes are means of several (voted, wbf), and none that was proposed."""
+        return self.config.get("vote", "off") != "off" or self.config.get("kind") == "wbf"
 
     @property
     def proposals(self) -> str:

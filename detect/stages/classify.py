@@ -75,7 +75,7 @@ def classify(options: ClassifyOptions, reporter: Reporter = QUIET) -> ClassifyRe
         raise UsageError(
             f"{option('split', options.split)}: goes with one data set, not with images."
         )
-    check_figures(json=options.json)
+    check_figures([*options.images, *options.model], json=options.json)
     scorer = _open_models(options)
     if options.split is None:
         return _answer(options, scorer, reporter)

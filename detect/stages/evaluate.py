@@ -42,7 +42,7 @@ def evaluate(options: EvaluateOptions, reporter: Reporter = QUIET) -> EvaluateRe
         raise UsageError(
             f"{option('blacklist')} belongs to {option('protocol', 'ilsvrc')} (or all)."
         )
-    check_truth(options)
+    check_truth(options, [options.detections, options.blacklist])
     from detect.evaluation import average_precision
     from detect.evaluation.blacklist import read_blacklist
     from detect.evaluation.flat import FlatDetections

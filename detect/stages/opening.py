@@ -1,6 +1,6 @@
 """How stages open data sets: what `skip_bad` leaves out is counted and told, everywhere alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,14 +44,18 @@ def check_out(
         remove_unfinished(out.parent, out.name)
 
 
-def check_figures(**paths: Path | None) -> None:
+def check_figures(others: Iterable[Path | None], **paths: Path | None) -> None:
     """Refuse early, with DataError, `paths` where no file can be written; then tidy up there.
 
-    For small files that take the place of earlier ones, by the names of their options.
+    For small files that take the place of earlier ones, by the names of their options. UsageError
+    for one that would take the place of any of `others`, which are read or written too.
     """
+    taken = {path.resolve() for path in others if path is not None}
     for name, path in paths.items():
         if path is not None:
             _check_kind(path, name, folder=False)
+            if path.resolve() in taken:
+                raise UsageError(f"{option(name, path)}: is read or written here. Choose another.")
             remove_unfinished(path.parent, path.name)
 
 

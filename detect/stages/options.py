@@ -26,7 +26,9 @@ class Options(BaseModel):
     None says nothing: the default stands.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
     if TYPE_CHECKING:
         json: Any
 
@@ -58,6 +60,8 @@ class Options(BaseModel):
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "path_type":
             text = "expected a path"
+        elif problem["type"] == "finite_number":
+            text = "expected a finite number"
         got = _shown(problem["input"])
         return f"{option(name, got)}: {text}." if name else f"{text}."
 

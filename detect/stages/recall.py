@@ -79,7 +79,7 @@ def recall(options: RecallOptions, reporter: Reporter = QUIET) -> RecallResult:
     of other images, and where there are no objects.
     """
     _check(options)
-    check_truth(options)
+    check_truth(options, [*options.proposals, options.plot])
     from detect.evaluation.comparison import short_names
     from detect.storage.proposals import ProposalFile
 
@@ -119,7 +119,7 @@ def _check(options: RecallOptions) -> None:
         raise UsageError(
             f"{option('plot')} shows at most {MOST_FILES} {option('proposals')}, got {count}."
         )
-    check_figures(plot=plot)
+    check_figures([*options.proposals, options.annotations, options.json], plot=plot)
 
 
 def _report(dataset: "Dataset", file: "ProposalFile", reporter: Reporter) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The annotations that `evaluate` and `recall` score against: a data set's, or a COCO file's."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,11 @@ class TruthOptions(o.Options):
     skip_bad: o.SkipBad = False
 
 
-def check_truth(options: TruthOptions) -> None:
-    """Raise UsageError unless the annotations are given in one way, DataError for a wrong json."""
+def check_truth(options: TruthOptions, others: Iterable[Path | None]) -> None:
+    """Raise UsageError unless the annotations are given in one way, and for a wrong json.
+
+    That must be none of the `others` that are read or written; DataError where it cannot be.
+    """
     if bool(options.data) == bool(options.annotations):
         raise _not_one_way()
     if options.annotations and options.split:
@@ -42,7 +46,7 @@ def check_truth(options: TruthOptions) -> None:
             f"{option('skip_bad')} goes with {option('data')}; correct the "
             f"{option('annotations')} file."
         )
-    check_figures(json=options.json)
+    check_figures([options.annotations, *others], json=options.json)
 
 
 def _not_one_way() -> UsageError:

@@ -4,6 +4,8 @@ A few kilobytes can stand for gigabytes: of a value that repeats, Parquet keeps 
 Text stays a dictionary for the same reason. The bounds stand in docs/reliability.md.
 """
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -136,10 +138,14 @@ class Parquet:
         return DataError(f"{self.path}: not a readable {self.what} ({reason}). {self.remedy}")
 
     def _guard(self, read: Callable[[], Read]) -> Read:
-        """Call `read`; turn pyarrow's and the system's errors into DataError."""
+        """Call `read`; turn pyarrow and system errors into DataError, but for want of memory."""
         try:
             return read()
+        except MemoryError:
+            raise
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if os.strerror(errno.EAGAIN) in str(error):  # no thread could be started
+                raise MemoryError(str(error)) from error
             raise self._unreadable(str(error).partition("\n")[0][:200]) from error
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -35,10 +36,12 @@ def _are_paths(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def checked_vote(value: Any) -> Any:
     """Return `value`; ValueError if it is neither an IoU above 0 nor "off"."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and 0 < value <= 1) and not (isinstance(value, str) and value == "off"):
-        raise ValueError("expected off, or an IoU above 0 and at most 1")
-    return value
+    number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    if number and 0 < value <= 1:
+        return float(value)
+    if isinstance(value, str) and value == "off":
+        return value
+    raise ValueError("expected off, or an IoU above 0 and at most 1")
 
 
 Vote = Annotated[float | Literal["off"], BeforeValidator(checked_vote)]

@@ -255,9 +255,9 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         ),
         (["--models", "1,1"], "--models 1,1: expected different numbers"),
         (["--models", "m0"], "--models m0: expected"),
-        (["--weights", "1,2"], "--weights 1,2: expected 3 numbers above 0, one a network."),
+        (["--weights", "1,2"], "--weights 1,2: expected 3 numbers above 0"),
         (["--weights", "1,0,2"], "Leave a network out with --models."),
-        (["--weights", "1,nan,2"], "expected 3 numbers above 0"),
+        (["--weights", "1,nan,2"], "--weights nan: expected a finite number."),
         (["--sigma", "1"], "--sigma means nothing with --kind nms. Leave it out."),
         (["--fusion-iou", "1"], "--fusion-iou means nothing with --kind nms."),
         (["--kind", "soft-nms", "--nms", "1"], "--nms means nothing with --decay gaussian."),
@@ -305,3 +305,60 @@ def test_wrong_data_is_said(ensemble, root, tmp_path, capsys):
     assert ensemble("--data", tmp_path / "other", "--split", "val") == 4
     assert "has scores of the class triangle, which" in _error(capsys)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--sigma", "inf", "--kind", "soft-nms"), "--sigma inf: "),
+        (("--seed", -1), "--seed"),
+        (("--seed", 2**63), "--seed"),
+        (("--weights", "1e308,1e308,1e308"), "3 numbers above 0 and at most 1e+09, one a network"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_before_the_work(
+    root: Path, ensemble, tmp_path: Path, capsys, given: tuple[object, ...], said: str
+) -> None:
+    data = () if "--sigma" in given or "--weights" in given else ("--data", root / "coco")
+    split = ("--split", "val") if data else ()
+    assert ensemble(*given, *data, *split) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_smallest_sigma_lets_nothing_overlap(ensemble) -> None:
+    assert ensemble("--kind", "soft-nms", "--sigma", "1e-320") == 0
+
+
+def test_the_table_takes_the_place_of_no_scores_and_no_detections(
+    root: Path, ensemble, tmp_path: Path, capsys
+) -> None:
+    data = ("--data", root / "coco", "--split", "val")
+    before = (root / "all/scores.parquet").read_bytes()
+    for path in (root / "all/scores.parquet", tmp_path / "out/detections.json", tmp_path / "out"):
+        assert ensemble(*data, "--json", path) == 2
+        assert capsys.readouterr().err == (
+            f"Error: --json {path}: is read or written here. Choose another.\n"
+        )
+    assert (root / "all/scores.parquet").read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_over_imported_regions_is_gone_on_with_and_reported(
+    root: Path, tmp_path: Path, capsys
+) -> None:
+    """Nobody said what made them: that is null in JSON, which TOML does not have."""
+    data = open_dataset(root / "coco", "val")
+    boxes = {str(sample.image_id): [[1, 1, 40, 40]] for sample in data.samples}
+    np.savez(tmp_path / "boxes.npz", **boxes)
+    given = ("--data", root / "coco", "--split", "val", "--out", tmp_path / "p")
+    assert call("import", tmp_path / "boxes.npz", *given) == 0
+    run = ("run", root / "coco", "--split", "val", *_models(root, (0,)), "--device", "cpu")
+    rest = ("--proposals", tmp_path / "p", "--no-pictures", "--out", tmp_path / "out")
+    assert call(*run, *rest) == 0
+    assert "null" not in (tmp_path / "out/config.toml").read_text()
+    assert call(*run, *rest, "--resume") == 0
+    assert "already complete" in capsys.readouterr().out
+    report = ("report", tmp_path / "out", "--data", root / "coco", "--split", "val")
+    assert call(*report, "--out", tmp_path / "report") == 0

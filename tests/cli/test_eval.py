@@ -339,3 +339,37 @@ def test_images_skipped_are_counted_and_left_out(
     assert "train_001.xml" in output.err
     assert "Warning: images left out (--skip-bad): 1." in output.err
     assert output.out.splitlines()[1].split()[1] == "100.0"
+
+
+def test_figures_go_where_a_file_can_be_and_over_nothing_that_is_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_voc(tmp_path / "voc")
+    found = perfect(tmp_path / "f.json", open_dataset(root, "test"))
+    boxes = proposed(tmp_path / "p.parquet", open_dataset(root, "test"))
+    data, before = ("--data", root, "--split", "test"), found.read_bytes()
+    (tmp_path / "folder").mkdir()
+    refused = {
+        "folder": (4, "expected a file, and a folder is there."),
+        "f.json/x.json": (4, f"{found} is a file, not a folder."),
+        "f.json": (2, "is read or written here. Choose another."),
+    }
+    for name, (code, said) in refused.items():
+        path = tmp_path / name
+        assert run("--map", *data, "--detections", found, "--json", path) == code
+        assert capsys.readouterr().err == f"Error: --json {path}: {said}\n"
+    assert run("--map", *data, "--detections", found, "--json", "/dev/null") == 4
+    assert "a device or pipe is there" in capsys.readouterr().err
+    both = ("--plot", tmp_path / "x.png", "--json", tmp_path / "x.png")
+    assert run("--recall", *data, "--proposals", boxes, *both) == 2
+    assert found.read_bytes() == before
+
+
+def test_what_a_killed_command_left_beside_its_figures_goes(tmp_path: Path) -> None:
+    root = write_voc(tmp_path / "voc")
+    found = perfect(tmp_path / "f.json", open_dataset(root, "test"))
+    left = tmp_path / ".scores.json.999999999.tmp"
+    left.write_text("{")
+    given = ("--data", root, "--split", "test", "--detections", found)
+    assert run("--map", *given, "--json", tmp_path / "scores.json") == 0
+    assert not left.exists()

@@ -252,3 +252,12 @@ def test_an_out_that_cannot_be_a_folder_is_a_data_error(
     options = ("--data", root, "--split", "test", "--ground-truth", "--out", tmp_path / name)
     assert _run(*options, "--exist-ok") == 4
     assert f"{tmp_path / 'file'}: is a file; a folder is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf"])
+def test_a_threshold_is_a_number(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threshold: str
+) -> None:
+    options = ("--data", root, "--split", "test", "--ground-truth", "--out", tmp_path / "out")
+    assert _run(*options, "--threshold", threshold) == 2
+    assert capsys.readouterr().err.startswith(f"Error: --threshold {threshold}: ")

@@ -8,6 +8,7 @@ this one, under limits of memory and time. The same seed gives the same inputs.
 """
 
 import argparse
+import gc
 import os
 import resource
 import signal
@@ -108,6 +109,7 @@ def fuzz(
         warnings.simplefilter("ignore")  # Of forking, and of what the readers find odd.
         made = {name: _made(one, _below(folder, name)) for name, one in formats.items()}
         valid = {name: path.read_bytes() for name, path in made.items()}
+        gc.freeze()  # children look for garbage, which copies what they share with this process
         for name, one in formats.items():
             outcome = outcome_of(lambda one=one, name=name: one.read(made[name]))
             if outcome != "read":

@@ -1,5 +1,7 @@
 """Proposals on disk: what is read is what was written; everything else is named."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -256,3 +258,25 @@ def test_a_row_that_does_not_hold_together(
     pq.write_table(table, tmp_path / "p.parquet")
     with pytest.raises(DataError, match=f"image number 0 of row group 0: .*{text}"):
         ProposalFile(tmp_path / "p.parquet").read("a")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pa.ArrowMemoryError("malloc of size 9 failed"),
+        OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+    ],
+)
+def test_want_of_memory_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Whoever is told that a file is damaged deletes it."""
+    path = tmp_path / "p.parquet"
+    write_part(path, [], {})
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pq, "ParquetFile", fail)
+    with pytest.raises(MemoryError):
+        ProposalFile(path)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EnsembleOptions", "EnsembleResult", "ensemble"]
 
+_HEAVIEST = 1e9  # sums of more would be no numbers
+_RESULTS = ("detections.json", "config.toml", "environment.json")
 _OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
 
 
@@ -35,8 +37,9 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleRe
     from detect.storage.scores import ScoresFile
 
     _check(options)
-    check_figures(json=options.json)
     scores = ScoresFile(options.scores)
+    results = [scores.path, options.out, *(options.out / name for name in _RESULTS)]
+    check_figures(results, json=options.json)
     networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
     recombined = Recombined(scores, _combination(options, scores), networks, weights)
@@ -89,10 +92,10 @@ def _weights(options: EnsembleOptions, networks: int) -> tuple[float, ...] | Non
     weights = options.weights
     if weights is None:
         return None
-    if len(weights) != networks or not all(0 < one < float("inf") for one in weights):
+    if len(weights) != networks or not all(0 < one <= _HEAVIEST for one in weights):
         raise UsageError(
-            f"{option('weights', as_list(weights))}: expected {networks} numbers above 0, one a "
-            f"network. Leave a network out with {option('models')}."
+            f"{option('weights', as_list(weights))}: expected {networks} numbers above 0 and at "
+            f"most {_HEAVIEST:g}, one a network. Leave a network out with {option('models')}."
         )
     return weights
 

@@ -81,7 +81,7 @@ class EnsembleOptions(o.Options):
     split: o.Split = None
     protocol: Protocol = Field("voc2012", description="Whose rules.")
     iou: float = Field(0.5, gt=0, le=1, description="That makes a match.")
-    seed: int = Field(0, description="Of the subsets drawn, above 8 networks.")
+    seed: o.Seed = Field(0, description="Of the subsets drawn, above 8 networks.")
     json: Path | None = Field(None, description="Write the table.")
     exist_ok: o.ExistOk = False
     skip_bad: o.SkipBad = False

@@ -33,7 +33,7 @@ def plan(options: PlanOptions, reporter: Reporter = QUIET) -> PlanResult:
     Raises UsageError for options that do not go together, DataError for recipes that are wrong and
     for data that cannot be read or trained on, EnvironmentProblem for a machine that cannot.
     """
-    check_figures(json=options.json)
+    check_figures(options.config, json=options.json)
     recipes = [(path.name, load_any_recipe(path)) for path in options.config]
     for path, (_, recipe) in zip(options.config, recipes, strict=True):
         check_transforms(recipe, str(path))
