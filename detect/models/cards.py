@@ -71,8 +71,8 @@ class Card:
     """The fields that every kind of model has.
 
     `variant`, `width` of GoogLeNet, or timm/NAME; `input_size` px of the input's side; `mean`,
-    `std` (3,) RGB in 0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError naming
-    the field that is wrong.
+    `std` (3,) RGB in 0..255 units; `recipe` how it was trained; `metrics` what it scored.
+    Raises ValueError naming the field that is wrong.
     """
 
     variant: str

@@ -45,7 +45,7 @@ def create(variant: str, until: str = "", **told: Any) -> nn.Module:
     """
     timm, name = import_timm(), timm_name(variant)
     _check_known(timm, name)
-    told = {"num_classes": 0, "global_pool": "", **told}
+    told = {"num_classes": 0, **told}
     if until:
         told = {"features_only": True, "out_indices": (_index(variant, until),), **told}
     kept = torch.get_default_device().type == "meta"
@@ -57,7 +57,7 @@ def create(variant: str, until: str = "", **told: Any) -> nn.Module:
 def _check_known(timm: Any, name: str) -> None:
     """Raise DataError, with the nearest names, for one that timm does not have."""
     names = {*timm.list_models(), *timm.list_models(pretrained=True)}
-    if name in names or timm.is_model(name):
+    if name in names or ("." not in name and timm.is_model(name)):  # Old names are not listed.
         return
     near = difflib.get_close_matches(name, sorted(names), 3, 0.4)
     nearest = ", ".join(f"timm/{one}" for one in near)
@@ -126,7 +126,7 @@ def run(trunk: nn.Module, images: Tensor) -> Tensor:
     """Return the maps (N, C, H, W) of `images`, of a network of timm or a part of one."""
     maps: Tensor
     if hasattr(trunk, "forward_features"):
-        maps = trunk.forwardmap_names(images)  # type: ignore[operator]
+        maps = trunk.forward_features(images)  # type: ignore[operator]
     else:
         maps = trunk(images)[-1]
     return maps

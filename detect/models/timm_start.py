@@ -72,7 +72,7 @@ def _load(network: TimmNetwork | TimmMaps, state: dict[str, Tensor], source: str
     `state` has timm's names, or those of the package of tf_efficientnet_lite0.
     """
     variant, until = network.variant, network.until
-    whole = create(variant, num_classes=None, global_pool=None)
+    whole = create(variant, num_classes=None)
     state = checked(variant, whole, state, source)
     told = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
     _take(network.trunk, create(variant, until, **told).state_dict(), source)
@@ -129,7 +129,7 @@ def _start_from_ours(model: NormalisedNetwork, network: TimmNetwork | TimmMaps, 
         _take(network.trunk, theirs.trunk.state_dict(), source)
     else:
         # What a classifier leaves out of timm's network, its maps do not need.
-        whole = create(network.variant, num_classes=None, global_pool=None)
+        whole = create(network.variant, num_classes=None)
         _load(network, {**whole.state_dict(), **theirs.trunk.state_dict()}, source)
     model.mean.copy_(torch.tensor(list(card.mean)))
     model.std.copy_(torch.tensor(list(card.std)))

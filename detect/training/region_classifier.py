@@ -156,13 +156,12 @@ def build_region_classifier(
     """
     torch.manual_seed(recipe.weights_seed)
     model = recipe.model
-    mean, std = mean_and_std(model)
+    begins_with = mean_and_std(model)
     network = RegionClassifier(
         num_classes,
-        variant=model.variant,
-        width=model.width,
-        mean=mean,
-        std=std,
+        model.variant,
+        model.width,
+        *begins_with,
         dropout=model.dropout,
     )
     if recipe.init:
