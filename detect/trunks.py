@@ -7,7 +7,7 @@ Names alone: whether timm is installed and knows one is asked where networks are
 import re
 
 GOOGLENETS = ("paper", "bn", "torchvision")
-EXPECTED = f"one of {', '.join(GOOGLENETS)}, or timm/NAME"
+EXPECTED = f"{', '.join(GOOGLENETS)} or timm/NAME"
 
 _PREFIX = "timm/"
 # A model's name as timm has it, and the tag of its weights: resnet50, resnet50.a1_in1k.

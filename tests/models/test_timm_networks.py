@@ -14,7 +14,7 @@ from detect.models.cards import ImageClassifierCard, MultiBoxCard, RegionClassif
 from detect.models.checkpoints import load_model, save_model
 from detect.models.cost import module_costs
 from detect.models.image_classifier import ImageClassifier
-from detect.models.inference import prepare_for_inference
+from detect.models.inference import prepare_for_inference, ready_on
 from detect.models.kinds import IMAGE_CLASSIFIER, MULTIBOX, REGION_CLASSIFIER
 from detect.models.multibox import MultiBox, MultiBoxDesign, map_side
 from detect.models.region_classifier import RegionClassifier
@@ -168,15 +168,67 @@ def test_an_image_classifier_and_a_multibox_are_stored_alike(tmp_path: Path) -> 
         assert torch.equal(one, other)
 
 
-def test_prepared_for_inference_the_scores_are_the_same() -> None:
+def unlike_fresh(model: nn.Module) -> None:
+    """Draw statistics and weights of batch norms that are not those of a fresh network."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for value in (module.running_mean, module.bias):
+                nn.init.normal_(value, std=0.1)
+            for value in (module.running_var, module.weight):
+                nn.init.uniform_(value, 0.8, 1.2)
+
+
+def norms(model: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+
+
+# How many batch norms stay: ResNetV2's and DenseNet's come before their convolutions.
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("tf_efficientnet_lite0", 0),
+        ("inception_v3", 0),
+        ("legacy_xception", 0),
+        ("densenet121", 62),
+    ],
+)
+def test_prepared_for_inference_the_scores_are_the_same(name: str, left: int) -> None:
     torch.manual_seed(0)
-    model = RegionClassifier(3, "timm/tf_efficientnet_lite0").train()
+    model = RegionClassifier(3, f"timm/{name}").eval()
+    unlike_fresh(model)
+    nn.init.normal_(model.network.fc.weight)
+    crops = torch.rand(2, 3, 96, 96) * 255
     with torch.no_grad():
-        for _ in range(3):  # Running statistics that are not those of a fresh network.
-            model(torch.rand(4, 3, 64, 64) * 255)
-        crops = torch.rand(2, 3, 64, 64) * 255
         prepared = prepare_for_inference(model)
-        assert torch.allclose(prepared(crops), model.eval()(crops), atol=1e-5)
+        expected = model(crops)
+        assert torch.allclose(prepared(crops), expected, rtol=1e-3, atol=1e-3)
+        assert expected.std() > 0.1
+    assert norms(prepared) == left
+    assert norms(model) > left
+
+
+def test_with_bfloat16_weights_the_scores_are_nearly_the_same() -> None:
+    torch.manual_seed(0)
+    model = RegionClassifier(3, "timm/tf_efficientnet_lite0").eval()
+    unlike_fresh(model)
+    nn.init.normal_(model.network.fc.weight)
+    crops = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        ready = ready_on(torch.device("cpu"), model, "bfloat16")
+        found, expected = ready(crops), model(crops)
+    assert found.dtype == torch.bfloat16
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("name", ["legacy_xception", "mobilenetv3_small_050"])
+def test_a_multibox_prepared_has_the_same_maps(name: str) -> None:
+    torch.manual_seed(0)
+    maps = nn.Sequential(TimmMaps(f"timm/{name}", "4e")).eval()
+    unlike_fresh(maps)
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        found = prepare_for_inference(maps)[0].features(images, "4e")
+        torch.testing.assert_close(found, maps[0].features(images, "4e"), rtol=1e-3, atol=1e-3)
 
 
 def test_costs_count_the_multiply_adds_of_timms_layers() -> None:
