@@ -48,8 +48,8 @@ class TrainingOptions(o.Options):
     set: o.Texts = Field((), description="Change a value of the recipe.")
     init: o.Text | None = Field(
         None,
-        description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (a "
-        "download).",
+        description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (an "
+        "installed package of them, or a download).",
     )
     batch_size: Annotated[int | None, BeforeValidator(_batch)] = Field(
         None,
