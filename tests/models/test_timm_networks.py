@@ -220,6 +220,16 @@ def test_with_bfloat16_weights_the_scores_are_nearly_the_same() -> None:
     assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "inception_v3", "legacy_xception"])
+def test_prepared_it_is_one_graph_with_equal_outputs(name: str) -> None:
+    torch.compiler.reset()
+    model = prepare_for_inference(RegionClassifier(3, f"timm/{name}"))
+    crops = torch.rand(1, 3, 96, 96).mul(255).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        whole = torch.compile(model, fullgraph=True, backend="eager")
+        torch.testing.assert_close(whole(crops), model(crops), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("name", ["legacy_xception", "mobilenetv3_small_050"])
 def test_a_multibox_prepared_has_the_same_maps(name: str) -> None:
     torch.manual_seed(0)
