@@ -19,8 +19,8 @@ class MultiBoxModelSection(NetworkSection):
 
     A is the published one (arXiv 1412.1441 as described in arXiv 1506.01497, footnote 6), C with
     `levels` grids of `shapes` slots a place is our choice, as is everything it needs. `dropout` is
-    before A's outputs; C has none. Of a network of timm `until` means the maps of stride 16 (4e) or
-    32 (5b).
+    before A's outputs; C has none. `variant`: paper, bn, torchvision, or timm/NAME; of that `until`
+    means the maps of stride 16 (4e) or 32 (5b).
     """
 
     head: Literal["fc", "conv"] = "fc"

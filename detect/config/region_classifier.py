@@ -15,7 +15,11 @@ from detect.config.sections import (
 
 
 class ModelSection(NetworkSection):
-    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice."""
+    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice.
+
+    `variant`: paper, bn, torchvision, or timm/NAME, which brings `mean` and `std` where a recipe
+    does not say them. `width` is GoogLeNet's.
+    """
 
     input_size: int = Field(224, ge=32, le=1024)
     dropout: float = Field(0.4, ge=0, lt=1)

@@ -33,6 +33,12 @@ class Frozen:
             module.eval()
 
 
+def check_stages(model: nn.Module, optimizer: OptimizerSection) -> None:
+    """Raise DataError where `optimizer` freezes more stages than the trunk has."""
+    if optimizer.frozen_stages:
+        _first_stages(model, optimizer.frozen_stages)
+
+
 def trunk(model: nn.Module) -> list[nn.Module]:
     """Return every module of `model`'s network that is in none of its new layers."""
     network = _network(model)

@@ -23,7 +23,7 @@ from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
-from detect.training.freezing import Frozen
+from detect.training.freezing import Frozen, check_stages
 from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
@@ -70,8 +70,10 @@ def train(
     """Begin, and train `model` on `task`, from the state in the folder if it is resumed.
 
     Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
-    suffice, DataError for a state that is not of this training, and what `call.begin` does.
+    suffice, DataError for a state that is not of this training and for more frozen stages than
+    there are, and what `call.begin` does.
     """
+    check_stages(model, recipe.optimizer)
     call.begin()
     trainer = Trainer(model, task, recipe, steps_per_epoch, call)
     if call.resume and trainer.interrupted:

@@ -182,11 +182,31 @@ def test_the_packages_outputs_are_those_of_its_own_network(size: int) -> None:
         assert torch.allclose(model.network(images), judge.eval()(images), atol=1e-4, rtol=1e-4)
 
 
-def test_neither_weights_nor_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return an empty cache of the hub's client, which has no network."""
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_imagenet_is_what_timm_has_in_its_cache(cache: Path) -> None:
+    torch.manual_seed(13)
+    whole = timm.create_model("resnet10t").eval()  # Of 1,000 classes, as published.
+    stored = cache / "models--timm--resnet10t.c3_in1k"
+    (stored / "refs").mkdir(parents=True)
+    (stored / "refs/main").write_text("0" * 40)
+    (stored / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    save_file(whole.state_dict(), stored / "snapshots" / ("0" * 40) / "model.safetensors")
+    model = RegionClassifier(3, SMALL).eval()
+    report = initialise(model, "imagenet")
+    assert report.source == "timm's weights of resnet10t"
+    images = torch.randn(1, 3, 64, 64)
+    assert torch.equal(model.network.features(images), whole.forward_features(images))
+
+
+def test_neither_weights_nor_a_network(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setattr(timm_weights, "_PACKAGES", {"resnet10t": ("no_such_package", "w.pth")})
     with pytest.raises(EnvironmentProblem) as caught:
         initialise(RegionClassifier(2, SMALL), "imagenet")

@@ -10,6 +10,7 @@ from proposing import propose_randomly
 from recipes import TINY_MULTIBOX, TINY_REGION_CLASSIFIER
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torchvision.models import googlenet
 
 from detect.config import PretrainRecipe
 from detect.data import open_dataset
@@ -86,15 +87,19 @@ def test_a_training_goes_on_as_if_it_had_not_stopped(
     assert len(kept & first) == (1 if told else 0)
 
 
+def write(root: Path, variant: str) -> Path:
+    """Write a data set, its proposals and the recipe of a network of `variant` into `root`."""
+    write_voc(root / "voc", {"train": 3}, seed=1)
+    propose_randomly(open_dataset(root / "voc", "train"), root / "p.parquet", 60)
+    text = TINY_REGION_CLASSIFIER.replace("width = 0.25", f'variant = "{variant}"')
+    (root / "r.toml").write_text(text)
+    return root
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("timm", reason='networks of timm: pip install "detect[timm]"')
-    root = tmp_path_factory.mktemp("train")
-    write_voc(root / "voc", {"train": 3}, seed=1)
-    propose_randomly(open_dataset(root / "voc", "train"), root / "p.parquet", 60)
-    text = TINY_REGION_CLASSIFIER.replace("width = 0.25", f'variant = "{SMALL}"')
-    (root / "r.toml").write_text(text)
-    return root
+    return write(tmp_path_factory.mktemp("train"), SMALL)
 
 
 def options(root: Path, out: Path, **more: Any) -> TrainClassifierOptions:
@@ -117,12 +122,28 @@ def test_a_region_classifier_from_weights_in_a_file(root: Path, tmp_path: Path) 
     assert card.recipe["optimizer"]["frozen_stages"] == 5
 
 
+def test_torchvisions_weights_take_the_same_recipe(tmp_path: Path) -> None:
+    state = googlenet(num_classes=10, aux_logits=True, init_weights=False).state_dict()
+    torch.save(state, tmp_path / "w.pth")
+    changes = ("optimizer.trunk_rate=0.1", "optimizer.frozen_stages=2")
+    told = {"init": str(tmp_path / "w.pth"), "set": (*changes, "optimizer.frozen_statistics=true")}
+    train_classifier(options(write(tmp_path, "torchvision"), tmp_path / "run", **told))
+    model, card = load_model(tmp_path / "run", REGION_CLASSIFIER)
+    own = model.network.state_dict()
+    kept = {name for name in own if torch.equal(own[name], state.get(name, torch.empty(0)))}
+    assert {name for name in own if "running_" in name} <= kept
+    assert {name for name in own if name.startswith(("conv1", "conv2", "conv3"))} <= kept
+    assert not {name for name in own if name.endswith("conv.weight") and "inception" in name} & kept
+    assert card.mean == (127.5, 127.5, 127.5)
+
+
 def test_what_is_wrong_is_said_before_a_folder_is_made(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for change, text in (
         ("model.variant=timm/resnet10x", "no network resnet10x. Nearest: timm/resnet10t"),
         ("model.variant=timm/inception_v4", "timm/inception_v4 cannot be used at 32 px"),
         ("model.variant=timm/vit_tiny_patch16_224", "cannot be used at 32 px"),
+        ("optimizer.frozen_stages=6", "frozen_stages: the trunk has 5 stages, got 6."),
     ):
         with pytest.raises(DataError) as caught:
             train_classifier(options(root, out, set=(change,)))
