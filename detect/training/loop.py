@@ -70,8 +70,7 @@ def train(
     """Begin, and train `model` on `task`, from the state in the folder if it is resumed.
 
     Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
-    suffice, DataError for a state that is not of this training and for more frozen stages than
-    there are, and what `call.begin` does.
+    suffice, DataError for another training's state and too many frozen stages, and as `call.begin`.
     """
     check_stages(model, recipe.optimizer)
     call.begin()
