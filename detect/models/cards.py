@@ -53,10 +53,8 @@ def are_names(value: object) -> bool:
 
 
 def _is_fold(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
     try:
-        return value == "" or parse_fold(value) is not None
+        return isinstance(value, str) and (value == "" or parse_fold(value) is not None)
     except ValueError:
         return False
 
@@ -70,9 +68,9 @@ def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
 class Card:
     """The fields that every kind of model has.
 
-    `variant`, `width` of GoogLeNet, or timm/NAME; `input_size` px of the input's side; `mean`,
-    `std` (3,) RGB in 0..255 units; `recipe` how it was trained; `metrics` what it scored.
-    Raises ValueError naming the field that is wrong.
+    `variant`, `width` of GoogLeNet, or timm/NAME; `input_size` px of a side; `mean`, `std` (3,) RGB
+    in 0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError
+    naming the field that is wrong.
     """
 
     variant: str
@@ -107,7 +105,7 @@ class Card:
             if not is_right(value):
                 raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
         if timm_name(self.variant) and self.width != 1:
-            raise ValueError(f"width: expected 1 of a network of timm, got {shown(self.width)}")
+            raise ValueError(f"width: expected 1 of a network of timm, got {self.width:g}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as plain JSON values."""
