@@ -103,8 +103,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(root: Path, out: Path, **more: Any) -> TrainClassifierOptions:
-    told = {"data": root / "voc", "split": "train", "proposals": root / "p.parquet", **more}
-    return TrainClassifierOptions(config=root / "r.toml", device="cpu", out=out, **told)
+    told = {"data": root / "voc", "split": "train", "proposals": root / "p.parquet"}
+    told |= {"config": root / "r.toml", "device": "cpu", "out": out, **more}
+    return TrainClassifierOptions(**told)
 
 
 def test_a_region_classifier_from_weights_in_a_file(root: Path, tmp_path: Path) -> None:
@@ -156,7 +157,8 @@ def test_without_timm_a_training_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "timm", None)
     with pytest.raises(EnvironmentProblem, match=r'pip install "detect\[timm\]"'):
-        train_classifier(options(root, tmp_path / "run"))
+        # Before any data is read.
+        train_classifier(options(root / "no such folder", tmp_path / "run", config=root / "r.toml"))
     assert not (tmp_path / "run").exists()
 
 
