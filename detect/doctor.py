@@ -93,9 +93,12 @@ def _packages() -> list[Finding]:
     needed = [
         item for item in requirements if item.marker is None or item.marker.evaluate({"extra": ""})
     ]
-    extras = [item for item in requirements if item not in needed and not _is_ours(item.marker)]
+    # What two extras ask for is one package.
+    extras = {
+        item.name: item for item in requirements if item not in needed and not _is_ours(item.marker)
+    }
     findings += [_package(item.name, item.specifier, PROBLEM) for item in needed]
-    return findings + [_package(item.name, item.specifier, NOTE) for item in extras]
+    return findings + [_package(item.name, item.specifier, NOTE) for item in extras.values()]
 
 
 def _is_ours(marker: object) -> bool:

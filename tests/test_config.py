@@ -153,3 +153,57 @@ def test_a_wrong_change_is_a_usage_error(recipe_file: Path, change: str, message
     with pytest.raises(UsageError) as error:
         load(recipe_file, change)
     assert message in str(error.value)
+
+
+TIMM = """[model]
+variant = "timm/inception_v3.tf_in1k"
+[optimizer]
+steps = 10
+"""
+
+
+def test_a_network_of_timm_brings_mean_and_std_unless_a_recipe_says_others(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(TIMM)
+    text = to_toml(load(path))
+    assert 'variant = "timm/inception_v3.tf_in1k"' in text
+    assert "mean" not in text
+    path.write_text(text)
+    assert load(path).model.model_fields_set.isdisjoint({"mean", "std"})
+    said = load(path, "model.mean=[1.0, 2.0, 3.0]")
+    assert "mean = [1.0, 2.0, 3.0]" in to_toml(said)
+    assert "std" not in to_toml(said)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "model.variant=vgg",
+            "model.variant: expected paper, bn, torchvision or timm/NAME",
+        ),
+        (
+            "model.variant=timm/",
+            "expected paper, bn, torchvision or timm/NAME, got 'timm/'",
+        ),
+        ("model.variant='timm/../x'", "expected paper, bn, torchvision or timm/NAME"),
+        ("model.width=0.5", "model: width is GoogLeNet's: a network of timm has one. Leave it out"),
+        ("optimizer.trunk_rate=0", "optimizer.trunk_rate: Input should be greater than 0"),
+        ("optimizer.frozen_stages=-1", "optimizer.frozen_stages: Input should be greater than or"),
+    ],
+)
+def test_what_a_network_cannot_be_is_said(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(TIMM)
+    with pytest.raises(UsageError) as caught:
+        load(path, change)
+    assert message in str(caught.value)
+
+
+def test_rates_and_freezing_are_written_where_they_change_something(recipe_file: Path) -> None:
+    names = ("trunk_rate", "frozen_statistics", "frozen_stages")
+    assert not any(name in to_toml(load(recipe_file)) for name in names)
+    told = load(recipe_file, "optimizer.trunk_rate=0.1", "optimizer.frozen_stages=2")
+    text = to_toml(told)
+    assert ("trunk_rate = 0.1" in text, "frozen_stages = 2" in text) == (True, True)
+    assert "frozen_statistics" not in text

@@ -35,7 +35,7 @@ LAYERS = (
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
         "detect.nms", "detect.files", "detect.reading", "detect.formats", "detect.locks",
-        "detect.memory", "detect.together", "detect.config", "detect.progress",
+        "detect.memory", "detect.together", "detect.config", "detect.progress", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside
@@ -59,6 +59,7 @@ ONLY_FOR = {
     "detect.crops.resampled": ("detect.training",),
     "torch": TORCH,
     "torchvision": ("detect.models",),
+    "timm": ("detect.models",),
 }
 HEAVY = ("torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow")
 

@@ -4,19 +4,25 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from detect.config.sections import AugmentSection, OptimizerSection, RunSection, Section, Seed
+from detect.config.sections import (
+    AugmentSection,
+    NetworkSection,
+    OptimizerSection,
+    RunSection,
+    Section,
+    Seed,
+)
 
 
-class MultiBoxModelSection(Section):
+class MultiBoxModelSection(NetworkSection):
     """Trunk and head: GoogLeNet to `until`, then head "fc" (A) or "conv" (C).
 
     A is the published one (arXiv 1412.1441 as described in arXiv 1506.01497, footnote 6), C with
     `levels` grids of `shapes` slots a place is our choice, as is everything it needs. `dropout` is
-    before A's outputs; C has none.
+    before A's outputs; C has none. `variant`: paper, bn, torchvision, or timm/NAME; of that `until`
+    means the maps of stride 16 (4e) or 32 (5b).
     """
 
-    variant: Literal["paper", "bn", "torchvision"] = "bn"
-    width: float = Field(1.0, gt=0, le=4)
     head: Literal["fc", "conv"] = "fc"
     until: Literal["4e", "5b"] = "5b"
     input_size: int = Field(224, ge=32, le=1024)

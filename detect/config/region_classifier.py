@@ -7,17 +7,20 @@ from pydantic import Field, model_validator
 from detect.config.sections import (
     AuxiliaryOptimizerSection,
     CropAugmentSection,
+    NetworkSection,
     RunSection,
     Section,
     SeededRecipe,
 )
 
 
-class ModelSection(Section):
-    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice."""
+class ModelSection(NetworkSection):
+    """The network: arXiv 1409.4842, Table 1; input sizes other than 224 px are our choice.
 
-    variant: Literal["paper", "bn", "torchvision"] = "bn"
-    width: float = Field(1.0, gt=0, le=4)
+    `variant`: paper, bn, torchvision, or timm/NAME, which brings `mean` and `std` where a recipe
+    does not say them. `width` is GoogLeNet's.
+    """
+
     input_size: int = Field(224, ge=32, le=1024)
     dropout: float = Field(0.4, ge=0, lt=1)
     mean: tuple[float, float, float] = (123.7, 116.3, 103.5)

@@ -3,16 +3,20 @@
 Every number that the paper does not give is our choice and says so in its description.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
+
+from detect.trunks import EXPECTED, is_variant, timm_name
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -50,6 +54,33 @@ class SeededRecipe(Section):
     def unsaid(self) -> set[str]:
         """Return the names of what stands for nothing."""
         return {"initial_seed"} if self.initial_seed is None else set()
+
+
+def _variant(value: str) -> str:
+    if not is_variant(value):
+        raise ValueError(f"expected {EXPECTED}")
+    return value
+
+
+class NetworkSection(Section):
+    """Which network: a GoogLeNet, `width` times as wide, or one of timm.
+
+    A network of timm brings the `mean` and `std` of its weights; a recipe may say others.
+    """
+
+    variant: Annotated[str, AfterValidator(_variant)] = "bn"
+    width: float = Field(1.0, gt=0, le=4)
+
+    @model_validator(mode="after")
+    def _one_width(self) -> Self:
+        if timm_name(self.variant) and self.width != 1:
+            raise ValueError("width is GoogLeNet's: a network of timm has one. Leave it out")
+        return self
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        brought = {"mean", "std"} if timm_name(self.variant) else set()
+        return super().unsaid() | (brought - self.model_fields_set)
 
 
 class TransformSection(Section):
@@ -92,7 +123,11 @@ class OptimizerSection(Section):
     """SGD with momentum 0.9 and Polyak averaging: arXiv 1409.4842, section 6.
 
     `adamw` (arXiv 1711.05101) is our choice for small sets; `momentum` is its first beta then.
-    `paper` lowers the rate by 4 % every 8 epochs; an epoch here is as many steps as show every
+    `trunk_rate` is the share of the rate that the trunk takes, which is all but the new last layer
+    (or MultiBox's head) and the auxiliary classifiers; `frozen_statistics`: its batch norms keep
+    and use the mean and variance they began with; `frozen_stages`: that many of its first stages
+    stay as they began, a stage ends where maps are halved. `paper` lowers the rate by 4 % every 8
+    epochs; an epoch here is as many steps as show every
     positive region once on average. The rates, the weight decay and `cosine` are our choice.
     """
 
@@ -104,6 +139,15 @@ class OptimizerSection(Section):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.0005, ge=0)
     averaging: float = Field(0.999, ge=0, lt=1)
+    trunk_rate: float = Field(1.0, gt=0, le=1)
+    frozen_statistics: bool = False
+    frozen_stages: int = Field(0, ge=0)
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        nothing = {"trunk_rate": 1.0, "frozen_statistics": False, "frozen_stages": 0}
+        said = {name for name, value in nothing.items() if getattr(self, name) != value}
+        return super().unsaid() | (nothing.keys() - said)
 
 
 class AuxiliaryOptimizerSection(OptimizerSection):

@@ -12,9 +12,9 @@ from detect.models.box_coder import ENCODINGS, BoxCoder
 from detect.models.googlenet import SMALLEST_INPUT
 from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
-from detect.models.variants import VARIANTS
 from detect.proposals.views import VIEWS
 from detect.reading import is_name, shown
+from detect.trunks import EXPECTED, is_variant, timm_name
 
 CROP_MODES = ("warp", "square")
 _HALF_CROP = 112  # px of a crop of 224: more on both sides would leave no room for the box.
@@ -53,10 +53,8 @@ def are_names(value: object) -> bool:
 
 
 def _is_fold(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
     try:
-        return value == "" or parse_fold(value) is not None
+        return isinstance(value, str) and (value == "" or parse_fold(value) is not None)
     except ValueError:
         return False
 
@@ -70,9 +68,9 @@ def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
 class Card:
     """The fields that every kind of model has.
 
-    `variant`, `width` of GoogLeNet; `input_size` px of the input's side; `mean`, `std` (3,) RGB in
-    0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError naming
-    the field that is wrong.
+    `variant`, `width` of GoogLeNet, or timm/NAME; `input_size` px of a side; `mean`, `std` (3,) RGB
+    in 0..255 units; `recipe` how it was trained; `metrics` what it scored. Raises ValueError
+    naming the field that is wrong.
     """
 
     variant: str
@@ -84,7 +82,7 @@ class Card:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     CHECKS: ClassVar[Checks] = {
-        "variant": _one_of(tuple(VARIANTS)),
+        "variant": (is_variant, EXPECTED),
         "width": (_is_number(_SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
         "input_size": (
             _is_count(SMALLEST_INPUT, LARGEST_INPUT),
@@ -106,6 +104,8 @@ class Card:
             value = getattr(self, name)
             if not is_right(value):
                 raise ValueError(f"{name}: expected {expected}, got {shown(value)}")
+        if timm_name(self.variant) and self.width != 1:
+            raise ValueError(f"width: expected 1 of a network of timm, got {self.width:g}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as plain JSON values."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import numpy as np
 import safetensors.numpy
@@ -21,6 +21,7 @@ from detect.models.model_files import (
     read_tensors,
     write_model,
 )
+from detect.models.networks import AnyClassifier
 from detect.models.normalised import NormalisedNetwork
 from detect.models.tensor_files import HASH_KEY, TensorFile, opened_tensors, write_tensors
 from detect.structures import IntArray
@@ -61,7 +62,7 @@ def load_model(path: Path, kind: Kind[Network, CardOf]) -> tuple[Network, CardOf
 
 def _check_classes(file: TensorFile, model: NormalisedNetwork, classes: int) -> None:
     (outputs, *_), _ = file.entries.get("network.fc.bias", ((0,), ""))
-    expected = model.network.num_outputs
+    expected = cast(AnyClassifier, model.network).num_outputs
     if outputs and outputs != expected:
         raise DataError(
             f"{file.path}: its card names {classes} classes, the weights are of "

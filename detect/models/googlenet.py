@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from detect.models.layers import (
@@ -41,6 +42,7 @@ class GoogLeNet(nn.Module):
         if variant not in VARIANTS:
             raise ValueError(f"variant: expected one of {', '.join(VARIANTS)}, got {variant!r}")
         self.variant, self.width, self.num_outputs = variant, width, num_outputs
+        self.until = ""  # The whole network.
         shape = VARIANTS[variant]
         channels = self._add_stem(shape)
         channels = self._add_inceptions(channels, shape, auxiliary)
@@ -76,9 +78,28 @@ class GoogLeNet(nn.Module):
         return channels
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        return self.conv1.conv.weight.dtype
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the modules of every stage, which ends where the maps are halved next: 5."""
+        found: list[list[nn.Module]] = [[]]
+        for name in self.steps:
+            if name.startswith("maxpool"):
+                found.append([])
+            else:
+                found[-1].append(getattr(self, name))
+        return found
+
+    @property
     def has_auxiliary(self) -> bool:
         """Whether the auxiliary classifiers are there."""
         return hasattr(self, "aux1")
+
+    def classifiers(self) -> list[nn.Module]:
+        """Return the last layer and the auxiliary classifiers that are there."""
+        return [self.fc, *(getattr(self, name) for name in _sides(self))]
 
     def drop_auxiliary(self) -> None:
         """Remove the auxiliary classifiers for good, as for inference (section 5)."""
@@ -95,7 +116,7 @@ class GoogLeNet(nn.Module):
         for name in (*self.steps[last + 1 :], "avgpool", "dropout", "fc"):
             delattr(self, name)
         self.drop_auxiliary()
-        self.steps = self.steps[: last + 1]
+        self.steps, self.until = self.steps[: last + 1], until
         return INCEPTIONS[until].scaled(self.width).outputs
 
     def features(self, images: Tensor, until: str = "5b") -> Tensor:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from detect.models.googlenet import GoogLeNet
 from detect.models.layers import AuxiliaryClassifier
+from detect.models.networks import AnyClassifier, build_classifier
 from detect.models.normalised import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -15,12 +15,13 @@ from detect.models.normalised import (
 
 
 class ImageClassifier(NormalisedNetwork):
-    """GoogLeNet with `num_classes` outputs.
+    """A network with `num_classes` outputs: GoogLeNet, or one of timm.
 
     `mean` and `std` (3,) RGB in 0..255 units; `auxiliary_dropout` of the auxiliary classifiers,
-    by default the paper's 0.7. The other arguments are GoogLeNet's.
+    by default the paper's 0.7. The other arguments are build_classifier's.
     """
 
+    network: AnyClassifier
     design: GoogLeNetDesign
 
     def __init__(
@@ -38,10 +39,14 @@ class ImageClassifier(NormalisedNetwork):
         super().__init__(mean, std)
         self.num_classes = num_classes
         self.design = GoogLeNetDesign(variant, width, num_classes)
-        self.network = GoogLeNet(num_classes, variant, width, auxiliary, dropout)
+        self.network = build_classifier(num_classes, variant, width, auxiliary, dropout)
         for module in self.network.modules():
             if isinstance(module, AuxiliaryClassifier) and auxiliary_dropout is not None:
                 module.dropout.p = auxiliary_dropout
+
+    def new_layers(self) -> list[nn.Module]:
+        """Return the classifiers, the auxiliary ones among them."""
+        return self.network.classifiers()
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """`images` (N, 3, S, S) RGB 0..255, float32 or uint8 -> logits (N, num_classes).

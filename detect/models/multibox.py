@@ -1,4 +1,4 @@
-"""MultiBox: GoogLeNet's trunk and a head that scores and moves K priors, whatever the class.
+"""MultiBox: a trunk, and a head that scores and moves K priors, whatever the class.
 
 Erhan et al. 2014 (arXiv 1312.2249); with GoogLeNet's trunk: Szegedy et al. 2014 (arXiv 1412.1441).
 """
@@ -16,8 +16,11 @@ from torch.nn import functional
 from detect.models.box_coder import BoxCoder
 from detect.models.googlenet import GoogLeNet
 from detect.models.layers import ConvBlock
+from detect.models.networks import build_trunk
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD, NormalisedNetwork
+from detect.models.timm_models import map_shape
 from detect.models.variants import VARIANTS
+from detect.trunks import EXPECTED, is_variant, timm_name
 
 Head = Literal["fc", "conv"]
 HEADS: tuple[Head, ...] = ("fc", "conv")
@@ -37,8 +40,9 @@ class MultiBoxDesign:
     """What decides the shape of a MultiBox network.
 
     `head`: "fc" (A: every slot sees the whole map) or "conv" (C: `shapes` slots at every place of
-    `levels` grids, each half as fine as the one before); `until`: the Inception module it sits on;
-    `input_size` px; `slots` K. Raises ValueError for a value that does not fit.
+    `levels` grids, each half as fine as the one before); `until`: the Inception module it sits on,
+    of a network of timm the maps of stride 16 (4e) or 32 (5b); `input_size` px; `slots` K. Raises
+    ValueError for a value that does not fit.
     """
 
     variant: str
@@ -53,7 +57,9 @@ class MultiBoxDesign:
 
     def __post_init__(self) -> None:
         """Check that the slots are those of the grids."""
-        for name, known in (("variant", tuple(VARIANTS)), ("head", HEADS), ("until", TAPS)):
+        if not is_variant(self.variant):
+            raise ValueError(f"variant: expected {EXPECTED}, got {self.variant!r}")
+        for name, known in (("head", HEADS), ("until", TAPS)):
             if getattr(self, name) not in known:
                 expected = ", ".join(known)
                 raise ValueError(f"{name}: expected one of {expected}, got {getattr(self, name)!r}")
@@ -81,6 +87,8 @@ def grid_sides(variant: str, until: str, input_size: int, levels: int) -> tuple[
 @cache
 def map_side(variant: str, until: str, input_size: int) -> int:
     """Return the side of the maps of module `until` for inputs of `input_size` px."""
+    if timm_name(variant):
+        return map_shape(variant, until, input_size)[1]
     with torch.device("meta"):
         trunk = GoogLeNet(1, variant, auxiliary=False).eval()
         return int(trunk.features(torch.empty(1, 3, input_size, input_size), until).shape[-1])
@@ -108,8 +116,7 @@ class MultiBox(NormalisedNetwork):
             raise ValueError(f"priors: expected {(design.slots, 4)}, got {tuple(priors.shape)}")
         self.design = design
         self.register_buffer("priors", priors.to(torch.float32))
-        self.network = GoogLeNet(1, design.variant, design.width, auxiliary=False)
-        channels = self.network.cut(design.until)
+        self.network, channels = build_trunk(design.variant, design.width, design.until)
         self.head = _build_head(design, channels, dropout)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,6 +131,10 @@ class MultiBox(NormalisedNetwork):
         maps = self.network.features(self.normalise(images), self.design.until)
         outputs = self.head(maps).float()
         return outputs[..., :4], outputs[..., 4]
+
+    def new_layers(self) -> list[nn.Module]:
+        """Return the head."""
+        return [self.head]
 
     def decode(self, offsets: Tensor) -> Tensor:
         """`offsets` (N, K, 4) -> boxes (N, K, 4), fractions of the window, not clipped."""
@@ -186,7 +197,8 @@ def _build_head(design: MultiBoxDesign, channels: int, dropout: float) -> nn.Mod
     if design.head == "conv":
         return ConvolutionalHead(channels, design.levels, design.shapes, design.slots)
     side = map_side(design.variant, design.until, design.input_size)
-    batch_norm = VARIANTS[design.variant].batch_norm
+    # Networks of timm have it.
+    batch_norm = design.variant not in VARIANTS or VARIANTS[design.variant].batch_norm
     return FullyConnectedHead(channels, side, design.slots, batch_norm, dropout)
 
 

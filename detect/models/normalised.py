@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from detect.models.googlenet import GoogLeNet
+from detect.models.networks import AnyNetwork
 
 # ImageNet's channel means and deviations in 0..255 units (torchvision.transforms' 0.485, 0.456,
 # 0.406 and 0.229, 0.224, 0.225): the customary default for photographs.
@@ -25,19 +25,23 @@ class GoogLeNetDesign(NamedTuple):
 class NormalisedNetwork(nn.Module):
     """A network on pixels; `mean` and `std` (3,) RGB 0..255 are buffers, so checkpoints hold them.
 
-    `network` is the GoogLeNet in it, which other runs' weights can be copied into; `design` what
-    decides the shape of the whole, in the way of its kind.
+    `network` is the GoogLeNet in it, or timm's network, which other runs' weights can be copied
+    into; `design` what decides the shape of the whole, in the way of its kind.
     """
 
     mean: Tensor
     std: Tensor
-    network: GoogLeNet
+    network: AnyNetwork
     design: Any
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32))
         self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32))
+
+    def new_layers(self) -> list[nn.Module]:
+        """Return what no other training's weights are copied into; the rest is the trunk."""
+        raise NotImplementedError
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -51,4 +55,4 @@ class NormalisedNetwork(nn.Module):
         Computed in float32, returned in the type of the network's weights.
         """
         found = (images - self.mean[:, None, None]).div_(self.std[:, None, None])
-        return found.to(self.network.conv1.conv.weight.dtype)
+        return found.to(self.network.dtype)

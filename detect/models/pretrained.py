@@ -2,7 +2,6 @@
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,11 +9,12 @@ from torch import Tensor
 
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.models.checkpoints import load_model
-from detect.models.googlenet import AUXILIARY
+from detect.models.googlenet import AUXILIARY, GoogLeNet
 from detect.models.kinds import KINDS
 from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
-from detect.models.training_state import is_plain, read_pickle
+from detect.models.state_dicts import Initialised, layers_of, read_state_dict
+from detect.models.timm_start import start_timm
 
 IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
@@ -27,21 +27,6 @@ TORCHVISION_MEAN = TORCHVISION_STD = (127.5, 127.5, 127.5)
 _CLASSIFIERS = ("fc", *AUXILIARY.values())
 
 
-@dataclass(frozen=True)
-class Initialised:
-    """What `initialise` did: the layers it copied and those it left as drawn, by name."""
-
-    source: str
-    loaded: tuple[str, ...]
-    skipped: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return one line for a log."""
-        count, total = len(self.loaded), len(self.loaded) + len(self.skipped)
-        left = f"; new: {_some(self.skipped)}" if self.skipped else ""
-        return f"started from {self.source}: {count} of {total} layers copied{left}"
-
-
 def initialise(model: NormalisedNetwork, init: str) -> Initialised:
     """Copy into `model` every layer of `init` with the same name and shape, classifiers aside.
 
@@ -49,13 +34,16 @@ def initialise(model: NormalisedNetwork, init: str) -> Initialised:
     .safetensors), or "imagenet", which fetches torchvision's. The model takes over the mean and
     std that the weights were trained with. Raises DataError for a file that is no model or fits
     nowhere, UsageError for imagenet with another variant, EnvironmentProblem without network.
+    A network of timm takes timm's weights in the same ways (timm_start.py).
     """
+    if not isinstance(model.network, GoogLeNet):
+        return start_timm(model, model.network, init)
     if init == IMAGENET:
-        _require_torchvision(model)
+        _require_torchvision(model.network)
         return _copy(model, fetch_imagenet(), "torchvision's ImageNet weights")
     path = Path(init)
     if path.suffix in (".pth", ".pt"):
-        return _copy(model, _read_state_dict(path), init)
+        return _copy(model, read_state_dict(path, _ACCEPTED), init)
     other, card = load_model(path, KINDS[read_card(path)[KIND_KEY]])
     return _copy(model, other.network.state_dict(), str(find_weights(path)), card.mean, card.std)
 
@@ -78,27 +66,13 @@ def fetch_imagenet() -> dict[str, Tensor]:
     return dict(state)
 
 
-def _require_torchvision(model: NormalisedNetwork) -> None:
-    network = model.network
+def _require_torchvision(network: GoogLeNet) -> None:
     if network.variant != IMAGENET_VARIANT or network.width != 1:
         raise UsageError(
             f"{option('init', IMAGENET)}: these weights are of the variant {IMAGENET_VARIANT} at "
             f"width 1, got {network.variant} at width {network.width:g}. Change the model's "
             "variant and width in the configuration."
         )
-
-
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a state dict of tensors at `path`; DataError if it is none."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file. {option('init')} takes {_ACCEPTED}.")
-    remedy = f"Copy or download it again; {option('init')} takes {_ACCEPTED}."
-    state = read_pickle(path, "PyTorch state dict", remedy)
-    if not isinstance(state, dict) or not all(map(is_plain, state.values())):
-        raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
-    if not all(isinstance(name, str) for name in state):
-        raise DataError(f"{path}: not a state dict of tensors. {option('init')} takes {_ACCEPTED}.")
-    return state
 
 
 _ACCEPTED = (
@@ -116,7 +90,7 @@ def _copy(
     std: Sequence[float] = TORCHVISION_STD,
 ) -> Initialised:
     """Copy layer by layer from `state` (names of GoogLeNet) with its mean and std."""
-    own, theirs = _layers(model.network.state_dict()), _layers(state)
+    own, theirs = layers_of(model.network.state_dict()), layers_of(state)
     loaded = tuple(name for name in own if _fits(name, own[name], theirs.get(name, {})))
     if not loaded:
         raise DataError(
@@ -135,32 +109,8 @@ def _copy(
     return Initialised(source, loaded, tuple(name for name in own if name not in loaded))
 
 
-def _layers(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Group tensors into layers: a convolution goes with its batch normalisation.
-
-    The values are not copies: writing into them changes the network. The count of batches is
-    left out: state dicts of early PyTorch lack it, and nothing here reads it.
-    """
-    layers: dict[str, dict[str, Tensor]] = {}
-    for name, value in state.items():
-        layer, _, key = name.rpartition(".")
-        if key == "num_batches_tracked":
-            continue
-        block, _, part = layer.rpartition(".")
-        if part in ("conv", "bn"):
-            layer, key = block, f"{part}.{key}"
-        layers.setdefault(layer, {})[key] = value
-    return layers
-
-
 def _fits(name: str, own: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
     """Tell whether the layer `name` may be copied: all its tensors, with the same shapes."""
     if name.split(".")[0] in _CLASSIFIERS or own.keys() != theirs.keys():
         return False
     return all(own[key].shape == theirs[key].shape for key in own)
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    """Join `names`, the first `most` of them spelled out."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest

@@ -1,10 +1,10 @@
-"""GoogLeNet as region classifier: crops in, logits of the classes and of background out."""
+"""A region classifier: crops in, logits of the classes and of background out."""
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from detect.models.googlenet import GoogLeNet
+from detect.models.networks import AnyClassifier, build_classifier
 from detect.models.normalised import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -14,11 +14,13 @@ from detect.models.normalised import (
 
 
 class RegionClassifier(NormalisedNetwork):
-    """GoogLeNet with `num_classes` + 1 outputs; background is the last column.
+    """A network with `num_classes` + 1 outputs; background is the last column.
 
-    `mean` and `std` (3,) RGB in 0..255 units. The other arguments are GoogLeNet's.
+    `mean` and `std` (3,) RGB in 0..255 units. The other arguments are
+    build_classifier's.
     """
 
+    network: AnyClassifier
     design: GoogLeNetDesign
 
     def __init__(
@@ -35,7 +37,11 @@ class RegionClassifier(NormalisedNetwork):
         super().__init__(mean, std)
         self.num_classes = num_classes
         self.design = GoogLeNetDesign(variant, width, num_classes)
-        self.network = GoogLeNet(num_classes + 1, variant, width, auxiliary, dropout)
+        self.network = build_classifier(num_classes + 1, variant, width, auxiliary, dropout)
+
+    def new_layers(self) -> list[nn.Module]:
+        """Return the classifiers, the auxiliary ones among them."""
+        return self.network.classifiers()
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """`crops` (N, 3, S, S) RGB 0..255, float32 or uint8 -> logits (N, num_classes + 1).

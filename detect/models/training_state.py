@@ -33,7 +33,7 @@ def load_state(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path}: no training state to resume from. Start without {option('resume')}."
         )
-    if not zipfile.is_zipfile(path):
+    if not _is_archive(path):
         raise DataError(f"{path}: not a complete training state. {START_ANEW}")
     state = read_pickle(path, "training state", START_ANEW)
     if not isinstance(state, dict):
@@ -46,7 +46,7 @@ def read_pickle(path: Path, what: str, remedy: str) -> Any:
 
     DataError saying that `path` is not a complete `what`, and the `remedy`.
     """
-    if zipfile.is_zipfile(path):  # Early versions of PyTorch wrote another form.
+    if _is_archive(path):  # Early versions of PyTorch wrote another form.
         _check_archive(path, what, remedy)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -56,6 +56,14 @@ def read_pickle(path: Path, what: str, remedy: str) -> Any:
         raise DataError(
             f"{path}: not a complete {what} ({type(error).__name__}). {remedy}"
         ) from error
+
+
+def _is_archive(path: Path) -> bool:
+    """Tell whether `path` is an archive, maybe a damaged one."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # It says of parts of itself that they lie elsewhere.
+        return True
 
 
 def _check_archive(path: Path, what: str, remedy: str) -> None:

@@ -42,6 +42,7 @@ class Variant:
     dropout: float
 
 
+# Their names are those of detect/trunks.py.
 # paper: Table 1, Fig. 3 and the public Caffe model (bvlc_googlenet). bn: the same network with
 # batch normalisation (Ioffe & Szegedy 2015) in place of LRN, for training from scratch.
 # torchvision: torchvision.models.googlenet, whose ImageNet weights it loads.

@@ -16,6 +16,7 @@ from detect.stages import options as o
 from detect.stages.opening import check_out, holding_out, is_earlier
 from detect.stages.training_inputs import TrainingInputs, check_same
 from detect.stages.transforms import check_transforms
+from detect.stages.trunks import check_trunk
 from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class TrainingOptions(o.Options):
     set: o.Texts = Field((), description="Change a value of the recipe.")
     init: o.Text | None = Field(
         None,
-        description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (a "
-        "download).",
+        description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (an "
+        "installed package of them, or a download).",
     )
     batch_size: Annotated[int | None, BeforeValidator(_batch)] = Field(
         None,
@@ -67,7 +68,8 @@ class TrainingOptions(o.Options):
     def read_recipe(self, kind: type[AnyKind], batch_key: str) -> AnyKind:
         """Return the recipe with what the options change; `batch_key` is its batch size's name.
 
-        Raises DataError for a file that is missing or wrong, UsageError for a wrong change.
+        Raises DataError for a file that is missing or wrong, UsageError for a wrong change, and
+        what check_trunk does.
         """
         recipe = load_recipe(kind, self.config, self._changes(batch_key))
         changed = {change.partition("=")[0].strip() for change in self.set}
@@ -77,6 +79,7 @@ class TrainingOptions(o.Options):
             check_transforms(recipe, option("config"), UsageError)
         else:
             check_transforms(recipe, str(self.config))
+        check_trunk(recipe)
         return recipe
 
     def _changes(self, batch_key: str) -> tuple[str, ...]:

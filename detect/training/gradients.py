@@ -26,7 +26,13 @@ class GradientSum:
         """
         if self._processes.alone:
             return losses
-        statistics = [b for name, b in self._model.named_buffers() if ".running_" in name]
+        statistics = [
+            buffer
+            for module in self._model.modules()
+            if module.training  # Those of others stay to the bit, which a sum of shares does not.
+            for name, buffer in module.named_buffers(recurse=False)
+            if name.startswith("running_")
+        ]
         trained = [p for p in self._model.parameters() if p.grad is not None]
         last = torch.stack([*losses.values()]).float()
         ours = [*(p.grad for p in trained), *(b * share for b in statistics), last]

@@ -23,9 +23,10 @@ from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
 from detect.training.distributed import Processes
+from detect.training.freezing import Frozen, check_stages
 from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
-from detect.training.optimization import WeightAverage, learning_rate, make_optimizer
+from detect.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state, say_if_trained
 from detect.training.unread import Losses, UnreadLosses, read
@@ -69,8 +70,9 @@ def train(
     """Begin, and train `model` on `task`, from the state in the folder if it is resumed.
 
     Raises DetectError on a loss that is not finite, EnvironmentProblem when memory does not
-    suffice, DataError for a state that is not of this training, and what `call.begin` does.
+    suffice, DataError for another training's state and too many frozen stages, and as `call.begin`.
     """
+    check_stages(model, recipe.optimizer)
     call.begin()
     trainer = Trainer(model, task, recipe, steps_per_epoch, call)
     if call.resume and trainer.interrupted:
@@ -100,6 +102,7 @@ class Trainer:
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
             self.model.load_state_dict(self.processes.from_first(lambda: weights))
+        self.frozen = Frozen(self.model, recipe.optimizer)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.averaged = WeightAverage(self.model, recipe.optimizer.averaging)
         self.shared = GradientSum(self.model, self.processes)
@@ -168,8 +171,7 @@ class Trainer:
     def step(self, step: int, batch: Batch) -> Losses:
         """Do one update and return the losses; in smaller pieces when memory runs out."""
         rate = learning_rate(self.recipe.optimizer, step, self.steps_per_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         total = self.processes.total(len(batch[0]), self.device)
         losses = self.shared.add(self._in_memory(step, batch, total), len(batch[0]) / total)
         known = self.unread.add(losses, step)
@@ -203,7 +205,7 @@ class Trainer:
 
         They are this process's part of the means over the `total` samples of all processes.
         """
-        self.model.train()
+        self.frozen.train()
         self.optimizer.zero_grad()
         sums = dict[str, Tensor]()
         for piece in pieces(batch, most):

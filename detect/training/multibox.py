@@ -26,6 +26,7 @@ from detect.runs import RunFolder
 from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
+from detect.training.initial import mean_and_std
 from detect.training.loop import Batch, train
 from detect.training.multibox_loss import WindowTruth, multibox_losses
 from detect.training.window_data import WindowBatches, WindowData
@@ -164,7 +165,8 @@ def build_multibox(
     )
     torch.manual_seed(recipe.seed)
     model = recipe.model
-    network = MultiBox(design, torch.from_numpy(priors), model.mean, model.std, model.dropout)
+    mean, std = mean_and_std(model)
+    network = MultiBox(design, torch.from_numpy(priors), mean, std, model.dropout)
     if recipe.init:
         show(str(initialise(network, recipe.init)))
     return network

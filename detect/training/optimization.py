@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from detect.config import OptimizerSection
+from detect.training.freezing import trunk
 
 
 def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float) -> float:
@@ -25,16 +27,41 @@ def learning_rate(optimizer: OptimizerSection, step: int, steps_per_epoch: float
 
 
 def make_optimizer(model: nn.Module, optimizer: OptimizerSection) -> torch.optim.Optimizer:
-    """Return SGD or AdamW; weight decay is on kernels, not on biases and norms (ours)."""
+    """Return SGD or AdamW; weight decay is on kernels, not on biases and norms (ours).
+
+    Each group of parameters has its `share` of the learning rate.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optimizer.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    parts = [(1.0, parameters)]
+    if optimizer.trunk_rate != 1:
+        slow = {id(p) for one in trunk(model) for p in one.parameters(recurse=False)}
+        parts = [
+            (1.0, [p for p in parameters if id(p) not in slow]),
+            (optimizer.trunk_rate, [p for p in parameters if id(p) in slow]),
+        ]
+    groups = [group for share, some in parts for group in _groups(some, share, optimizer)]
     rate, momentum = optimizer.learning_rate, optimizer.momentum
     if optimizer.algorithm == "adamw":
         return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), fused=True)
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=True)
+
+
+def _groups(
+    parameters: Sequence[Tensor], share: float, optimizer: OptimizerSection
+) -> list[dict[str, Any]]:
+    """Return the groups of `parameters`: kernels, which decay, and the others."""
+    kernels = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    return [
+        {"params": kernels, "weight_decay": optimizer.weight_decay, "share": share},
+        {"params": others, "weight_decay": 0.0, "share": share},
+    ]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let the next step have the learning rate `rate`, and each group its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
 
 
 def ramped_average(

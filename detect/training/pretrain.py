@@ -22,6 +22,7 @@ from detect.progress import Track, untracked
 from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
+from detect.training.initial import mean_and_std
 from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
 from detect.training.pretrain_data import PatchBatches, check_classes
@@ -104,12 +105,13 @@ def build_image_classifier(
     """Return a network with the recipe's initial weights, drawn from its seeds, or `init`'s."""
     torch.manual_seed(recipe.weights_seed)
     model = recipe.model
+    mean, std = mean_and_std(model)
     network = ImageClassifier(
         num_classes,
         variant=model.variant,
         width=model.width,
-        mean=model.mean,
-        std=model.std,
+        mean=mean,
+        std=std,
         dropout=model.dropout,
         auxiliary_dropout=model.auxiliary_dropout,
     )

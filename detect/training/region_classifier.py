@@ -24,10 +24,12 @@ from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
+from detect.training.initial import mean_and_std
 from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
 from detect.training.region_data import CropBatches, RegionData
 from detect.training.torch_batches import TorchBatches
+from detect.trunks import timm_name
 
 BatchMaker = Literal["opencv", "torch"]
 
@@ -149,21 +151,23 @@ def build_region_classifier(
 ) -> tuple[RegionClassifier, RegionClassifierRecipe]:
     """Return a network with the recipe's initial weights, drawn or those of `init`.
 
-    The recipe comes back with the mean and std of the network: those `init` was trained with.
+    The recipe comes back with the mean and std of the network: those `init` was trained with, or
+    timm's.
     """
     torch.manual_seed(recipe.weights_seed)
     model = recipe.model
+    begins_with = mean_and_std(model)
     network = RegionClassifier(
         num_classes,
-        variant=model.variant,
-        width=model.width,
-        mean=model.mean,
-        std=model.std,
+        model.variant,
+        model.width,
+        *begins_with,
         dropout=model.dropout,
     )
-    if not recipe.init:
+    if recipe.init:
+        show(str(initialise(network, recipe.init)))
+    elif not timm_name(model.variant):
         return network, recipe
-    show(str(initialise(network, recipe.init)))
     mean, std = network.normalisation
     return network, recipe.model_copy(
         update={"model": model.model_copy(update={"mean": mean, "std": std})}

@@ -151,8 +151,11 @@ def test_a_card_of_another_network_is_refused(run: Path) -> None:
             r"best\.safetensors: unknown key 'colour'; is this card of",
         ),
         ({"kind": "multibox"}, r"not the card of a region classifier \(kind is 'multibox'\)"),
-        ({"variant": "vgg"}, "variant: expected one of paper, bn, torchvision, got 'vgg'"),
-        ({"variant": ["bn"]}, r"variant: expected one of paper, bn, torchvision, got \['bn'\]"),
+        ({"variant": "vgg"}, "variant: expected paper, bn, torchvision or timm/NAME, got 'vgg'"),
+        (
+            {"variant": ["bn"]},
+            r"variant: expected paper, bn, torchvision or timm/NAME, got \['bn'\]",
+        ),
         ({"width": 0}, "width: expected a positive number up to 4, got 0"),
         ({"width": True}, "width: expected a positive number up to 4, got True"),
         ({"classes": []}, r"classes: expected 1 to 100,000 different class names, got \(\)"),

@@ -31,3 +31,13 @@ def test_a_missing_damaged_or_unsafe_state_is_said(tmp_path: Path) -> None:
     torch.save({"path": tmp_path}, path)  # An object of a class: reading it would run code.
     with pytest.raises(DataError, match="not a complete training state"):
         load_state(path)
+
+
+def test_an_archive_that_lies_on_more_disks_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    save_state(path, {"weights": torch.zeros(4)})
+    content = path.read_bytes()
+    place = content.rindex(b"PK\x06\x07") + 4  # Zip64's locator: the number of a disk comes next.
+    path.write_bytes(content[:place] + b"\x01" + content[place + 1 :])
+    with pytest.raises(DataError, match=r"state\.pt: not a complete training state"):
+        load_state(path)

@@ -1,0 +1,22 @@
+"""What a network begins with besides its weights: mean and std, and whether it takes its inputs."""
+
+from detect.config.multibox import MultiBoxModelSection
+from detect.config.region_classifier import ModelSection
+from detect.models.timm_models import check_input, normalisation
+from detect.trunks import timm_name
+
+Triple = tuple[float, float, float]
+
+
+def mean_and_std(model: ModelSection | MultiBoxModelSection) -> tuple[Triple, Triple]:
+    """Return the mean and std of a recipe's network, of 0..255 RGB: timm's networks have theirs.
+
+    What the recipe says of them counts first. DataError where the network is one of timm that does
+    not take images of its input size, or none; EnvironmentProblem without timm.
+    """
+    if not timm_name(model.variant):
+        return model.mean, model.std
+    check_input(model.variant, model.input_size)
+    mean, std = normalisation(model.variant)
+    said = model.model_fields_set
+    return model.mean if "mean" in said else mean, model.std if "std" in said else std
