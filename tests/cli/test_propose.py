@@ -205,7 +205,7 @@ def test_a_shard_minds_its_own_parts(
         (("--shard", "half"), "--shard half: expected I/N"),
         (("--width", "4"), "Error: width must be 16 to 1500 px, got 4."),
         (("--k", "0"), "every k must be at least 1, got [0]"),
-        (("--sigma", "nan"), "sigma must be above 0 px"),
+        (("--sigma", "nan"), "--sigma nan: expected a finite number."),
         (("--preset", "fast"), "Invalid value for '--preset': 'fast' is not one of"),
         (("--method", "edges"), "Invalid value for '--method'"),
     ],
@@ -333,7 +333,7 @@ def test_ctrl_c_while_workers_start_is_one_line(tmp_path: Path, folder: Path, mo
 
 
 _LIMITED = """
-import resource, sys
+import mmap, resource, sys
 from pathlib import Path
 
 import detect.proposals.run
@@ -341,6 +341,7 @@ from detect.cli import main
 
 # The workers begin with as much as this process has; joblib waits for threads that do not start.
 more = int(sys.argv.pop(1))
+taken = mmap.mmap(-1, 2**29)  # with less than 768 MiB nothing begins
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more,) * 2)
 main()

@@ -119,18 +119,21 @@ def test_one_file_with_everything_in_it(tmp_path, capsys, write):
     assert figures["runs"]["found"]["voc2012"]["map"] == figures["errors"]["map"]
 
 
-@pytest.mark.parametrize(("vote", "shown"), [('"off"', False), ("0.5", True)])
-def test_what_regions_allow_is_no_bound_for_voted_boxes(tmp_path, vote, shown):
+@pytest.mark.parametrize(
+    ("kind", "vote", "shown"),
+    [("nms", '"off"', False), ("nms", "0.5", True), ("wbf", '"off"', True)],
+)
+def test_what_regions_allow_is_no_bound_for_means_of_boxes(tmp_path, kind, vote, shown):
     root = write_voc(tmp_path / "set", {"test": 3})
     data = open_dataset(root, "test")
     found = run_folder(tmp_path / "found", data)
     config = found / "config.toml"
-    config.write_text(f'format = 3\nkind = "nms"\nvote = {vote}\n{config.read_text()}')
+    config.write_text(f'format = 3\nkind = "{kind}"\nvote = {vote}\n{config.read_text()}')
     regions = proposed(tmp_path / "p.parquet", data, RCNN, 5)
     told = ("--data", root, "--split", "test", "--proposals", regions, "--pictures", 0)
     assert report(found, *told, "--out", tmp_path / "out") == 0
     text = Page((tmp_path / "out/index.html").read_text(encoding="utf-8")).text
-    assert ("this run's boxes are voted, and may reach objects" in text) is shown
+    assert ("this run's boxes are means of several, and may reach objects" in text) is shown
     assert ("allow (perfect labels and NMS, no voting)" in text) is shown
 
 

@@ -252,7 +252,7 @@ def _error(capsys: pytest.CaptureFixture[str]) -> str:
         (["--device", "tpu"], "--device tpu: expected auto, cpu, cuda or cuda:N."),
         (["--threshold", "1.5"], "--threshold 1.5: expected a probability, from 0 to 1."),
         (["--picture-threshold", "-1"], "--picture-threshold -1: expected a probability"),
-        (["--threshold", "nan"], "--threshold nan: expected a probability"),
+        (["--threshold", "nan"], "--threshold nan: expected a finite number."),
         (["--kind", "wbf", "--vote", "0.5"], "--vote means nothing with --kind wbf, whose boxes"),
         (["--vote", "nan"], "--vote nan: expected off, or an IoU above 0 and at most 1."),
         (["--sigma", "1"], "--sigma means nothing with --kind nms. Leave it out."),

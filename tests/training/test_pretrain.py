@@ -35,7 +35,7 @@ def many(tmp_path: Path) -> LabelledImages:
 def test_only_places_are_kept_of_the_scores(
     many: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "_AUTO_CROPS", 12)
+    monkeypatch.setitem(batches._AUTO_CROPS, "cpu", 12)
     model = {"input_size": 32, "width": 0.25}
     recipe = PretrainRecipe.model_validate(
         {"model": model, "optimizer": {"steps": 1}, "run": {"precision": "float32"}}
