@@ -3,15 +3,10 @@
 import importlib
 import mmap
 import os
-import signal
-import threading
-import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from detect.errors import DataError, EnvironmentProblem, option
 from detect.files import remove_unfinished
+from detect.proposals.stopping import stopped_quietly
 from detect.proposals.worker import Propose, ProposedImage, prepare_worker, propose_image
 from detect.storage.proposals import (
     IMAGES_PER_PART,
@@ -168,64 +164,10 @@ def _in_parallel(
     tasks = (delayed(propose_image)(propose, sample) for sample in samples)
     if backend != "ray":
         parallel: Any = Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
-        yield from _stopped_quietly(parallel, tasks)
+        yield from stopped_quietly(parallel, tasks)
         return
     while group := list(islice(tasks, IMAGES_PER_PART)):
         yield from Parallel(batch_size=1)(group)
-
-
-def _stopped_quietly(parallel: Any, tasks: Iterator[Any]) -> Iterator[ProposedImage]:
-    """Yield the outcomes; where the caller stops early, end the work without joblib's advice on it.
-
-    joblib would print that after Ctrl-C, whose message is ours.
-    """
-    outcomes: Generator[ProposedImage, None, None] | None = None
-    try:
-        with _interrupts_later():
-            outcomes = parallel(tasks)  # Starts the workers.
-        # Not `yield from`, which would close `outcomes` before the warnings are off.
-        for outcome in outcomes:  # noqa: UP028
-            yield outcome
-    finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="joblib")
-            if outcomes is not None:
-                outcomes.close()
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Let Ctrl-C wait for the end, and pass by the processes started here, which inherit that.
-
-    joblib fails where it is interrupted while it starts one, and a worker shows a traceback of
-    its imports, until `prepare_worker` is reached.
-    """
-    waiting: list[int] = []
-    handler = None
-    if threading.current_thread() is threading.main_thread():
-        handler = signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
-    try:
-        with _interrupts_blocked():
-            yield
-    finally:
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
-        for number in waiting[:1]:
-            signal.raise_signal(number)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread, and in those and the processes that it starts."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # Starting it would unblock again, before Python 3.14.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare(backend: str) -> dict[str, Any]:
