@@ -23,7 +23,7 @@ test: install
 mutants: install
 	$(BIN)/python tools/mutants.py
 
-# Is anything lost? Commands killed and starved, files damaged: hundreds of each, half an hour.
+# Is anything lost? A thousand commands killed or starved (22 minutes), ten thousand files damaged.
 faults: install
 	PYTHONPATH=tests $(BIN)/python -m faults.harness
 

@@ -15,28 +15,14 @@ from functools import partial
 import click
 import cv2
 import numpy as np
+from pictures import SIZE, picture, random_boxes
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
-from detect.structures import FloatArray, Image, Size
+from detect.structures import FloatArray, Image
 
 MEAN = (124.0, 117.0, 104.0)
-SIZE: Size = (375, 500)
 Ways = dict[str, Callable[[], None]]
-
-
-def picture(rng: np.random.Generator) -> Image:
-    """Return an image (H, W, 3) of smooth blotches."""
-    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def random_boxes(rng: np.random.Generator, count: int) -> FloatArray:
-    """Return boxes (N, 4) of at least 10 px each way inside an image of SIZE."""
-    limits = np.array(SIZE[::-1])
-    sides = rng.uniform(10, limits, (count, 2))
-    corners = rng.uniform(0, limits - sides)
-    return np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
 
 
 def by_opencv(image: Image, boxes: FloatArray, crop_size: int, batch: int) -> None:

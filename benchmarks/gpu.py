@@ -1,6 +1,6 @@
 """Crops a second on a GPU: naive code, ours, compiled, and `detect run` from end to end.
 
-    python benchmarks/gpu.py                                   # at most 2 minutes on an H100
+    python benchmarks/gpu.py                                   # under 130 s on an H200
     python benchmarks/gpu.py --device cpu --side 32 --width 0.25 --images 4 --boxes 100
 
 Of the networks alone the shortest of the rounds counts, after one to warm up. From end to end it is
@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from pictures import SIZE, picture, random_boxes
 from torch import Tensor
 
 from detect.crops import batched
@@ -37,9 +38,8 @@ from detect.models.region_classifier import RegionClassifier
 from detect.progress import Silence
 from detect.stages.run import run
 from detect.storage.proposals import write_proposals
-from detect.structures import FloatArray, Image, Proposals
+from detect.structures import Proposals
 
-SIZE = (375, 500)
 MEAN = (124.0, 117.0, 104.0)
 NAIVE = 32  # crops that are classified one at a time
 
@@ -153,20 +153,6 @@ def _alone(options: argparse.Namespace, device: torch.device) -> None:
         _say(f"{name}, upload included", len(boxes), measure(cut))
     scores = rng.dirichlet(np.full(options.classes + 1, 5.0), len(boxes)).astype(np.float32)
     _say("selection on the host, dense scores", len(boxes), measure(lambda: select(boxes, scores)))
-
-
-def picture(rng: np.random.Generator) -> Image:
-    """Return an image (H, W, 3) of smooth blotches."""
-    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    return np.asarray(cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def random_boxes(rng: np.random.Generator, count: int) -> FloatArray:
-    """Return boxes (N, 4) of at least 10 px each way inside an image of SIZE."""
-    limits = np.array(SIZE[::-1])
-    sides = rng.uniform(10, limits, (count, 2))
-    corners = rng.uniform(0, limits - sides)
-    return np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
 
 
 def _end_to_end(options: argparse.Namespace, model: Any, folder: Path) -> None:

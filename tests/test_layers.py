@@ -51,6 +51,7 @@ TORCH = (
     "detect.crops.batched",
     "detect.crops.resampled",
     "detect.crops.taps",
+    "detect.crops.uploads",
 )
 # What only some may import, and who: recipes, torch, and what brings torch along.
 ONLY_FOR = {

@@ -118,11 +118,11 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
         return _fail(f"{where}{error.format_message().rstrip('.')}{help_hint}", 2)
     if isinstance(error, DetectError):
         return _fail(error.for_command_line, error.exit_code)
+    if isinstance(error, OSError) and _was_printing(error):
+        return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
     if _lacks_memory(error):
         more = ", or allow more (ulimit -v)" * (allowed_memory() < math.inf)
         return _fail(f"out of memory. Use fewer --workers or smaller batches{more}.", 3)
-    if isinstance(error, OSError) and _was_printing(error):
-        return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
     return _fail(f"{type(error).__name__}: {error}. This is a bug: --debug shows where.")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from detect.crops.geometry import Windows, fill_colour
 from detect.crops.taps import AREA_TAPS, TAPS, Axis, taps_along
+from detect.crops.uploads import to_device
 from detect.structures import BoolArray, Image, IntArray
 
 # Ours: source pixels that are gathered at once, 28 bytes each: 64 crops of 224 px by cubic.
@@ -70,13 +71,6 @@ def crop(
         made = _sampled(pixels, table[chosen], kind, taps, crop_size, fill)
         crops.index_copy_(0, chosen, made)
     return crops
-
-
-def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Return `values` on `device`; a GPU is not waited for."""
-    if device.type == "cuda":
-        return values.pin_memory().to(device, non_blocking=True)
-    return values.to(device)
 
 
 def _table(regions: Regions) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from detect.crops import batched, opencv
 from detect.crops.batched import as_rows, chunk_size, fill_tensor
 from detect.crops.geometry import Windows
+from detect.crops.uploads import to_device
 from detect.models.out_of_memory import attempt
 from detect.structures import Image
 
@@ -51,7 +52,7 @@ def by_torch(device: torch.device, sample: Sample = batched.sample) -> Cutting:
     """
 
     def cutting(image: Image, look: Look) -> Cutter:
-        pixels = attempt(lambda: _uploaded(torch.tensor(image), device), device)
+        pixels = attempt(lambda: to_device(torch.tensor(image), device), device)
         if pixels is None:
             return by_opencv(device)(image, look)
         return _Sampling(pixels.permute(2, 0, 1), look, sample).cutter
@@ -67,7 +68,7 @@ class _Sampling:
         self._colour = fill_tensor(look.mean, image.device)
 
     def cutter(self, shown: Windows) -> Cut:
-        bounds = _uploaded(torch.from_numpy(as_rows(shown)), self._image.device)
+        bounds = to_device(torch.from_numpy(as_rows(shown)), self._image.device)
         return lambda piece: self._cut(bounds[piece])
 
     def _cut(self, bounds: Tensor) -> Tensor:
@@ -77,13 +78,6 @@ class _Sampling:
             part = slice(start, start + step)
             self._sample(self._image, bounds[part], self._colour, crops[part])
         return crops
-
-
-def _uploaded(values: Tensor, device: torch.device) -> Tensor:
-    """Return `values` on `device`; a GPU fetches them from pinned memory while the host goes on."""
-    if device.type == "cuda":
-        values = values.pin_memory()
-    return values.to(device, non_blocking=True)
 
 
 def joined(cuts: Sequence[tuple[int, Cut]]) -> Cut:

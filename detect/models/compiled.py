@@ -29,8 +29,8 @@ def pays(choice: str, device: torch.device, crops: int | None) -> bool:
 def compiled(function: Any, *, dynamic: bool) -> Any:
     """Return `function`, or a network, compiled when it is first called.
 
-    For every shape anew, or `dynamic` once for all. Not with CUDA graphs (mode="reduce-overhead"):
-    those are bound to a thread, and a batch that keeps a GPU busy hides what they would save.
+    For every shape anew, or `dynamic` once for all. Not with CUDA graphs (mode="reduce-overhead"),
+    with which an H200 classified 43,086 crops of 224 px a second, without 43,565 (measured.md).
     """
     return torch.compile(function, backend=BACKEND, dynamic=dynamic)
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
@@ -36,13 +36,19 @@ def stopped_quietly(parallel: Any, tasks: Iterator[Any]) -> Iterator[Any]:
 
 def _silence_manager() -> None:
     """Let nothing be printed of loky's thread from now on, which may end later than the caller."""
-    before = threading.excepthook
+    if not isinstance(threading.excepthook, _AllBut):
+        threading.excepthook = _AllBut(threading.excepthook)
 
-    def told(failed: threading.ExceptHookArgs) -> None:
+
+class _AllBut:
+    """Tells `before` how threads failed, loky's aside."""
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._before = before
+
+    def __call__(self, failed: threading.ExceptHookArgs) -> None:
         if failed.thread is None or failed.thread.name != _MANAGER:
-            before(failed)
-
-    threading.excepthook = told
+            self._before(failed)
 
 
 @contextmanager

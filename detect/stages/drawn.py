@@ -1,39 +1,20 @@
 """What the pictures in a folder show: noted when they are begun, compared when they are gone on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detect.errors import DataError, option
 from detect.files import write_json
 from detect.formats import stamped, upgraded
-from detect.reading import file_digest, read_object
+from detect.reading import read_object
 from detect.stages.opening import is_earlier
 from detect.storage.recipe import differing
-
-if TYPE_CHECKING:
-    from detect.structures import Dataset
 
 NAME = ".drawn.json"  # hidden: the folder is one of pictures
 _ANEW = (
     f"Draw them anew with {option('exist_ok')} in place of {option('resume')}, or choose another "
     f"{option('out')}."
 )
-
-
-def drawn(of: str, path: Path | None, dataset: "Dataset", **told: Any) -> dict[str, Any]:
-    """Return what decides on pictures `of` detections, proposals or the ground truth.
-
-    `path` is the file they are in, `told` the options they are drawn by.
-    """
-    from detect.data import samples_hash
-    from detect.storage.proposals import ProposalFile
-
-    file: Any = None
-    if path is not None and of == "proposals":
-        file = ProposalFile(path).recipe
-    elif path is not None:
-        file = file_digest(path)
-    return {"of": of, "file": file, "data": samples_hash(dataset), **told}
 
 
 def begin(folder: Path, what: dict[str, Any], *, resume: bool) -> None:

@@ -14,6 +14,7 @@ from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
+from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
@@ -25,16 +26,6 @@ from detect.stages.scoring import (
     lowest,
     network_paths,
     scoring,
-)
-from detect.stages.selection import (
-    Decay,
-    FusionIou,
-    Kind,
-    Nms,
-    PerClass,
-    Sigma,
-    Vote,
-    combination_of,
 )
 from detect.stages.sources import Source
 from detect.structures import Detections, Image, Proposals
@@ -70,13 +61,13 @@ class LoadOptions(o.Options):
     threshold: float | None = Field(
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
     )
-    kind: Kind = Combination.kind
-    vote: Vote = Combination.vote
-    nms: Nms = Combination.nms
-    per_class: PerClass = Combination.per_class
-    decay: Decay = Combination.decay
-    sigma: Sigma = Combination.sigma
-    fusion_iou: FusionIou = Combination.fusion_iou
+    kind: selection.Kind = Combination.kind
+    vote: selection.Vote = Combination.vote
+    nms: selection.Nms = Combination.nms
+    per_class: selection.PerClass = Combination.per_class
+    decay: selection.Decay = Combination.decay
+    sigma: selection.Sigma = Combination.sigma
+    fusion_iou: selection.FusionIou = Combination.fusion_iou
     batch_size: o.BatchSize = None
     precision: o.Precision = "auto"
     compile: o.Compile = "auto"
@@ -188,7 +179,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     if options.regression is not None:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
-    combination = combination_of(options, threshold, probabilities=options.svm is None)
+    combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
     from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
     from detect.models.kinds import REGION_CLASSIFIER

@@ -137,8 +137,8 @@ Precision = Annotated[
 Compile = Annotated[
     Literal["auto", "on", "off"],
     Field(
-        description="Compile the networks, which takes about a minute. auto: on a GPU, for so many "
-        "stored regions that it pays."
+        description="Compile the networks, which takes some time at first. auto: on a GPU, for so "
+        "many stored regions that it pays."
     ),
 ]
 BatchSize = Annotated[

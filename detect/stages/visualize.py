@@ -11,13 +11,15 @@ from pydantic import Field
 from detect.errors import DataError, UsageError, option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
+from detect.reading import file_digest
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
-from detect.stages.drawn import begin, drawn
+from detect.stages.drawn import begin
 from detect.stages.opening import check_out, is_earlier, open_data
 from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
+    from detect.storage.proposals import ProposalFile
     from detect.structures import Dataset, Image, Sample
 
     Draw = Callable[[Image, Sample], Image]
@@ -76,12 +78,14 @@ def visualize(options: VisualizeOptions, reporter: Reporter = QUIET) -> Visualiz
 def _visualize(options: VisualizeOptions, folder: Path, reporter: Reporter) -> VisualizeResult:
     """Draw into `folder`."""
     from detect.data import read_pixels
+    from detect.storage.proposals import ProposalFile
     from detect.visualize import file_name, write_picture
 
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     samples = _choose(dataset, options.image)
-    draw = _draw(options, dataset)
-    begin(folder, _what(options, dataset), resume=options.resume)
+    stored = None if options.proposals is None else ProposalFile(options.proposals)
+    draw = _draw(options, dataset, stored)
+    begin(folder, _what(options, dataset, stored), resume=options.resume)
     names = [f"{file_name(sample.image_id)}.jpg" for sample in samples]
     left = [
         (sample, folder / name)
@@ -135,26 +139,29 @@ def _unknown(dataset: "Dataset", image_id: str, known: Sequence[str]) -> str:
     return f"{option('image', image_id)}: no such image among the {len(known)} of {where}.{hint}"
 
 
-def _what(options: VisualizeOptions, dataset: "Dataset") -> dict[str, Any]:
+def _what(
+    options: VisualizeOptions, dataset: "Dataset", stored: "ProposalFile | None"
+) -> dict[str, Any]:
     """Return what decides on the pictures that the options ask for."""
+    from detect.data import samples_hash
+
+    what: dict[str, Any] = {"of": "ground truth"}
     if options.detections is not None:
-        told = {"threshold": options.threshold, "iou": options.iou}
-        return drawn("detections", options.detections, dataset, **told)
-    if options.proposals is not None:
+        what = {"of": "detections", "file": file_digest(options.detections)}
+        what |= {"threshold": options.threshold, "iou": options.iou}
+    if stored is not None:
         told = {"coverage": True} if options.coverage else {"limit": options.limit}
-        return drawn("proposals", options.proposals, dataset, **told)
-    return drawn("ground truth", None, dataset)
+        what = {"of": "proposals", "file": stored.recipe, **told}
+    return {**what, "data": samples_hash(dataset)}
 
 
-def _draw(options: VisualizeOptions, dataset: "Dataset") -> "Draw":
+def _draw(options: VisualizeOptions, dataset: "Dataset", stored: "ProposalFile | None") -> "Draw":
     """Return what draws on an image what the options ask for."""
     if options.detections is not None:
         return _detections(dataset, options.detections, options.threshold, options.iou)
-    if options.proposals is None:
+    if stored is None:
         return _ground_truth(dataset)
-    if options.coverage:
-        return _coverage(dataset, options.proposals)
-    return _proposals(options.proposals, options.limit)
+    return _coverage(dataset, stored) if options.coverage else _proposals(stored, options.limit)
 
 
 def _ground_truth(dataset: "Dataset") -> "Draw":
@@ -167,11 +174,8 @@ def _ground_truth(dataset: "Dataset") -> "Draw":
     return lambda image, sample: draw_ground_truth(image, sample.annotations, dataset.classes)
 
 
-def _proposals(path: Path, limit: int) -> "Draw":
-    from detect.storage.proposals import ProposalFile
+def _proposals(stored: "ProposalFile", limit: int) -> "Draw":
     from detect.visualize import draw_proposals
-
-    stored = ProposalFile(path)
 
     def draw(image: "Image", sample: "Sample") -> "Image":
         size = (image.shape[0], image.shape[1])
@@ -180,15 +184,13 @@ def _proposals(path: Path, limit: int) -> "Draw":
     return draw
 
 
-def _coverage(dataset: "Dataset", path: Path) -> "Draw":
-    from detect.storage.proposals import ProposalFile
+def _coverage(dataset: "Dataset", stored: "ProposalFile") -> "Draw":
     from detect.visualize import draw_coverage
 
     if not dataset.annotated:
         raise DataError(
             f"{dataset.root}: has no annotations, so {option('coverage')} has none to cover."
         )
-    stored = ProposalFile(path)
 
     def draw(image: "Image", sample: "Sample") -> "Image":
         size = (image.shape[0], image.shape[1])

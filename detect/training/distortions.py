@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detect.crops.resampled import to_device
+from detect.crops.uploads import to_device
 
 # Of red, green and blue in a grey level: ITU-R BT.601, as in OpenCV's and PIL's grey.
 _GREY = (0.299, 0.587, 0.114)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows_in
-from detect.crops.resampled import Regions, crop, packed, to_device
+from detect.crops.resampled import Regions, crop, packed
+from detect.crops.uploads import to_device
 from detect.data.augment import Changes
 from detect.errors import EnvironmentProblem, option
 from detect.matching import Pool

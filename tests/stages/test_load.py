@@ -131,14 +131,20 @@ def test_it_selects_as_run_does(root, photo, tmp_path, detector, more) -> None:
         assert found.to_coco() != detector(photo).to_coco()
 
 
-def test_svm_scores_vote_with_what_is_above_zero(root, tmp_path, photo, detector) -> None:
+@pytest.fixture
+def svms(root, tmp_path) -> Path:
+    """Return a file of SVMs that score every region -2, 3.5 and -0.5."""
     model, _ = network()
     weights = np.zeros((model.network.fc.in_features, len(CLASSES)))
     counts = np.full(len(CLASSES), 9)
-    svms = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
+    fitted = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
     own = model_hash(root / "m.safetensors")
-    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(svms, CLASSES, own, {}))
-    options = {"svm": tmp_path / "s.safetensors", "device": "cpu"}
+    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(fitted, CLASSES, own, {}))
+    return tmp_path / "s.safetensors"
+
+
+def test_svm_scores_vote_with_what_is_above_zero(root, svms, photo) -> None:
+    options = {"svm": svms, "device": "cpu"}
     plain = load(root / "m.safetensors", **options)(photo)
     voted = load(root / "m.safetensors", vote=0.4, **options)(photo)
     stay = (voted.boxes == plain.boxes).all(axis=1)
@@ -189,14 +195,8 @@ def test_box_regression_moves_as_refine_does(root, tmp_path, photo, detector) ->
         load([root / "m.safetensors", root / "n.safetensors"], **options)
 
 
-def test_svms_score_in_place_of_the_softmax(root, tmp_path, photo) -> None:
-    model, _ = network()
-    weights = np.zeros((model.network.fc.in_features, len(CLASSES)))
-    counts = np.full(len(CLASSES), 9)
-    svms = LinearSvms(1.0, weights, np.array([-2.0, 3.5, -0.5]), counts, counts)
-    own = model_hash(root / "m.safetensors")
-    save_fitted(tmp_path / "s.safetensors", LINEAR_SVMS, Fitted(svms, CLASSES, own, {}))
-    options = {"svm": tmp_path / "s.safetensors", "device": "cpu"}
+def test_svms_score_in_place_of_the_softmax(root, svms, photo) -> None:
+    options = {"svm": svms, "device": "cpu"}
     found = load(root / "m.safetensors", **options)(photo)
     # From -1 up, as detect run has it.
     assert set(zip(found.names, found.scores.tolist(), strict=True)) == {

@@ -9,16 +9,8 @@ from detect.ensemble.combination import Combination
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
+from detect.stages import selection
 from detect.stages.scoring import Models, Svm
-from detect.stages.selection import (
-    Decay,
-    FusionIou,
-    Kind,
-    Nms,
-    PerClass,
-    Sigma,
-    Vote,
-)
 from detect.stages.sources import ChosenMethod, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
@@ -44,13 +36,13 @@ class RunOptions(o.Options):
     picture_threshold: float | None = Field(
         None, description=f"Lowest score drawn. [default: 0.5; 0 with {option('svm')}]"
     )
-    kind: Kind = Combination.kind
-    vote: Vote = Combination.vote
-    nms: Nms = Combination.nms
-    per_class: PerClass = Combination.per_class
-    decay: Decay = Combination.decay
-    sigma: Sigma = Combination.sigma
-    fusion_iou: FusionIou = Combination.fusion_iou
+    kind: selection.Kind = Combination.kind
+    vote: selection.Vote = Combination.vote
+    nms: selection.Nms = Combination.nms
+    per_class: selection.PerClass = Combination.per_class
+    decay: selection.Decay = Combination.decay
+    sigma: selection.Sigma = Combination.sigma
+    fusion_iou: selection.FusionIou = Combination.fusion_iou
     keep_scores: Dtype | None = Field(
         None,
         description="Keep every network's scores of every region, for detect ensemble.  "
