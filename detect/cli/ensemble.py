@@ -30,9 +30,8 @@ def command(context: click.Context, /, **_: Any) -> None:
 
     Any networks of the run, weights, kinds of NMS and voting, without running a network; all
     networks with the defaults give the run's own detections (of scores kept as float16 nearly so).
-    Regions of score 0.02 or more vote, whatever the --threshold. With
-    --data the mAP of 1, 2, ... networks over all subsets of the --models, of each alone, and of
-    all but each.
+    With --vote, regions of score 0.02 or more vote, whatever the --threshold. With --data the mAP
+    of 1, 2, ... networks over all subsets of the --models, of each alone, and of all but each.
     """
     options = told(context, EnsembleOptions)
     click.echo("\n".join(_lines(options, ensemble(options, Terminal()))))

@@ -35,8 +35,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     Writes OUT/detections.json (COCO results) and a picture an image. Without --proposals, regions
     are proposed on the way, as `detect propose` does it. --keep-scores leaves OUT/scores.parquet
     as well, from which `detect ensemble` makes other detections without a network. Scores are
-    probabilities; with --svm they are above 0 for the class, whatever their size. Regions of score
-    0.02 or more --vote, whatever the --threshold.
+    probabilities; with --svm they are above 0 for the class, whatever their size. With --vote,
+    regions of score 0.02 or more vote, whatever the --threshold.
     """
     click.echo(shown(run(told(context, RunOptions), Terminal())))
 

@@ -45,7 +45,7 @@ class EnsembleOptions(o.Options):
         None, description="Networks by their number.  [default: all]"
     )
     weights: Annotated[tuple[float, ...] | None, _listed(float, "1,2,0.5")] = Field(
-        None, description="One a network, above 0.  [default: equal]"
+        None, description="One a network, above 0, at most 1e9.  [default: equal]"
     )
     kind: Kind | None = Field(
         None,
