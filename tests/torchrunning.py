@@ -37,6 +37,9 @@ def run_together(
     `whom` "torchrun", to torchrun, which passes it on.
     """
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    if watched and whom == "self":
+        # Seconds until torchrun looks after the dead one, and ends the others: they speak before.
+        launcher += ["--monitor-interval", "5"]
     count = ["--nproc-per-node", str(processes)]
     program = ["--no-python", sys.executable, "-c", _PROGRAM]
     words = [str(watched or ""), str(int(number)), whom, *map(str, arguments)]
