@@ -17,8 +17,9 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,9 +100,15 @@ def damaged(name: str, one: Format, content: bytes, number: int, seed: int) -> t
 
 
 def fuzz(
-    formats: dict[str, Format], numbers: Iterable[int], seed: int = 0
+    formats: dict[str, Format],
+    numbers: Iterable[int],
+    seed: int = 0,
+    tell: Callable[[Fault], None] = lambda fault: None,
 ) -> tuple[Counter[str], list[Fault]]:
-    """Read damaged files of these `numbers`, the formats in turn; count outcomes, return faults."""
+    """Read damaged files of these `numbers`, the formats in turn; count outcomes, return faults.
+
+    `tell` is called with each fault as it is found.
+    """
     outcomes: Counter[str] = Counter()
     faults = []
     names = list(formats)
@@ -122,6 +129,7 @@ def fuzz(
             outcomes[outcome.partition(":")[0]] += 1
             if outcome not in ("read", "refused"):
                 faults.append(Fault(name, number, damage, outcome, content))
+                tell(faults[-1])
     return outcomes, faults
 
 
@@ -204,13 +212,12 @@ def _told(read: Callable[[], object]) -> str:
     return "read"
 
 
-def report(faults: Sequence[Fault], keep: Path | None = None) -> Iterator[str]:
-    """Yield a line a fault; `keep` the inputs in a folder."""
-    for fault in faults:
-        yield f"{fault.name} #{fault.number} ({fault.damage}): {fault.what}"
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{fault.name}-{fault.number}".replace(" ", "-")).write_bytes(fault.content)
+def report(fault: Fault, keep: Path | None = None) -> None:
+    """Print a line of the fault at once; `keep` its input in a folder."""
+    print(f"{fault.name} #{fault.number} ({fault.damage}): {fault.what}", flush=True)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        (keep / f"{fault.name}-{fault.number}".replace(" ", "-")).write_bytes(fault.content)
 
 
 def main() -> int:
@@ -224,10 +231,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for the inputs that did it")
     told = parser.parse_args()
     chosen = {told.format: FORMATS[told.format]} if told.format else FORMATS
-    outcomes, faults = fuzz(chosen, range(told.inputs), told.seed)
+    tell = partial(report, keep=told.keep)
+    outcomes, faults = fuzz(chosen, range(told.inputs), told.seed, tell)
     for name, count in sorted(outcomes.items()):
         print(f"{count:6} {name}")
-    print(*report(faults, told.keep), sep="\n")
     return 1 if faults else 0
 
 

@@ -105,7 +105,15 @@ def read_all(inputs: int, seed: int) -> tuple[Counter[str], list[Fault]]:
 def _read(numbers: Iterable[int], seed: int) -> tuple[Counter[str], list[Fault]]:
     from faults.formats import FORMATS
 
-    return fuzz(FORMATS, numbers, seed)
+    return fuzz(FORMATS, _counted(numbers), seed, report)
+
+
+def _counted(numbers: Iterable[int]) -> Iterator[int]:
+    begun = time.monotonic()
+    for done, number in enumerate(numbers):
+        if done % 500 == 499:
+            print(f"{number} inputs, {time.monotonic() - begun:.0f} s", flush=True)
+        yield number
 
 
 def table(every: Iterable[Tried], outcomes: Counter[str]) -> str:
@@ -137,7 +145,6 @@ def main() -> int:
             if len(every) % 50 == 0:
                 print(f"{len(every)} cases, {time.monotonic() - begun:.0f} s", flush=True)
     outcomes, faults = read_all(told.inputs, told.seed)
-    print(*report(faults), sep="\n")
     print(f"{time.monotonic() - begun:.0f} s")
     print(table(every, outcomes))
     return 1 if faults or any(one.faults for one in every) else 0
