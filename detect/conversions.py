@@ -91,22 +91,29 @@ def _optional(package: str) -> Any:
         ) from error
 
 
-def text_table(title: str, table: Columns) -> str:
-    """Return `title` and a line a box, in the order of `table`, as plain text."""
+def text_table(image_id: str | None, table: Columns) -> str:
+    """Return a title and a line a box, in the order of `table`, as plain text."""
     rows, more = _rows(table)
     width = max((len(name) for name, *_ in rows), default=0)
     lines = [f"  {name:<{width}}  {score}  {box}" for name, score, box in rows]
-    return "\n".join([title, *lines, *([f"  {more}"] if more else [])])
+    return "\n".join([_title(image_id, table), *lines, *([f"  {more}"] if more else [])])
 
 
-def html_table(title: str, table: Columns) -> str:
-    """Return `title` and a row a box, in the order of `table`, as HTML."""
+def html_table(image_id: str | None, table: Columns) -> str:
+    """Return a title and a row a box, in the order of `table`, as HTML."""
     rows, more = _rows(table)
     cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     head = "<tr><th>name</th><th>score</th><th>box (x1, y1, x2, y2 px)</th></tr>"
-    caption = f"<caption>{html.escape(title)}</caption>"
+    caption = f"<caption>{html.escape(_title(image_id, table))}</caption>"
     return f"<table>{caption}{head}{body}</table>{f'<p>{more}</p>' if more else ''}"
+
+
+def _title(image_id: str | None, table: Columns) -> str:
+    """Return how many boxes there are, and of which image."""
+    number = len(table["name"])
+    count = f"{number} detection{'' if number == 1 else 's'}"
+    return count if image_id is None else f"{image_id}: {count}"
 
 
 def _rows(table: Columns) -> tuple[list[tuple[str, str, str]], str]:

@@ -26,6 +26,7 @@ What = Literal[
     "scores card",
     "features recipe",
     "ensemble record",
+    "detector card",
 ]
 
 # What a format, and those before it, said otherwise: what it is -> key -> value then -> value now.

@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 Size = tuple[int, int]
+SHOWN = 0.5  # the score from which detections are shown where nobody chose one
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +146,7 @@ class Detections:
     `boxes` (N, 4) xyxy px, never clipped; `labels` (N,) 0-based foreground class; `scores` (N,)
     finite float64, so that a file's order survives reading; `classes` the names that labels are
     places in, empty where they are not known. `image_id` is None for an image that has none.
+    `thresholds` (C,) are the scores from which a detector shows each class, empty without any.
     """
 
     image_id: str | None
@@ -152,6 +154,7 @@ class Detections:
     labels: IntArray
     scores: NDArray[np.float64]
     classes: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes, finite scores and labels, and make the arrays read-only."""
@@ -159,6 +162,9 @@ class Detections:
         freeze(self, "labels", np.int64, (count,))
         freeze(self, "scores", np.float64, (count,))
         object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "thresholds", tuple(self.thresholds))
+        if self.thresholds and len(self.thresholds) != len(self.classes):
+            raise ValueError("Detections.thresholds: expected one for each of `classes`")
         if not np.isfinite(self.scores).all():
             raise ValueError("Detections.scores: scores must be finite")
         if self.classes and count and not self._labels_in(len(self.classes)):
@@ -188,11 +194,12 @@ class Detections:
     def take(self, index: Sequence[int] | IntArray | BoolArray | slice) -> "Detections":
         """Return the chosen boxes, in the order of `index`."""
         chosen = (self.boxes[index], self.labels[index], self.scores[index])
-        return Detections(self.image_id, *chosen, self.classes)
+        return Detections(self.image_id, *chosen, self.classes, self.thresholds)
 
-    def above(self, score: float) -> "Detections":
-        """Return the boxes that score `score` or more."""
-        return self.take(self.scores >= score)
+    def above(self, score: float | None = None) -> "Detections":
+        """Return the boxes of `score` or more; by default of their class's threshold, else 0.5."""
+        own = np.array(self.thresholds)[self.labels] if self.thresholds else SHOWN
+        return self.take(self.scores >= (own if score is None else score))
 
     def of(self, *names: str) -> "Detections":
         """Return the boxes of the classes `names`; ValueError for a class that there is not."""
@@ -236,13 +243,8 @@ class Detections:
         return conversions.supervision_detections(self.boxes, self.labels, self.scores, self.names)
 
     def __str__(self) -> str:
-        return conversions.text_table(self._title, self.to_columns())
+        return conversions.text_table(self.image_id, self.to_columns())
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return conversions.html_table(self._title, self.to_columns())
-
-    @property
-    def _title(self) -> str:
-        count = f"{len(self)} detection{'' if len(self) == 1 else 's'}"
-        return count if self.image_id is None else f"{self.image_id}: {count}"
+        return conversions.html_table(self.image_id, self.to_columns())

@@ -1,8 +1,8 @@
 """Trained networks as one object that finds things in images."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -16,6 +16,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
+from detect.stages.detector_folder import detector_among, with_detector
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
     Models,
@@ -78,12 +79,14 @@ class LoadOptions(o.Options):
 class Detector:
     """Finds objects in images: `source` proposes, `scorer` scores and selects, `refine` moves.
 
-    `load` makes one. `source.recipe` says how it proposes.
+    `load` makes one. `source.recipe` says how it proposes; `thresholds` of the classes, if any were
+    chosen, from which score each is shown.
     """
 
     scorer: "RegionScorer"
     source: Source
     refine: Refine | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,10 +133,11 @@ class Detector:
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
         """Yield the detections of each image, a few images in memory."""
         pairs = (self._pair(*one) for one in _together(images, proposals))
+        shown = tuple(self.thresholds[name] for name in self.classes if self.thresholds)
         with closing(self.scorer.stream(pairs)) as stream:
             for image, found in stream:
                 moved = found if self.refine is None else self.refine(image, found)
-                yield replace(moved, image_id=moved.image_id or None)
+                yield replace(moved, image_id=moved.image_id or None, thresholds=shown)
 
     def _pair(self, given: Any, proposals: Any) -> tuple[Image, Proposals]:
         """Return the pixels of an image and its regions; those of pixels have the id ""."""
@@ -172,6 +176,8 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     that do not go together, DataError for models that are wrong or do not belong together,
     EnvironmentProblem for a machine that cannot.
     """
+    detector = detector_among(options.model)
+    options = with_detector(options, detector)
     networks = network_paths(options.model)
     check_compile(options.compile, options.svm)
     if options.svm is not None:
@@ -189,8 +195,10 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     scorer = _scorer(options, networks, models, combination, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    source = recorded_source(networks, options.multibox, options.device, reporter)
-    return Detector(scorer, source, refine)
+    if detector is None:
+        source = recorded_source(networks, options.multibox, options.device, reporter)
+        return Detector(scorer, source, refine)
+    return Detector(scorer, detector.source(options.device), refine, detector.card.thresholds)
 
 
 def _scorer(

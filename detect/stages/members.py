@@ -7,7 +7,7 @@ from detect.errors import DataError, option
 from detect.files import write_json
 from detect.formats import stamped, upgraded
 from detect.reading import read_object, shown
-from detect.together import settle
+from detect.stages.detector_folder import is_detector, read_detector
 
 MOST_NETWORKS = 1000
 NAME = "ensemble.json"
@@ -16,11 +16,12 @@ _REMEDY = f"Delete it and go on with train-classifier and {option('resume')}, or
 
 
 def member_folders(path: Path) -> tuple[Path, ...]:
-    """Return the run folders of the ensemble at `path`, in order; (`path`,) if it is none.
+    """Return the networks of the ensemble or detector at `path`, in order; (`path`,) if it is none.
 
-    Raises DataError for an ensemble whose training did not end.
+    Raises DataError for an ensemble whose training did not end, a detector that is not whole.
     """
-    settle(path)
+    if is_detector(path):
+        return read_detector(path).networks
     if not (path / NAME).is_file():
         return (path,)
     record = Members(path)

@@ -24,8 +24,8 @@ Models = Annotated[
     o.Paths,
     Field(
         min_length=1,
-        description=f"A run folder, of one network or of {option('ensemble')}, or a .safetensors "
-        "file; several are averaged.",
+        description=f"A run folder, of one network or of {option('ensemble')}, a detector of "
+        "detect train, or a .safetensors file; several networks are averaged.",
     ),
 ]
 Svm = Annotated[

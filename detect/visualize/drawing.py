@@ -1,10 +1,11 @@
 """One picture in one call, of whatever was found in an image."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detect.errors import UsageError, option
 from detect.images import as_image
-from detect.structures import Annotations, Detections, Image, Proposals
+from detect.structures import SHOWN, Annotations, Detections, Image, Proposals
 from detect.visualize.coverage import draw_coverage
 from detect.visualize.pictures import draw_detections, draw_proposals
 
@@ -13,12 +14,13 @@ def draw(
     image: Image | Path | str,
     found: Detections | Proposals,
     truth: Annotations | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
 ) -> Image:
     """Draw `found` on a copy of `image`, pixels (H, W, 3) or a path -> picture (H', W', 3) uint8.
 
-    Of detections those that score `threshold` or more. With `truth`, whose labels are those of
-    the detections: which are right, wrong, duplicate, missed, or what the proposals cover.
+    Of detections those that score `threshold` or more, by default those that `above` returns. With
+    `truth`, whose labels are those of the detections: which are right, wrong, duplicate, missed, or
+    what the proposals cover.
     UsageError for an `image` or a `found` that is none, DataError for an image that cannot be read.
     """
     if not isinstance(found, Detections | Proposals):
@@ -26,10 +28,19 @@ def draw(
         raise UsageError(f"{option('found')}: expected Detections or Proposals, got {kind}.")
     pixels = as_image(image, "image")
     if isinstance(found, Detections):
-        return draw_detections(pixels, found, _classes(found, truth), truth, threshold)
+        names = _classes(found, truth)
+        return draw_detections(pixels, found, names, truth, _shown(found, names, threshold))
     if truth is None:
         return draw_proposals(pixels, found)
     return draw_coverage(pixels, found, truth)
+
+
+def _shown(
+    found: Detections, names: Sequence[str], threshold: float | None
+) -> float | Mapping[str, float]:
+    if threshold is not None:
+        return threshold
+    return dict(zip(names, found.thresholds, strict=True)) if found.thresholds else SHOWN
 
 
 def _classes(detections: Detections, truth: Annotations | None) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """Pictures of ground truth, of proposals and of detections."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from detect.boxes import Doubles
 from detect.structures import Annotations, Detections, Image, IntArray, Proposals
 from detect.visualize.canvas import Canvas, Entry, printable
 from detect.visualize.colours import PALETTE, VERDICTS, Style, class_colour
@@ -56,26 +57,39 @@ def draw_detections(
     detections: Detections,
     classes: Sequence[str],
     annotations: Annotations | None = None,
-    threshold: float = 0.5,
+    threshold: float | Mapping[str, float] = 0.5,
     iou: float = 0.5,
 ) -> Image:
     """Draw the detections that score `threshold` or more on a copy of `image` -> (H', W', 3).
+
+    That is one score for all classes, or one for each by its name.
 
     With `annotations`, right, wrong, duplicate and missed are told apart by colour and by line
     (VOC's matching at `iou`, verdicts.py); without, colours tell the class. Enlargement and
     legend as in `draw_ground_truth`.
     """
-    keep = np.flatnonzero(detections.scores >= threshold)
+    keep = np.flatnonzero(detections.scores >= _lowest(detections, classes, threshold))
     keep = keep[np.argsort(-detections.scores[keep], kind="stable")]
     drawn = detections.take(keep)
     lower = len(detections) - len(drawn)
-    note: Entry = (None, f"score ≥ {threshold:g}" + (f", {lower} lower not drawn" if lower else ""))
+    said = "its class's" if isinstance(threshold, Mapping) else f"{threshold:g}"
+    note: Entry = (None, f"score ≥ {said}" + (f", {lower} lower not drawn" if lower else ""))
     canvas = Canvas(image)
     if annotations is None:
         entries = _draw_by_class(canvas, drawn, classes)
     else:
         entries = _draw_judged(canvas, drawn, classes, annotations, iou)
     return canvas.finish([*entries, note, *_notes(canvas)])
+
+
+def _lowest(
+    detections: Detections, classes: Sequence[str], threshold: float | Mapping[str, float]
+) -> Doubles | float:
+    """Return the lowest score drawn, of each detection (N,) where it is its class's."""
+    if not isinstance(threshold, Mapping):
+        return threshold
+    every = np.array([threshold[name] for name in classes])
+    return np.asarray(every[detections.labels])
 
 
 def _draw_by_class(canvas: Canvas, detections: Detections, classes: Sequence[str]) -> list[Entry]:

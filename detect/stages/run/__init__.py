@@ -7,6 +7,7 @@ from detect.config import to_toml
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.detector_folder import detector_among, with_detector
 from detect.stages.opening import check_out
 from detect.stages.run.job import DetectionJob, settle
 from detect.stages.run.opening import open_job
@@ -31,7 +32,8 @@ def run(options: RunOptions, reporter: Reporter = QUIET) -> RunResult:
     """
     from detect.models.device import choose_device
 
-    job = settle(options)
+    detector = detector_among(options.model)
+    job = settle(with_detector(options, detector), detector)
     device = choose_device(options.device)
     with holding(options.out, reporter):
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)

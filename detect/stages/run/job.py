@@ -1,11 +1,12 @@
 """What `run` is told, settled: which networks, and the thresholds that go with their scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detect.ensemble.combination import Combination
 from detect.errors import UsageError, option
+from detect.stages.detector_folder import StoredDetector
 from detect.stages.run.options import RunOptions
 from detect.stages.scoring import check_alone, check_compile, lowest, network_paths
 from detect.stages.selection import combination_of
@@ -17,16 +18,21 @@ _OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
 
 @dataclass(frozen=True)
 class DetectionJob:
-    """What was told, the files of all `networks`, how to select, and the lowest score drawn."""
+    """What was told, the files of all `networks`, how to select, and the lowest score drawn.
+
+    That is one for all classes, or one for each by its name.
+    """
 
     told: RunOptions
     networks: tuple[Path, ...]
     combination: Combination
-    picture_threshold: float
+    picture_threshold: float | Mapping[str, float]
 
 
-def settle(options: RunOptions) -> DetectionJob:
+def settle(options: RunOptions, detector: StoredDetector | None = None) -> DetectionJob:
     """Return the job that `options` describe; UsageError for what does not go together.
+
+    A `detector` says from which scores its classes are drawn, unless the options do.
 
     Raises DataError for an ensemble whose training did not end.
     """
@@ -35,7 +41,11 @@ def settle(options: RunOptions) -> DetectionJob:
     if options.svm is not None:
         _check_svm(options, networks)
     threshold = lowest("threshold", options.threshold, options.svm)
-    drawn_from = lowest("picture_threshold", options.picture_threshold, options.svm)
+    drawn_from: float | Mapping[str, float] = lowest(
+        "picture_threshold", options.picture_threshold, options.svm
+    )
+    if detector is not None and options.picture_threshold is None and options.svm is None:
+        drawn_from = detector.card.thresholds
     if options.proposals is None:
         check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
     else:

@@ -12,6 +12,8 @@ from detect.storage.scores_card import ScoresCard
 from detect.structures import Dataset, Detections, FloatArray, Image, Proposals, Sample
 from detect.together import UNFINISHED, commit, remove
 
+# One score for all classes, or one for each by its name.
+DrawnFrom = float | Mapping[str, float]
 # Images whose files are brought to the disk at once.
 _IMAGES_TO_DISK = 64
 
@@ -29,7 +31,7 @@ class Results:
     """
 
     def __init__(
-        self, out: Path, dataset: Dataset, drawn_from: float | None, kept: ScoresCard | None
+        self, out: Path, dataset: Dataset, drawn_from: DrawnFrom | None, kept: ScoresCard | None
     ) -> None:
         from detect.storage.scores import NAME
         from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
@@ -116,7 +118,7 @@ class Results:
         regions = (proposals.image_id, proposals.size, proposals.boxes, proposals.sources)
         self._scores.add(RegionScores(*regions, scores))
 
-    def _draw(self, image: Image, found: Detections, drawn_from: float) -> None:
+    def _draw(self, image: Image, found: Detections, drawn_from: DrawnFrom) -> None:
         from detect.visualize import draw_detections, file_name, write_picture
 
         picture = draw_detections(image, found, self._dataset.classes, threshold=drawn_from)
