@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from detect.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 VERSION = version("detect")
 _FORMAT, _WRITER = "format", "detect"
 
@@ -39,6 +39,7 @@ _SELECTION: _Changes = {
     "fusion_iou": {None: 0.55},
     "vote": {None: "off"},
 }
+_MIRROR: _Changes = {"mirror": {None: False}}
 _CHANGES: dict[int, dict[What, _Changes]] = {
     1: {"model card": {"kind": {"classifier": "image-classifier"}}},
     2: {
@@ -46,6 +47,7 @@ _CHANGES: dict[int, dict[What, _Changes]] = {
         "run recipe": _SELECTION,
         "environment": {"batches": {None: "opencv"}},
     },
+    3: {"scores card": _MIRROR, "run recipe": _MIRROR},
 }
 
 

@@ -39,7 +39,10 @@ class TrainingFigures:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """Images, regions and networks; seconds a region and network; bytes of all scores if kept."""
+    """Images, regions and networks; seconds a region and network; bytes of all scores if kept.
+
+    `mirror`: mirrored regions are in the seconds.
+    """
 
     images: int
     regions_per_image: float
@@ -47,6 +50,7 @@ class RunFigures:
     seconds_per_region: float
     regions_timed: int
     scores_bytes: int
+    mirror: bool
 
 
 Figures = ProposeFigures | TrainingFigures | RunFigures
@@ -169,15 +173,19 @@ def run_stage(
     networks: Sequence["RegionTime"],
     columns: int,
     kept: str | None,
+    *,
+    mirror: bool = False,
 ) -> StageCost:
     """Return the cost of `detect run` with `networks` over a split of `images`.
 
     `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type,
-    and take their bytes twice while the finished file is made of a file an image.
+    and take their bytes twice while the finished file is made of a file an image; `mirror`: the
+    regions were timed with their mirror images.
     """
     total = images * regions
     per_region = sum(network.seconds for network in networks) / len(networks)
     several = len(networks) > 1
+    unit = "region" + " (mirrored too)" * mirror + " and network" * several
     scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
     adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
     return StageCost(
@@ -186,9 +194,9 @@ def run_stage(
         seconds=total * sum(network.seconds for network in networks),
         memory=max(network.peak.memory for network in networks),
         disk=2 * scores if kept else 0,
-        basis=f"{images:,} images of {regions:,.0f} regions at {duration(per_region)} a region"
-        f"{' and network' if several else ''}; {networks[0].regions:,} regions timed; {adds}, and "
-        "as much again while the one file of all is being written",
+        basis=f"{images:,} images of {regions:,.0f} regions at {duration(per_region)} a {unit}; "
+        f"{networks[0].regions:,} regions timed; {adds}, and as much again while the one file of "
+        "all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
         extrapolated=("every network cuts its own crops",) if several else (),
         figures=RunFigures(
@@ -198,6 +206,7 @@ def run_stage(
             seconds_per_region=per_region,
             regions_timed=networks[0].regions,
             scores_bytes=scores,
+            mirror=mirror,
         ),
     )
 

@@ -19,6 +19,19 @@ def softmax(network: RegionClassifier, crops: Tensor) -> Tensor:
     return logits.float().softmax(dim=1)
 
 
+def mirrored(score: Score) -> Score:
+    """Return what scores crops by the mean of `score` of them and of their mirror images.
+
+    GoogLeNet averages so over the crops of an image it classifies (arXiv 1409.4842, section 7);
+    for regions it is ours. Of SVMs, which are linear, it is their score of the mean features.
+    """
+
+    def both(network: RegionClassifier, crops: Tensor) -> Tensor:
+        return (score(network, crops) + score(network, crops.flip(3))) / 2
+
+    return both
+
+
 def svm_scores(svms: LinearSvms) -> Score:
     """Return what scores crops by `svms` on the network's features, as R-CNN does.
 

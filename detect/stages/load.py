@@ -18,6 +18,7 @@ from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
+    Mirror,
     Models,
     Svm,
     check_alone,
@@ -63,6 +64,7 @@ class LoadOptions(o.Options):
     )
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
+    mirror: Mirror = False
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay
@@ -205,7 +207,7 @@ def _scorer(
     return RegionScorer(
         models,
         device,
-        score=scoring(options.svm, networks[0], models[0]),
+        score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
         batch_size=options.batch_size,
         precision=options.precision,
         combination=combination,

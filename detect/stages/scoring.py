@@ -35,6 +35,13 @@ Svm = Annotated[
         "not by its softmax.",
     ),
 ]
+Mirror = Annotated[
+    bool,
+    Field(
+        description="Average the scores of every region with those of its mirrored crop: twice "
+        "the work of the networks."
+    ),
+]
 
 # Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
 # background's side, and draws from 0 (examples/rcnn_demo.m). Its evaluation goes down to -1.5 and
@@ -99,18 +106,24 @@ def compile_if_it_pays(
         reporter.say(f"{error} Going on without.")
 
 
-def scoring(svm: Path | None, path: Path, model: "Model") -> "Score":
+def scoring(svm: Path | None, path: Path, model: "Model", *, mirror: bool) -> "Score":
     """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
 
-    DataError unless they are that network's, with its `classes`.
+    With `mirror` averaged with the mirrored ones. DataError unless the SVMs are that network's,
+    with its `classes`.
     """
-    from detect.detector.scoring import softmax, svm_scores
+    from detect.detector.scoring import mirrored, softmax
+
+    score = softmax if svm is None else _svm_scores(svm, path, model)
+    return mirrored(score) if mirror else score
+
+
+def _svm_scores(svm: Path, path: Path, model: "Model") -> "Score":
+    from detect.detector.scoring import svm_scores
     from detect.models.checkpoints import load_fitted
     from detect.models.kinds import LINEAR_SVMS
     from detect.models.model_files import model_hash
 
-    if svm is None:
-        return softmax
     network, card = model
     stored = load_fitted(svm, LINEAR_SVMS, model_hash(path), network.network.fc.in_features)
     if stored.classes != card.classes:

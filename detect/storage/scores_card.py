@@ -56,8 +56,8 @@ class ScoresCard:
     `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
     `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
     the M networks; `precision` they ran in, "float32" or "bfloat16", `dtype` the scores are kept
-    in; `proposals` the regions' recipe, `data` the digest of the images; the rest is what the run
-    selected by.
+    in; `proposals` the regions' recipe, `data` the digest of the images; `mirror`: the scores are
+    means with those of mirrored crops; the rest is what the run selected by.
     """
 
     split: str
@@ -71,6 +71,7 @@ class ScoresCard:
     dtype: Dtype
     proposals: dict[str, Any]
     data: str
+    mirror: bool
     threshold: Probability
     nms: Probability
     per_class: Annotated[int, Field(ge=1)]

@@ -128,6 +128,13 @@ def test_stored_regions_are_counted_and_not_proposed(plan) -> None:
     assert "timing proposals" not in err
 
 
+def test_mirrored_regions_are_timed_as_such(plan, tmp_path: Path) -> None:
+    code, shown, err = plan(*STORED, "--mirror", "--json", tmp_path / "plan.json")
+    assert code == 0, err
+    assert re.search(r"2 images of 30 regions at \S+ ms a region \(mirrored too\); \d+", shown)
+    assert json.loads((tmp_path / "plan.json").read_text())["stages"][-1]["mirror"] is True
+
+
 def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) -> None:
     code, shown, err = plan("--proposals", "train.parquet")
     assert code == 0, err
@@ -155,6 +162,7 @@ def test_a_file_that_is_no_recipe_is_a_data_error(plan, recipe: str, text: str) 
         (("region-classifier",), ("--folds", 2), "--folds: no --config is a recipe of MultiBox"),
         (("multibox",), ("--ensemble", 2), "--ensemble: no --config is a recipe of a region"),
         (("pretrain",), ("--keep-scores",), "--keep-scores: no --config is a recipe of a region"),
+        (("pretrain",), ("--mirror",), "--mirror: no --config is a recipe of a region"),
         (("multibox", "multibox"), (), "two recipes of MultiBox in --config"),
         (("ensemble",), ("--ensemble", 0), "Invalid value for '--ensemble'"),
         (("region-classifier",), ("--test-proposals", "test.parquet"), "say of which split"),

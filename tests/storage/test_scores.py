@@ -41,6 +41,7 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    mirror=False,
 )
 
 

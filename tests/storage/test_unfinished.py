@@ -31,6 +31,7 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    mirror=False,
 )
 
 

@@ -29,6 +29,7 @@ class EnsembleRecipe(Section):
     weights: tuple[float, ...]
     dtype: str
     precision: str
+    mirror: bool
     kind: str
     threshold: float
     nms: float
@@ -108,6 +109,7 @@ class Recombined:
             weights=self.weights or (),
             dtype=card.dtype,
             precision=card.precision,
+            mirror=card.mirror,
             proposals=card.proposals,
             **vars(how),
         )

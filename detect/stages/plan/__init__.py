@@ -58,7 +58,7 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
         )
     if options.folds and not multiboxes:
         raise UsageError(f"{option('folds')}: no {option('config')} is a recipe of MultiBox.")
-    for name in ("ensemble", "keep_scores"):
+    for name in ("ensemble", "keep_scores", "mirror"):
         if getattr(options, name) and not region_classifiers:
             raise UsageError(
                 f"{option(name)}: no {option('config')} is a recipe of a region classifier."

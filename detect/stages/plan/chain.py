@@ -87,6 +87,7 @@ def _region_classifier(
             [region for _, _, region in own],
             len(dataset.classes) + 1,
             work.told.keep_scores,
+            mirror=work.told.mirror,
         ),
     ]
 

@@ -10,6 +10,7 @@ from detect.costs.stage_costs import StageCost, total
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
+from detect.stages.scoring import Mirror
 from detect.storage.scores_card import Dtype
 
 
@@ -35,6 +36,7 @@ class PlanOptions(o.Options):
     keep_scores: Dtype | None = Field(
         None, description="As in detect run: count their disk.  [default: off]"
     )
+    mirror: Mirror = False
     workers: o.Workers = None
     threads: int = Field(1, ge=1, description="Of a training, that make batches ahead.")
     device: o.Device = "auto"

@@ -113,6 +113,7 @@ def time_network(
     """
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
+    from detect.detector.scoring import mirrored, softmax
     from detect.models.checkpoints import load_model
     from detect.models.kinds import REGION_CLASSIFIER
 
@@ -127,4 +128,5 @@ def time_network(
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
     model, card = load_model(weights, REGION_CLASSIFIER)
-    return step, time_regions(model, card, work.device, recipe.run.precision, pairs)
+    score = mirrored(softmax) if work.told.mirror else softmax
+    return step, time_regions(model, card, work.device, recipe.run.precision, pairs, score)

@@ -31,7 +31,7 @@ def open_job(
     detector = RegionScorer(
         models,
         device,
-        score=scoring(told.svm, job.networks[0], models[0]),
+        score=scoring(told.svm, job.networks[0], models[0], mirror=told.mirror),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,

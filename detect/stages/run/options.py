@@ -10,7 +10,7 @@ from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages import selection
-from detect.stages.scoring import Models, Svm
+from detect.stages.scoring import Mirror, Models, Svm
 from detect.stages.sources import ChosenMethod, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
@@ -38,6 +38,7 @@ class RunOptions(o.Options):
     )
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
+    mirror: Mirror = False
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay

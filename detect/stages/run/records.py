@@ -35,6 +35,7 @@ class DetectionRecipe(Section):
     sigma: float
     fusion_iou: float
     vote: float | str
+    mirror: bool
     proposals: dict[str, Any]
 
 
@@ -53,6 +54,7 @@ def recipe_of(
         svm="no" if told.svm is None else model_hash(told.svm),
         precision=resolve_precision(device, told.precision),
         keep_scores=told.keep_scores or "no",
+        mirror=told.mirror,
         proposals=proposals,
         **asdict(job.combination),
     )
@@ -68,7 +70,7 @@ def card_of(
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
         return None
-    same = ("split", "classes", "precision", "proposals")
+    same = ("split", "classes", "precision", "proposals", "mirror")
     return ScoresCard(
         category_ids=dataset.category_ids,
         integer_ids=dataset.integer_ids,
