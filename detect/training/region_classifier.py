@@ -24,7 +24,6 @@ from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.hard_examples import hardest
 from detect.training.initial import mean_and_std
 from detect.training.loop import Batch, train
 from detect.training.losses import classification_losses
@@ -100,14 +99,8 @@ class RegionTask:
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
         crops, labels = batch
-        weight, fraction = (
-            self.recipe.optimizer.auxiliary_weight,
-            self.recipe.sampling.hard_fraction,
-        )
-        logits = model(crops)
-        if fraction < 1:
-            logits, labels = hardest(logits, labels, fraction)
-        return classification_losses(logits, labels, weight)
+        weight = self.recipe.optimizer.auxiliary_weight
+        return classification_losses(model(crops), labels, weight)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""
