@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from detect.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 VERSION = version("detect")
 _FORMAT, _WRITER = "format", "detect"
 
@@ -45,6 +45,10 @@ _CHANGES: dict[int, dict[What, _Changes]] = {
         "scores card": _SELECTION,
         "run recipe": _SELECTION,
         "environment": {"batches": {None: "opencv"}},
+    },
+    3: {
+        "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}},
+        "run recipe": {"regression": {None: "off"}},
     },
 }
 
