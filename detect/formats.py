@@ -47,7 +47,10 @@ _CHANGES: dict[int, dict[What, _Changes]] = {
         "run recipe": _SELECTION,
         "environment": {"batches": {None: "opencv"}},
     },
-    3: {"scores card": _MIRROR, "run recipe": _MIRROR},
+    3: {
+        "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}, **_MIRROR},
+        "run recipe": {"regression": {None: "off"}, **_MIRROR},
+    },
 }
 
 

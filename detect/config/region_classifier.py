@@ -52,6 +52,21 @@ class SamplingSection(Section):
         return self
 
 
+class RegressionSection(Section):
+    """Whether the network learns to move boxes beside classifying them, and how.
+
+    Fast R-CNN, arXiv 1504.08083, section 2.3, which has a box a class (`classwise`), regions from
+    IoU 0.5 and weight 1. `agnostic` is one box for all classes. `maps` of stride 16 (4e) or 32
+    (5b), averaged over `grid` x `grid` places: ours, as are their defaults.
+    """
+
+    kind: Literal["off", "agnostic", "classwise"] = "off"
+    maps: Literal["4e", "5b"] = "4e"
+    grid: int = Field(3, ge=1, le=7)
+    iou: float = Field(0.5, gt=0, le=1)
+    weight: float = Field(1.0, gt=0)
+
+
 class RegionRunSection(RunSection):
     """And what makes the batches: OpenCV on the CPU, or torch on the device that trains.
 
@@ -78,6 +93,7 @@ class RegionClassifierRecipe(SeededRecipe):
     crops: CropSection = CropSection()
     sampling: SamplingSection = SamplingSection()
     augment: CropAugmentSection = CropAugmentSection()
+    regression: RegressionSection = RegressionSection()
     optimizer: AuxiliaryOptimizerSection
     run: RegionRunSection = RegionRunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
@@ -93,4 +109,5 @@ class RegionClassifierRecipe(SeededRecipe):
 
     def unsaid(self) -> set[str]:
         """Return the names of what stands for nothing."""
-        return super().unsaid() | (set() if self.ensemble else {"ensemble"})
+        nothing = {"ensemble": not self.ensemble, "regression": self.regression.kind == "off"}
+        return super().unsaid() | {name for name, is_nothing in nothing.items() if is_nothing}

@@ -1,8 +1,11 @@
-"""The classes that several networks have in common."""
+"""What several networks have in common: their classes, and how they move boxes."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from detect.errors import DataError
+from detect.errors import DataError, option
+from detect.models.cards import RegionClassifierCard
+from detect.storage.scores_card import Deltas
 
 
 def shared_classes(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -21,6 +24,18 @@ def shared_classes(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
                 "classes alone."
             )
     return known[0]
+
+
+def shared_regression(cards: Sequence[RegionClassifierCard]) -> Deltas:
+    """Return how all networks move boxes, "off" where none does; DataError where they differ."""
+    for number, card in enumerate(cards[1:], start=2):
+        if card.regression != cards[0].regression:
+            raise DataError(
+                f"the models do not move boxes alike: regression of model 1 is "
+                f"{cards[0].regression}, of model {number} {card.regression}. Their boxes cannot "
+                f"be averaged: give models of one kind, or {option('regression', 'off')}."
+            )
+    return cast(Deltas, cards[0].regression)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from pydantic import Field
@@ -49,10 +49,11 @@ class LoadOptions(o.Options):
 
     model: Models
     svm: Svm = None
-    regression: Path | None = Field(
-        None,
-        description="From detect train-regression: move the boxes by this one of the "
-        f"{option('model')}.",
+    regression: Literal["on", "off"] | Path = Field(
+        "on",
+        description="Whether regions move by what the networks say, where they learned to; or, "
+        "from detect train-regression, what moves the detections of the one "
+        f"{option('model')} instead.",
     )
     multibox: o.Paths = Field(
         (),
@@ -121,12 +122,12 @@ class Detector:
     def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
         """Return what NMS chooses the detections of `image` from: every region of every class.
 
-        Best first, those that score the detector's threshold or more; boxes are not moved.
-        Otherwise as a call.
+        Best first, those that score the detector's threshold or more; moved as the networks say,
+        and by no other regression. Otherwise as a call.
         """
         pixels, regions = self._pair(image, proposals)
-        scores = self.scorer.scores(pixels, regions.boxes)
-        found = self.scorer.candidates(regions, scores)
+        outputs = self.scorer.outputs(pixels, regions.boxes)
+        found = self.scorer.candidates(regions, outputs)
         return replace(found, image_id=found.image_id or None)
 
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
@@ -178,7 +179,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     check_compile(options.compile, options.svm)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
-    if options.regression is not None:
+    if isinstance(options.regression, Path):
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
@@ -210,6 +211,7 @@ def _scorer(
         score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
         batch_size=options.batch_size,
         precision=options.precision,
+        regression=options.regression == "on" and options.svm is None,
         combination=combination,
     )
 
@@ -225,7 +227,7 @@ def _refine(
 
     DataError for a regression of another network.
     """
-    if options.regression is None:
+    if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import RegionEncoder, refine
     from detect.models.checkpoints import load_fitted

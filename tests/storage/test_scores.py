@@ -18,7 +18,7 @@ from detect.storage.scores import (
     write_scores,
     write_table,
 )
-from detect.storage.scores_card import ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 from detect.structures import Proposals
 
 CARD = ScoresCard(
@@ -41,6 +41,8 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    deltas="off",
+    deltas_from=0.0,
     mirror=False,
 )
 
@@ -58,7 +60,7 @@ ROWS = [_scores("10", 5), _scores("zwei/ö", 0, seed=1), _scores("30", 3, seed=2
 
 
 def _write(path, card=CARD, rows=ROWS):
-    write_scores(path, (scores_table(row, card.dtype) for row in rows), card)
+    write_scores(path, (scores_table(row, card.kept) for row in rows), card)
     return ScoresFile(path)
 
 
@@ -97,9 +99,9 @@ def test_a_runs_folder_means_the_scores_in_it(tmp_path):
 
 def test_the_same_scores_are_the_same_bytes_however_they_were_gathered(tmp_path, monkeypatch):
     _write(tmp_path / "a.parquet")
-    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float32"))
-    first = read_table(tmp_path / "one.parquet", "float32")
-    rest = (scores_table(row, "float32") for row in ROWS[1:])
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], Kept("float32")))
+    first = read_table(tmp_path / "one.parquet", Kept("float32"))
+    rest = (scores_table(row, Kept("float32")) for row in ROWS[1:])
     write_scores(tmp_path / "b.parquet", [first, *rest], CARD)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
@@ -148,9 +150,9 @@ def test_an_image_that_is_there_twice_is_refused(tmp_path):
 
 
 def test_the_scores_of_an_image_in_another_precision_are_refused(tmp_path):
-    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float16"))
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], Kept("float16")))
     with pytest.raises(DataError, match="not the scores of an image in float32"):
-        read_table(tmp_path / "one.parquet", "float32")
+        read_table(tmp_path / "one.parquet", Kept("float32"))
 
 
 def test_shapes_that_do_not_go_together_are_a_callers_mistake():

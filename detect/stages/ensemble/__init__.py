@@ -42,7 +42,9 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleRe
     check_figures(results, json=options.json)
     networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
-    recombined = Recombined(scores, _combination(options, scores), networks, weights)
+    combination = _combination(options, scores)
+    moves = _moves(options, scores, combination)
+    recombined = Recombined(scores, combination, networks, weights, moves)
     out = options.out
     if out.resolve() == scores.path.parent.resolve():
         raise UsageError(
@@ -108,6 +110,25 @@ def _combination(options: EnsembleOptions, scores: "ScoresFile") -> Combination:
     if told["kind"] == "wbf":
         told["vote"] = "off"
     return Combination(**told)
+
+
+def _moves(options: EnsembleOptions, scores: "ScoresFile", combination: Combination) -> str:
+    """Return how the regions move; UsageError where that is not kept, or not so low."""
+    card = scores.card
+    if card.deltas == "off" and options.regression == "on":
+        raise UsageError(
+            f"{option('regression', 'on')}: {scores.path} keeps no deltas: its networks move no "
+            "boxes, or did not in this run. Leave it out."
+        )
+    if card.deltas == "off" or options.regression == "off":
+        return "off"
+    if combination.threshold < card.deltas_from:
+        raise UsageError(
+            f"{option('threshold', combination.threshold)}: how boxes move is kept from score "
+            f"{card.deltas_from:g} on. Give {option('threshold', card.deltas_from)} or more, or "
+            f"{option('regression', 'off')}."
+        )
+    return card.deltas
 
 
 def _curve(

@@ -38,17 +38,22 @@ class EnsembleRecipe(Section):
     sigma: float
     fusion_iou: float
     vote: float | str
+    regression: str
     proposals: dict[str, object]
 
 
 @dataclass(frozen=True)
 class Recombined:
-    """`networks` of `scores`, with their `weights`, combined by `combination`."""
+    """`networks` of `scores`, with their `weights`, combined by `combination`.
+
+    `moves`: how their deltas move the regions, "off" for not at all.
+    """
 
     scores: "ScoresFile"
     combination: Combination
     networks: tuple[int, ...]
     weights: tuple[float, ...] | None
+    moves: str
 
     def write(self, out: Path) -> tuple[int, int]:
         """Write detections.json and its records to `out`; count images and boxes.
@@ -97,7 +102,8 @@ class Recombined:
     ) -> Iterator[Detections]:
         from detect.ensemble.stored import combine
 
-        return combine(self.scores, self.combination, networks, weights)
+        told = (self.scores, self.combination, networks, weights)
+        return combine(*told, regression=self.moves != "off")
 
     def _recipe(self) -> EnsembleRecipe:
         card, how = self.scores.card, self.combination
@@ -109,6 +115,7 @@ class Recombined:
             weights=self.weights or (),
             dtype=card.dtype,
             precision=card.precision,
+            regression=self.moves,
             mirror=card.mirror,
             proposals=card.proposals,
             **vars(how),

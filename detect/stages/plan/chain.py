@@ -95,4 +95,5 @@ def _region_classifier(
 def _alike(recipe: RegionClassifierRecipe) -> tuple[Any, ...]:
     """Return what decides the time of a step and of a region."""
     sizes = (recipe.sampling.batch_size, recipe.crops.image_side)
-    return recipe.model, recipe.optimizer.algorithm, recipe.run.precision, *sizes
+    model = (recipe.model, recipe.regression)
+    return *model, recipe.optimizer.algorithm, recipe.run.precision, *sizes

@@ -60,4 +60,9 @@ def _check_svm(options: RunOptions, networks: Sequence[Path]) -> None:
             f"{option('keep_scores')} and {option('svm')}: kept scores are networks' softmax, for "
             "detect ensemble. Leave one out."
         )
+    if options.gave("regression") and options.regression == "on":
+        raise UsageError(
+            f"{option('regression', 'on')} and {option('svm')}: networks move boxes beside their "
+            "own scores alone. Leave one out."
+        )
     check_alone(networks, "svm", "SVMs score the features of the one they were")

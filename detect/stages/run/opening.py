@@ -35,6 +35,7 @@ def open_job(
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
+        regression=told.regression == "on" and told.svm is None,
         combination=job.combination,
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]

@@ -44,9 +44,11 @@ class RunOptions(o.Options):
     decay: selection.Decay = Combination.decay
     sigma: selection.Sigma = Combination.sigma
     fusion_iou: selection.FusionIou = Combination.fusion_iou
+    regression: selection.Regression = "on"
     keep_scores: Dtype | None = Field(
         None,
-        description="Keep every network's scores of every region, for detect ensemble.  "
+        description="Keep every network's scores of every region, and how it moves, for detect "
+        "ensemble.  "
         "[default: off]",
     )
     pictures: bool = Field(True, description="Draw pictures.")
