@@ -34,7 +34,7 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.nms", "detect.files", "detect.reading", "detect.formats", "detect.locks",
+        "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats", "detect.locks",
         "detect.memory", "detect.together", "detect.config", "detect.progress", "detect.trunks",
     ),
 )  # fmt: skip
