@@ -34,6 +34,10 @@ class Rounds:
         if self.count < 1 or (self.count > 1 and self.again < 1):
             raise ValueError(f"expected rounds from 1, of 1 region or more, got {self}")
 
+    def later(self, regions: float) -> float:
+        """Return how many regions the later rounds of an image of so many `regions` have."""
+        return (self.count - 1) * min(self.again, regions)
+
 
 def moved_best(boxes: FloatArray, moved: FloatArray, scores: Floats, most: int) -> FloatArray:
     """Return where the best `most` of the regions `boxes` (N, 4) moved to (K, 4), best first.
