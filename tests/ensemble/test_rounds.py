@@ -37,7 +37,7 @@ def test_networks_are_averaged() -> None:
 
 
 def test_a_region_that_stays_is_not_looked_at_again() -> None:
-    moved = BOXES + np.array([[1], [0], [1]], np.float32)
+    moved = BOXES + np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]], np.float32)
     np.testing.assert_array_equal(moved_best(BOXES, moved, SCORES, 3), moved[[2, 0]])
     assert moved_best(BOXES, BOXES, SCORES, 3).shape == (0, 4)
     assert moved_best(BOXES[:0], BOXES[:0], SCORES[:, :0], 3).shape == (0, 4)
@@ -50,6 +50,12 @@ def test_the_order_of_the_regions_does_not_matter() -> None:
     np.testing.assert_array_equal(
         moved_best(BOXES[turn], BOXES[turn] + 1, scores[:, turn], 2), expected
     )
+
+
+def test_later_rounds_have_as_many_regions_as_there_are() -> None:
+    assert Rounds().later(2000) == 0
+    assert Rounds(3, 100).later(2000) == 200
+    assert Rounds(3, 100).later(30.5) == 61
 
 
 @pytest.mark.parametrize("numbers", [(0, 5), (2, 0)])

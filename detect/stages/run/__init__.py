@@ -49,15 +49,9 @@ def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> Ru
     drawn_from = job.picture_threshold if told.pictures else None
     results = Results(told.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=told.resume)
-    crops = None if count is None else _crops(job, count / max(1, len(dataset)), len(left))
+    crops = None if count is None else job.crops(count / max(1, len(dataset)), len(left))
     compile_if_it_pays(detector, told.compile, told.svm, crops, reporter)
     with closing(detector.detected(read_pairs(left, regions))) as detected:
         for image, proposals, outputs, found in reporter.track(detected, len(left), "detecting"):
             results.add(image, found, proposals, outputs)
     return results.finish()
-
-
-def _crops(job: DetectionJob, regions: float, images: int) -> int:
-    """Return the crops of so many `images` of `regions` each: later rounds, mirrored ones."""
-    looks = 2 if job.told.mirror else 1
-    return round(looks * images * (regions + job.rounds.later(regions)))

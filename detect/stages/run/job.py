@@ -29,6 +29,11 @@ class DetectionJob:
     picture_threshold: float
     rounds: Rounds
 
+    def crops(self, regions: float, images: int) -> int:
+        """Return how many crops go through each network, of so many `images` of `regions` each."""
+        looks = 2 if self.told.mirror else 1
+        return round(looks * images * (regions + self.rounds.later(regions)))
+
 
 def settle(options: RunOptions) -> DetectionJob:
     """Return the job that `options` describe; UsageError for what does not go together.
