@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
@@ -18,14 +19,17 @@ from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
+    Again,
     Mirror,
     Models,
+    RoundCount,
     Svm,
     check_alone,
     check_compile,
     compile_if_it_pays,
     lowest,
     network_paths,
+    rounds_of,
     scoring,
 )
 from detect.stages.sources import Source
@@ -66,6 +70,8 @@ class LoadOptions(o.Options):
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
     mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay
@@ -126,8 +132,8 @@ class Detector:
         and by no other regression. Otherwise as a call.
         """
         pixels, regions = self._pair(image, proposals)
-        outputs = self.scorer.outputs(pixels, regions.boxes)
-        found = self.scorer.candidates(regions, outputs)
+        every = self.scorer.localised(pixels, regions)
+        found = self.scorer.candidates(every.proposals, every.outputs)
         return replace(found, image_id=found.image_id or None)
 
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
@@ -213,6 +219,7 @@ def _scorer(
         precision=options.precision,
         regression=options.regression == "on" and options.svm is None,
         combination=combination,
+        rounds=rounds_of(options),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.progress import Reporter
 from detect.stages import options as o
@@ -42,6 +43,17 @@ Mirror = Annotated[
         "the work of the networks."
     ),
 ]
+RoundCount = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Crop the best regions again where the networks moved them, score and move "
+        "them, so often in all; all rounds are selected from.",
+    ),
+]
+Again = Annotated[
+    int, Field(ge=1, description=f"Regions of an image in every later one of {option('rounds')}.")
+]
 
 # Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
 # background's side, and draws from 0 (examples/rcnn_demo.m). Its evaluation goes down to -1.5 and
@@ -71,6 +83,24 @@ def check_compile(choice: str, svm: Path | None) -> None:
             f"{option('compile', 'on')} and {option('svm')}: only a network with its own last "
             "layer is compiled. Leave one out."
         )
+
+
+def rounds_of(options: o.Options) -> Rounds:
+    """Return the rounds told; UsageError for what does not go together."""
+    count, again = (getattr(options, name) for name in ("rounds", "again"))
+    if count == 1:
+        for name in options.gave("again"):
+            raise UsageError(
+                f"{option(name)} means nothing without {option('rounds')}: leave it out."
+            )
+        return Rounds()
+    for name, told in (("svm", None), ("regression", "on")):
+        if (given := getattr(options, name, told)) != told:
+            raise UsageError(
+                f"{option('rounds', count)} and {option(name, given)}: what is cropped again are "
+                "regions that the networks moved. Leave one out."
+            )
+    return Rounds(count, again)
 
 
 def lowest(name: str, given: float | None, svm: Path | None) -> float:

@@ -56,6 +56,8 @@ CARD = ScoresCard(
     deltas="off",
     deltas_from=0.0,
     mirror=False,
+    rounds=1,
+    again=0,
 )  # fmt: skip
 
 

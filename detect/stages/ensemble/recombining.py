@@ -30,6 +30,8 @@ class EnsembleRecipe(Section):
     dtype: str
     precision: str
     mirror: bool
+    rounds: int
+    again: int
     kind: str
     threshold: float
     nms: float
@@ -117,6 +119,8 @@ class Recombined:
             precision=card.precision,
             regression=self.moves,
             mirror=card.mirror,
+            rounds=card.rounds,
+            again=card.again,
             proposals=card.proposals,
             **vars(how),
         )

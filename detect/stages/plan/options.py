@@ -7,10 +7,11 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.costs.stage_costs import StageCost, total
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
-from detect.stages.scoring import Mirror
+from detect.stages.scoring import Again, Mirror, RoundCount
 from detect.storage.scores_card import Dtype
 
 
@@ -37,6 +38,8 @@ class PlanOptions(o.Options):
         None, description="As in detect run: count their disk.  [default: off]"
     )
     mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     workers: o.Workers = None
     threads: int = Field(1, ge=1, description="Of a training, that make batches ahead.")
     device: o.Device = "auto"

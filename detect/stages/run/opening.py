@@ -37,6 +37,7 @@ def open_job(
         precision=told.precision,
         regression=told.regression == "on" and told.svm is None,
         combination=job.combination,
+        rounds=job.rounds,
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]
     if unknown:

@@ -6,11 +6,12 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages import selection
-from detect.stages.scoring import Mirror, Models, Svm
+from detect.stages.scoring import Again, Mirror, Models, RoundCount, Svm
 from detect.stages.sources import ChosenMethod, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
@@ -39,6 +40,8 @@ class RunOptions(o.Options):
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
     mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay

@@ -38,6 +38,8 @@ class DetectionRecipe(Section):
     vote: float | str
     regression: str
     mirror: bool
+    rounds: int
+    again: int
     proposals: dict[str, Any]
 
 
@@ -58,6 +60,8 @@ def recipe_of(
         keep_scores=told.keep_scores or "no",
         regression=detector.moves,
         mirror=told.mirror,
+        rounds=job.rounds.count,
+        again=job.rounds.again,
         proposals=proposals,
         **asdict(job.combination),
     )
@@ -73,7 +77,7 @@ def card_of(
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
         return None
-    same = ("split", "classes", "precision", "proposals", "mirror")
+    same = ("split", "classes", "precision", "proposals", "mirror", "rounds", "again")
     return ScoresCard(
         category_ids=dataset.category_ids,
         integer_ids=dataset.integer_ids,
