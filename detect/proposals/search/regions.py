@@ -43,11 +43,10 @@ class Appearance:
     def __init__(self, image: NDArray[np.uint8]) -> None:
         """Put the colours and gradients of `image` (H, W, C) into bins."""
         planes = image.reshape(*image.shape[:2], -1)
-        values = np.arange(256)
-        into = (values * COLOUR_BINS // 256).astype(np.uint8)
-        self._colours = into[planes.transpose(2, 0, 1).reshape(planes.shape[2], -1)]
-        into = (values.astype(np.float32) / np.float32(256 / TEXTURE_BINS)).astype(np.uint8)
-        self._textures = into[np.stack([g.reshape(-1) for g in gradients(planes)])]
+        channels = [planes[:, :, channel] for channel in range(planes.shape[2])]
+        self._colours = _bins(channels, COLOUR_BINS)
+        self._textures = _bins(gradients(planes), TEXTURE_BINS)
+        self._histograms = len(channels) * COLOUR_BINS, len(channels) * _ANGLES * TEXTURE_BINS
 
     def regions(self, labels: _Ints) -> Regions:
         """Measure the regions of `labels` (H, W), numbered from 0."""
@@ -59,9 +58,26 @@ class Appearance:
             sizes,
             boxes,
             *(side.astype(np.int32) for side in np.divmod(pairs, len(sizes))),
-            _shares(_count(self._colours, flat, len(sizes), COLOUR_BINS)),
-            _shares(_count(self._textures, flat, len(sizes), TEXTURE_BINS)),
+            _shares(_count(self._colours, flat, len(sizes), self._histograms[0])),
+            _shares(_count(self._textures, flat, len(sizes), self._histograms[1])),
         )
+
+
+def _bins(maps: list[NDArray[np.uint8]], count: int) -> _Bins:
+    """`maps` of 0..255, each (H, W) -> bins (H W, M) of a histogram with `count` for each map."""
+    bins = np.empty((maps[0].size, len(maps)), np.uint8)
+    of_value = (np.arange(256) * count // 256).astype(np.uint8)
+    for number, values in enumerate(maps):
+        _put(bins, number, values, of_value + np.uint8(number * count))
+    return bins
+
+
+@compiled
+def _put(bins: _Bins, number: int, values: NDArray[np.uint8], of_value: _Bins) -> None:
+    height, width = values.shape
+    for y in range(height):
+        for x in range(width):
+            bins[y * width + x, number] = of_value[values[y, x]]
 
 
 def gradients(planes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -75,14 +91,10 @@ def gradients(planes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     back = cv2.getRotationMatrix2D((box_width // 2, box_height // 2), -45.0, 1.0)
     left, top = (box_width - width) // 2, (box_height - height) // 2
     for dx, dy in ((1, 0), (0, 1)):
-        whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (box_width, box_height))
-        upright.append(whole[top : top + height, left : left + width])
-    return [
-        half
-        for channel in range(planes.shape[2])
-        for gradient in upright
-        for half in _halves(gradient.reshape(height, width, -1)[:, :, channel])
-    ]
+        whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (left + width, top + height))
+        upright.append(whole[top:, left:])
+    by_channel = zip(*map(cv2.split, upright), strict=True)
+    return [half for channel in by_channel for gradient in channel for half in _halves(gradient)]
 
 
 def _scharr(planes: NDArray[np.uint8], dx: int, dy: int) -> _Floats:
@@ -99,7 +111,6 @@ def _turned_size(width: int, height: int) -> tuple[int, int]:
 
 def _halves(gradient: _Floats) -> list[NDArray[np.uint8]]:
     """Part `gradient` (H, W) by its sign, each part stretched to 0..255; a flat one is all 0."""
-    gradient = np.ascontiguousarray(gradient)
     parts = []
     for kind in (cv2.THRESH_TOZERO, cv2.THRESH_TOZERO_INV):
         part = cv2.threshold(gradient, 0, 0, kind)[1]
@@ -157,12 +168,12 @@ def _neighbours(labels: _Ints, count: int) -> NDArray[np.int64]:
 
 @compiled
 def _count(bins: _Bins, labels: _Ints, count: int, size: int) -> _Ints:
-    """`bins` (M, P) of M maps, `labels` (P,) -> histograms (R, M `size`) of the regions."""
-    counts = np.zeros((count, len(bins) * size), np.int32)
-    for number in range(len(bins)):
-        start = number * size
-        for pixel in range(len(labels)):
-            counts[labels[pixel], start + bins[number, pixel]] += 1
+    """`bins` (P, M) and `labels` (P,) of the pixels -> histograms (R, `size`) of the regions."""
+    counts = np.zeros((count, size), np.int32)
+    for pixel in range(len(labels)):
+        row = counts[labels[pixel]]
+        for number in range(bins.shape[1]):
+            row[bins[pixel, number]] += 1
     return counts
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.proposals.search.compiled import compiled
-from detect.proposals.search.sorting import radix_order, std_sort
+from detect.proposals.search.sorting import radix_sort, std_sort
 
 Labels = NDArray[np.int32]
 _Ints = NDArray[np.int32]
@@ -27,19 +27,19 @@ class EdgeGraph:
         self.size = image.shape[:2]
         blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, sigmaY=sigma)
         self._weights = _weigh(np.asarray(blurred, np.float32).reshape(*self.size, -1))
-        self._order = radix_order(self._weights)
-        self._as_opencv: _Ints | None = None
+        self._sorted = radix_sort(self._weights)
+        self._as_opencv: tuple[_Floats, _Ints] | None = None
         self.ties = 0
 
     def segment(self, k: float, smallest: int) -> Labels:
         """Return the label of every pixel (H, W), from 0 in order of appearance."""
         height, width = self.size
-        labels, tied = _segment(self._weights, self._order, height, width, k, smallest)
+        labels, tied = _segment(*self._sorted, height, width, k, smallest)
         if tied:
             self.ties += 1
             if self._as_opencv is None:
-                self._as_opencv = _opencv_order(self._weights, height, width)
-            labels, _ = _segment(self._weights, self._as_opencv, height, width, k, smallest)
+                self._as_opencv = _as_opencv(self._weights, height, width)
+            labels, _ = _segment(*self._as_opencv, height, width, k, smallest)
         return labels.reshape(height, width)
 
 
@@ -62,8 +62,8 @@ def _weigh(image: _Floats) -> _Floats:
 
 
 @compiled
-def _opencv_order(weights: _Floats, height: int, width: int) -> _Ints:
-    """Return the edges in OpenCV's order, each twice: up, left, down, right of every pixel."""
+def _as_opencv(weights: _Floats, height: int, width: int) -> tuple[_Floats, _Ints]:
+    """Return weights and edges as OpenCV sorts them, each twice: up, left, down, right of pixels."""
     keys = np.empty(4 * height * width, np.float32)
     edges = np.empty(4 * height * width, np.int32)
     count = 0
@@ -84,87 +84,129 @@ def _opencv_order(weights: _Floats, height: int, width: int) -> _Ints:
                 keys[count], edges[count] = weights[edge], edge
                 count += 1
     std_sort(keys, edges, count)
-    return edges[:count].copy()
+    return keys[:count], edges[:count]
 
 
 @compiled
 def _root(parents: _Ints, pixel: int) -> int:
-    while parents[pixel] != pixel:
-        parents[pixel] = parents[parents[pixel]]
-        pixel = parents[pixel]
+    """Return the root of the component of `pixel`; `parents` of a root is minus its size."""
+    while parents[pixel] >= 0:
+        above = parents[pixel]
+        if parents[above] >= 0:
+            parents[pixel] = parents[above]
+        pixel = above
     return pixel
 
 
 @compiled
-def _join(parents: _Ints, sizes: _Ints, a: int, b: int) -> int:
+def _join(parents: _Ints, a: int, b: int) -> int:
     """Join the components with roots `a` and `b` and return the root of both."""
-    if sizes[a] < sizes[b]:
+    if parents[a] > parents[b]:
         a, b = b, a
+    parents[a] += parents[b]
     parents[b] = a
-    sizes[a] += sizes[b]
     return a
 
 
 @compiled
 def _segment(
-    weights: _Floats, order: _Ints, height: int, width: int, k: float, smallest: int
+    weights: _Floats, edges: _Ints, height: int, width: int, k: float, smallest: int
 ) -> tuple[_Ints, bool]:
-    """Return labels (H W,), and whether the order of edges of one weight decided any."""
-    pixels = height * width
-    parents = np.arange(pixels).astype(np.int32)
-    sizes = np.ones(pixels, np.int32)
-    between = _grow(weights, order, width, np.float32(k), parents, sizes)
-    tied = _join_small(weights, between, width, smallest, parents, sizes)
+    """`weights` ascending, `edges` -> labels (H W,), and whether the order of equals decided."""
+    parents = np.full(height * width, -1, np.int32)
+    between = _grow(weights, edges, width, np.float32(k), parents)
+    tied = _join_small(weights, edges, between, width, smallest, parents)
     return _number(parents), tied
 
 
 @compiled
-def _grow(
-    weights: _Floats, order: _Ints, width: int, k: np.float32, parents: _Ints, sizes: _Ints
-) -> _Ints:
-    """Join components across edges no heavier than within them; return the edges not joined."""
+def _grow(weights: _Floats, edges: _Ints, width: int, k: np.float32, parents: _Ints) -> _Ints:
+    """Join components across edges no heavier than within them; return places of the others."""
     thresholds = np.full(len(parents), k, np.float32)
-    between = np.empty(len(order), np.int32)
+    between = np.empty(len(edges), np.int32)
     count = 0
-    for edge in order:
-        weight = weights[edge]
+    for place in range(len(edges)):
+        weight, edge = weights[place], edges[place]
         if weight == np.inf:
             break
-        pixel = edge >> 1
-        a = _root(parents, pixel)
-        b = _root(parents, pixel + (width if edge & 1 else 1))
+        a, b = _ends(edge, width, parents)
         if a == b:
             continue
         if weight <= thresholds[a] and weight <= thresholds[b]:
-            a = _join(parents, sizes, a, b)
-            thresholds[a] = weight + k / np.float32(sizes[a])
+            a = _join(parents, a, b)
+            thresholds[a] = weight + k / np.float32(-parents[a])
         else:
-            between[count] = edge
+            between[count] = place
             count += 1
-    return between[:count].copy()
+    return between[:count]
+
+
+@compiled
+def _ends(edge: int, width: int, parents: _Ints) -> tuple[int, int]:
+    """Return the roots of the two pixels of `edge`."""
+    pixel = edge >> 1
+    return _root(parents, pixel), _root(parents, pixel + (width if edge & 1 else 1))
 
 
 @compiled
 def _join_small(
-    weights: _Floats, between: _Ints, width: int, smallest: int, parents: _Ints, sizes: _Ints
+    weights: _Floats, edges: _Ints, between: _Ints, width: int, smallest: int, parents: _Ints
 ) -> bool:
     """Join components of fewer than `smallest` px to a neighbour, the nearest first.
 
-    Returns whether an edge met a component that one of the same weight had changed.
+    Returns whether the order of edges of one weight may have decided any of it.
     """
-    changed = np.full(len(parents), -1, np.float32)  # the weight at which a root last grew
+    partners = np.empty(len(parents), np.int32)
+    groups = np.full(len(parents), -1, np.int32)
     tied = False
-    for edge in between:
-        pixel = edge >> 1
-        a = _root(parents, pixel)
-        b = _root(parents, pixel + (width if edge & 1 else 1))
-        if a == b:
-            continue
-        weight = weights[edge]
-        tied = tied or changed[a] == weight or changed[b] == weight
-        if sizes[a] < smallest or sizes[b] < smallest:
-            changed[_join(parents, sizes, a, b)] = weight
+    start = 0
+    while start < len(between):
+        end = start + 1
+        while end < len(between) and weights[between[end]] == weights[between[start]]:
+            end += 1
+        chosen = edges[between[start:end]]
+        if end > start + 1 and not tied:
+            tied = _order_decides(chosen, width, smallest, parents, partners, groups, start)
+        for edge in chosen:
+            a, b = _ends(edge, width, parents)
+            if a != b and (-parents[a] < smallest or -parents[b] < smallest):
+                _join(parents, a, b)
+        start = end
     return tied
+
+
+@compiled
+def _order_decides(
+    edges: _Ints,
+    width: int,
+    smallest: int,
+    parents: _Ints,
+    partners: _Ints,
+    groups: _Ints,
+    group: int,
+) -> bool:
+    """Tell whether the order of `edges`, all of one weight, may decide which of them join.
+
+    It cannot where each has an end that is small and meets only one other component: that end
+    stays small until it is joined.
+    """
+    for edge in edges:
+        a, b = _ends(edge, width, parents)
+        if a != b and (-parents[a] < smallest or -parents[b] < smallest):
+            for one, other in ((a, b), (b, a)):
+                if groups[one] != group:
+                    groups[one], partners[one] = group, other
+                elif partners[one] != other:
+                    partners[one] = -1
+    for edge in edges:
+        a, b = _ends(edge, width, parents)
+        if a != b and (-parents[a] < smallest or -parents[b] < smallest):
+            waits = (-parents[a] < smallest and partners[a] >= 0) or (
+                -parents[b] < smallest and partners[b] >= 0
+            )
+            if not waits:
+                return True
+    return False
 
 
 @compiled

@@ -19,8 +19,8 @@ Order = NDArray[np.int32]
 
 
 @compiled
-def radix_order(keys: Keys) -> Order:
-    """`keys` (N,), none negative -> places (N,) of the keys in ascending order, stable."""
+def radix_sort(keys: Keys) -> tuple[Keys, Order]:
+    """`keys` (N,), none negative -> the keys in ascending order, and their places; stable."""
     count = len(keys)
     bits, other_bits = keys.view(np.uint32).copy(), np.empty(count, np.uint32)
     order, other_order = np.arange(count).astype(np.int32), np.empty(count, np.int32)
@@ -37,7 +37,7 @@ def radix_order(keys: Keys) -> Order:
             other_bits[place], other_order[place] = bits[i], order[i]
         bits, other_bits = other_bits, bits
         order, other_order = other_order, order
-    return order
+    return bits.view(np.float32), order
 
 
 @compiled
