@@ -1,7 +1,6 @@
 """What proposes for a trained network: what proposed the regions that it was trained on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +17,7 @@ from detect.stages.sources import (
     MultiBoxChoice,
     Source,
     make_source,
+    recorded_settings,
 )
 
 _PRESET = "rcnn"
@@ -89,7 +89,7 @@ def _read(recipe: dict[str, Any], folder: Path, given: Mapping[str, Path], devic
     own = parameters if method == BOTH else {method: parameters}
     settings, seed, choice = PRESETS[_PRESET], 0, MultiBoxChoice((), device, "auto")
     if method != MULTIBOX:
-        settings, seed = _settings(own[SEARCH]), int(own[SEARCH]["seed"])
+        settings, seed = recorded_settings(own[SEARCH]), int(own[SEARCH]["seed"])
     if method != SEARCH:
         choice = _choice(own[MULTIBOX], recipe["models"], folder, given, device)
     elif given:
@@ -112,13 +112,6 @@ def _choice(
         nms=0.0 if values["nms"] == "adaptive" else values["nms"],
         boxes=values["boxes"],
     )
-
-
-def _settings(values: dict[str, Any]) -> SearchSettings:
-    chosen: dict[str, Any] = {field.name: values[field.name] for field in fields(SearchSettings)}
-    for name, value in chosen.items():
-        chosen[name] = tuple(value) if isinstance(value, list) else value
-    return SearchSettings(**chosen)
 
 
 def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:

@@ -1,6 +1,11 @@
 """What compiles the loops of the search: numba, and where it keeps what it has compiled."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import numba
@@ -9,6 +14,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Return `function` compiled at its first call, or loaded from what an earlier one left."""
-    decorated: Function = numba.njit(cache=True)(function)
+    """Return `function`, compiled at its first call or loaded from what an earlier one has left.
+
+    numba keeps it beside the source, else in the user's cache folder (NUMBA_CACHE_DIR, if set,
+    before both), for one processor and version each. Where it may write to none of them, a folder
+    of this process serves it and its workers.
+    """
+    try:
+        decorated: Function = numba.njit(cache=True)(function)
+    except RuntimeError:  # "no locator available"
+        _make_folder()
+        decorated = numba.njit(cache=True)(function)
     return decorated
+
+
+@cache
+def _make_folder() -> None:
+    folder = tempfile.mkdtemp(prefix="detect-numba-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["NUMBA_CACHE_DIR"] = folder  # workers read it, this process its copy
+    numba.config.CACHE_DIR = folder

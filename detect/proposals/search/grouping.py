@@ -171,7 +171,7 @@ def _group(
     mine, others = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
     total, tied = count, False
     while pairs > 0 and keys[tree[1]] >= 0:
-        best = tree[1]
+        best = int(tree[1])
         if _is_tied(tree, keys):
             tied = True
             if stop_at_ties:
@@ -244,7 +244,7 @@ def _group_sorted(firsts, seconds, sizes, boxes, colours, textures, pixels, meas
     others, free = np.empty(left, np.int32), np.empty(left, np.int32)
     total = count
     while left > 0:
-        std_sort(keys, pairs, left)
+        std_sort(keys[:left], pairs[:left])
         left -= 1
         a, b = firsts[pairs[left]], seconds[pairs[left]]
         kept = _merge(numbers[a], numbers[b], sizes, boxes, colours, textures)

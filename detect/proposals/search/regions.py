@@ -4,7 +4,7 @@ Uijlings et al. section 3.2, in the details of OpenCV's selectivesearchsegmentat
 over the pixels serves all regions, and what depends on the image alone is made once for every k.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -42,17 +42,16 @@ class Appearance:
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         """Put the colours and gradients of `image` (H, W, C) into bins."""
-        planes = image.reshape(*image.shape[:2], -1)
-        channels = [planes[:, :, channel] for channel in range(planes.shape[2])]
+        channels = cv2.split(image)
         self._colours = _bins(channels, COLOUR_BINS)
-        self._textures = _bins(gradients(planes), TEXTURE_BINS)
+        self._textures = _bins(gradients(image), TEXTURE_BINS)
         self._histograms = len(channels) * COLOUR_BINS, len(channels) * _ANGLES * TEXTURE_BINS
 
     def regions(self, labels: _Ints) -> Regions:
         """Measure the regions of `labels` (H, W), numbered from 0."""
         sizes, boxes = _extents(labels)
         flat = labels.reshape(-1)
-        pairs = _neighbours(labels, len(sizes))
+        pairs = np.unique(_pairs(labels, len(sizes)))
         return Regions(
             labels.size,
             sizes,
@@ -63,7 +62,7 @@ class Appearance:
         )
 
 
-def _bins(maps: list[NDArray[np.uint8]], count: int) -> _Bins:
+def _bins(maps: Sequence[NDArray[np.uint8]], count: int) -> _Bins:
     """`maps` of 0..255, each (H, W) -> bins (H W, M) of a histogram with `count` for each map."""
     bins = np.empty((maps[0].size, len(maps)), np.uint8)
     of_value = (np.arange(256) * count // 256).astype(np.uint8)
@@ -80,14 +79,14 @@ def _put(bins: _Bins, number: int, values: NDArray[np.uint8], of_value: _Bins) -
             bins[y * width + x, number] = of_value[values[y, x]]
 
 
-def gradients(planes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """`planes` (H, W, C) -> their gradients, 8 a channel, each stretched to 0..255 (H, W)."""
-    height, width = planes.shape[:2]
-    upright = [_scharr(planes, 1, 0), _scharr(planes, 0, 1)]
+def gradients(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """`image` (H, W, C) -> its gradients, 8 a channel, each stretched to 0..255 (H, W)."""
+    height, width = image.shape[:2]
+    upright = [_scharr(image, 1, 0), _scharr(image, 0, 1)]
     box_width, box_height = _turned_size(width, height)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0)
     turn[:, 2] += box_width / 2 - width / 2, box_height / 2 - height / 2
-    turned = cv2.warpAffine(planes, turn, (box_width, box_height))
+    turned = cv2.warpAffine(image, turn, (box_width, box_height))
     back = cv2.getRotationMatrix2D((box_width // 2, box_height // 2), -45.0, 1.0)
     left, top = (box_width - width) // 2, (box_height - height) // 2
     for dx, dy in ((1, 0), (0, 1)):
@@ -97,8 +96,8 @@ def gradients(planes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [half for channel in by_channel for gradient in channel for half in _halves(gradient)]
 
 
-def _scharr(planes: NDArray[np.uint8], dx: int, dy: int) -> _Floats:
-    return np.asarray(cv2.Scharr(planes, cv2.CV_32F, dx, dy), np.float32)
+def _scharr(image: NDArray[np.uint8], dx: int, dy: int) -> _Floats:
+    return np.asarray(cv2.Scharr(image, cv2.CV_32F, dx, dy), np.float32)
 
 
 def _turned_size(width: int, height: int) -> tuple[int, int]:
@@ -159,11 +158,6 @@ def _pairs(labels: _Ints, count: int) -> NDArray[np.int64]:
                     pairs[found] = np.int64(min(own, other)) * count + max(own, other)
                     found += 1
     return pairs[:found].copy()
-
-
-def _neighbours(labels: _Ints, count: int) -> NDArray[np.int64]:
-    """Return each pair of neighbours once, as first * `count` + second, in order."""
-    return np.unique(_pairs(labels, count))
 
 
 @compiled

@@ -83,8 +83,9 @@ def _as_opencv(weights: _Floats, height: int, width: int) -> tuple[_Floats, _Int
                     continue
                 keys[count], edges[count] = weights[edge], edge
                 count += 1
-    std_sort(keys, edges, count)
-    return keys[:count], edges[:count]
+    keys, edges = keys[:count], edges[:count]
+    std_sort(keys, edges)
+    return keys, edges
 
 
 @compiled
@@ -166,7 +167,7 @@ def _join_small(
             end += 1
         chosen = edges[between[start:end]]
         if end > start + 1 and not tied:
-            tied = _order_decides(chosen, width, smallest, parents, partners, groups, start)
+            tied = _order_decides(chosen, width, smallest, parents, partners, groups, end)
         for edge in chosen:
             a, b = _ends(edge, width, parents)
             if a != b and (-parents[a] < smallest or -parents[b] < smallest):

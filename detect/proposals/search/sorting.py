@@ -41,11 +41,11 @@ def radix_sort(keys: Keys) -> tuple[Keys, Order]:
 
 
 @compiled
-def std_sort(keys: Keys, values: Order, count: int) -> None:
-    """Sort the first `count` of `keys` and `values` in place by key, as std::sort does."""
-    if count < 2:
+def std_sort(keys: Keys, values: Order) -> None:
+    """Sort `keys` and `values` (N,) in place by key, as std::sort does."""
+    if len(keys) < 2:
         return
-    stack = [(0, count, 2 * _log2(count))]
+    stack = [(0, len(keys), 2 * _log2(len(keys)))]
     while len(stack) > 0:
         first, last, depth = stack.pop()
         while last - first > _THRESHOLD:
@@ -56,7 +56,7 @@ def std_sort(keys: Keys, values: Order, count: int) -> None:
             cut = _partition(keys, values, first, last)
             stack.append((cut, last, depth))
             last = cut
-    _insertion_sort(keys, values, count)
+    _insertion_sort(keys, values)
 
 
 @compiled
@@ -98,9 +98,9 @@ def _partition(keys: Keys, values: Order, first: int, last: int) -> int:
 
 
 @compiled
-def _insertion_sort(keys: Keys, values: Order, count: int) -> None:
+def _insertion_sort(keys: Keys, values: Order) -> None:
     """Sort what is nearly sorted; equals keep their order (__final_insertion_sort)."""
-    for i in range(1, count):
+    for i in range(1, len(keys)):
         key, value = keys[i], values[i]
         j = i
         while j > 0 and key < keys[j - 1]:
