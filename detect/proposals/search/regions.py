@@ -88,7 +88,7 @@ def gradients(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     turn[:, 2] += box_width / 2 - width / 2, box_height / 2 - height / 2
     turned = cv2.warpAffine(image, turn, (box_width, box_height))
     back = cv2.getRotationMatrix2D((box_width // 2, box_height // 2), -45.0, 1.0)
-    left, top = (box_width - width) // 2, (box_height - height) // 2
+    left, top = max(0, (box_width - width) // 2), max(0, (box_height - height) // 2)
     for dx, dy in ((1, 0), (0, 1)):
         whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (left + width, top + height))
         upright.append(whole[top:, left:])
