@@ -129,16 +129,29 @@ def _search(settings: SearchSettings, seed: int) -> Source:
     return Source(partial(propose, settings=settings, seed=seed), recipe)
 
 
+def recorded_search(recipe: Mapping[str, Any]) -> Search | None:
+    """Return the search that a `recipe` of proposals is of, None where it is of none."""
+    parameters = recipe.get("parameters", {})
+    if recipe.get("method") == BOTH:
+        parameters = parameters.get(SEARCH)
+    elif recipe.get("method") != SEARCH:
+        return None
+    try:
+        return recorded_settings(parameters).search
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def recorded_settings(parameters: Mapping[str, Any]) -> SearchSettings:
     """Read the settings from a recipe's `parameters` of Selective Search.
 
     KeyError, TypeError or ValueError where they are none.
     """
     known = dict(_UNSAID) | dict(parameters)
-    chosen = {field.name: known[field.name] for field in fields(SearchSettings)}
-    return SearchSettings(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in chosen.items()}
-    )
+    chosen: dict[str, Any] = {field.name: known[field.name] for field in fields(SearchSettings)}
+    for name, value in chosen.items():
+        chosen[name] = tuple(value) if isinstance(value, list) else value
+    return SearchSettings(**chosen)
 
 
 def _json_ready(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.proposals.search.grouping import Measures, group
+from detect.proposals.search.grouping import group
 from detect.proposals.search.regions import Appearance
 from detect.proposals.search.segmentation import EdgeGraph
+from detect.proposals.search.similarity import Measures
 
 _BY_SIZE: Measures = (False, False, True, False)
 

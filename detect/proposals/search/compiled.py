@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import numba
+from numba.core import config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,11 +21,12 @@ def compiled(function: Function) -> Function:
     before both), for one processor and version each. Where it may write to none of them, a folder
     of this process serves it and its workers.
     """
+    compile_lazily: Any = numba.njit(cache=True)
     try:
-        decorated: Function = numba.njit(cache=True)(function)
+        decorated: Function = compile_lazily(function)
     except RuntimeError:  # "no locator available"
         _make_folder()
-        decorated = numba.njit(cache=True)(function)
+        decorated = compile_lazily(function)
     return decorated
 
 
@@ -33,4 +35,5 @@ def _make_folder() -> None:
     folder = tempfile.mkdtemp(prefix="detect-numba-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = folder  # workers read it, this process its copy
-    numba.config.CACHE_DIR = folder
+    settings: Any = config
+    settings.CACHE_DIR = folder

@@ -42,7 +42,7 @@ class Appearance:
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         """Put the colours and gradients of `image` (H, W, C) into bins."""
-        channels = cv2.split(image)
+        channels = [np.asarray(channel, np.uint8) for channel in cv2.split(image)]
         self._colours = _bins(channels, COLOUR_BINS)
         self._textures = _bins(gradients(image), TEXTURE_BINS)
         self._histograms = len(channels) * COLOUR_BINS, len(channels) * _ANGLES * TEXTURE_BINS
@@ -51,19 +51,20 @@ class Appearance:
         """Measure the regions of `labels` (H, W), numbered from 0."""
         sizes, boxes = _extents(labels)
         flat = labels.reshape(-1)
-        pairs = np.unique(_pairs(labels, len(sizes)))
+        firsts, seconds = np.divmod(np.unique(_pairs(labels, len(sizes))), len(sizes))
         return Regions(
-            labels.size,
-            sizes,
-            boxes,
-            *(side.astype(np.int32) for side in np.divmod(pairs, len(sizes))),
-            _shares(_count(self._colours, flat, len(sizes), self._histograms[0])),
-            _shares(_count(self._textures, flat, len(sizes), self._histograms[1])),
+            pixels=labels.size,
+            sizes=sizes,
+            boxes=boxes,
+            firsts=firsts.astype(np.int32),
+            seconds=seconds.astype(np.int32),
+            colours=_shares(_count(self._colours, flat, len(sizes), self._histograms[0])),
+            textures=_shares(_count(self._textures, flat, len(sizes), self._histograms[1])),
         )
 
 
 def _bins(maps: Sequence[NDArray[np.uint8]], count: int) -> _Bins:
-    """`maps` of 0..255, each (H, W) -> bins (H W, M) of a histogram with `count` for each map."""
+    """Return the bins (H W, M) of `maps` (H, W) of 0..255, in a histogram of `count` for each."""
     bins = np.empty((maps[0].size, len(maps)), np.uint8)
     of_value = (np.arange(256) * count // 256).astype(np.uint8)
     for number, values in enumerate(maps):
@@ -86,12 +87,12 @@ def gradients(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     box_width, box_height = _turned_size(width, height)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0)
     turn[:, 2] += box_width / 2 - width / 2, box_height / 2 - height / 2
-    turned = cv2.warpAffine(image, turn, (box_width, box_height))
+    turned = np.asarray(cv2.warpAffine(image, turn, (box_width, box_height)), np.uint8)
     back = cv2.getRotationMatrix2D((box_width // 2, box_height // 2), -45.0, 1.0)
     left, top = max(0, (box_width - width) // 2), max(0, (box_height - height) // 2)
     for dx, dy in ((1, 0), (0, 1)):
         whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (left + width, top + height))
-        upright.append(whole[top:, left:])
+        upright.append(np.asarray(whole[top:, left:], np.float32))
     by_channel = zip(*map(cv2.split, upright), strict=True)
     return [half for channel in by_channel for gradient in channel for half in _halves(gradient)]
 
@@ -110,7 +111,7 @@ def _turned_size(width: int, height: int) -> tuple[int, int]:
 
 def _halves(gradient: _Floats) -> list[NDArray[np.uint8]]:
     """Part `gradient` (H, W) by its sign, each part stretched to 0..255; a flat one is all 0."""
-    parts = []
+    parts: list[NDArray[np.uint8]] = []
     for kind in (cv2.THRESH_TOZERO, cv2.THRESH_TOZERO_INV):
         part = cv2.threshold(gradient, 0, 0, kind)[1]
         low, high, *_ = cv2.minMaxLoc(part)
@@ -118,7 +119,8 @@ def _halves(gradient: _Floats) -> list[NDArray[np.uint8]]:
             parts.append(np.zeros(part.shape, np.uint8))
             continue
         scale = 255 / (high - low)
-        parts.append(cv2.convertScaleAbs(part, alpha=scale, beta=-255 * low / (high - low)))
+        stretched = cv2.convertScaleAbs(part, alpha=scale, beta=-255 * low / (high - low))
+        parts.append(np.asarray(stretched, np.uint8))
     return parts
 
 
@@ -173,7 +175,7 @@ def _count(bins: _Bins, labels: _Ints, count: int, size: int) -> _Ints:
 
 @compiled
 def _shares(counts: _Ints) -> _Floats:
-    """`counts` (R, B) -> the share of each in the sum of its row, in single precision."""
+    """Return the share of each of `counts` (R, B) in the sum of its row, in single precision."""
     shares = np.empty(counts.shape, np.float32)
     for row in range(len(counts)):
         total = np.float32(counts[row].sum())

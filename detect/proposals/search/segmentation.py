@@ -1,10 +1,10 @@
 """Felzenszwalb and Huttenlocher's graph segmentation, the segments of OpenCV's.
 
-Efficient Graph-Based Image Segmentation, IJCV 2004; details of OpenCV's graphsegmentation.cpp. There
-every edge stands twice; once is enough: an edge that does not join two components joins them at no
-later time. While components grow, the order of edges of one weight does not matter either: those
-that may grow at a weight all do. It matters where the small ones are joined; where it decides
-there, edges are sorted as OpenCV's are (sorting.py).
+Efficient Graph-Based Image Segmentation, IJCV 2004; details of OpenCV's graphsegmentation.cpp.
+There every edge stands twice. Once is enough: one that does not join two components joins them at
+no later time. While components grow, the order of edges of one weight does not matter either: those
+that may grow at a weight all do. It matters where small ones are joined; where it decides there,
+edges are sorted as OpenCV's are (sorting.py).
 """
 
 import cv2
@@ -63,7 +63,7 @@ def _weigh(image: _Floats) -> _Floats:
 
 @compiled
 def _as_opencv(weights: _Floats, height: int, width: int) -> tuple[_Floats, _Ints]:
-    """Return weights and edges as OpenCV sorts them, each twice: up, left, down, right of pixels."""
+    """Return weights and edges as OpenCV sorts them, each twice: from both of its pixels."""
     keys = np.empty(4 * height * width, np.float32)
     edges = np.empty(4 * height * width, np.int32)
     count = 0

@@ -114,7 +114,8 @@ def _heap_sort(keys: Keys, values: Order, first: int, last: int) -> None:
     """Sort [first, last) by a heap (__partial_sort of all of it)."""
     count = last - first
     for parent in range((count - 2) // 2, -1, -1):
-        _adjust_heap(keys, values, first, parent, count, keys[first + parent], values[first + parent])
+        key, value = keys[first + parent], values[first + parent]
+        _adjust_heap(keys, values, first, parent, count, key, value)
     for end in range(last - 1, first, -1):
         key, value = keys[end], values[end]
         keys[end], values[end] = keys[first], values[first]
