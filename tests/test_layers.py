@@ -62,8 +62,11 @@ ONLY_FOR = {
     "torch": TORCH,
     "torchvision": ("detect.models",),
     "timm": ("detect.models",),
+    "numba": ("detect.proposals.search",),
 }
-HEAVY = ("torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow")
+HEAVY = (
+    "torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow", "numba",
+)  # fmt: skip
 
 
 def _name(path: Path) -> str:
