@@ -5,7 +5,7 @@ multibox/N.safetensors propose. Written by `train`; every stage that takes a mod
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -15,7 +15,7 @@ from detect.ensemble.combination import Combination
 from detect.errors import DataError, UsageError, option
 from detect.files import write_json
 from detect.formats import stamped, upgraded
-from detect.proposals.settings import PRESETS, Preset
+from detect.proposals.settings import PRESETS, Preset, Search
 from detect.reading import read_object
 from detect.stages.options import Options
 from detect.stages.sources import SEARCH, Method, MultiBoxChoice, Source, make_source
@@ -57,12 +57,21 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """How often a region is looked at: its `mirror` image as well, `rounds` of `again` regions."""
+
+    mirror: bool
+    rounds: Annotated[int, Field(ge=1)]
+    again: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
 class DetectorCard:
     """What detector.json says.
 
-    `classes` in the order of the labels; `networks` and `multibox`; `method` and `preset` propose,
-    with `seed`; `selection`; `thresholds` by class: from which score a detection is shown;
-    `figures` of what it was measured to do, and on what.
+    `classes` in the order of the labels; `networks` and `multibox`; `method`, `preset` and `search`
+    propose, with `seed`; `looks` at every region; `selection`; `thresholds` by class: from which
+    score a detection is shown; `figures` of what it was measured to do, and on what.
     """
 
     classes: Names
@@ -70,7 +79,9 @@ class DetectorCard:
     multibox: tuple[Part, ...]
     method: Method
     preset: Preset
+    search: Search
     seed: Annotated[int, Field(ge=0)]
+    looks: Looks
     selection: Selection
     thresholds: Mapping[str, Probability]
     figures: dict[str, Any] = field(default_factory=dict)
@@ -95,10 +106,11 @@ class StoredDetector:
         """The files of the MultiBox networks."""
         return tuple(self.path / part.file for part in self.card.multibox)
 
-    def source(self, device: str) -> Source:
-        """Return what proposes on `device`."""
+    def source(self, device: str, search: Search | None) -> Source:
+        """Return what proposes on `device`, with another `search` than the detector's if given."""
         choice = MultiBoxChoice(self.multibox, device, "auto")
-        return make_source(self.card.method, PRESETS[self.card.preset], self.card.seed, choice)
+        settings = replace(PRESETS[self.card.preset], search=search or self.card.search)
+        return make_source(self.card.method, settings, self.card.seed, choice)
 
 
 def is_detector(path: Path) -> bool:
@@ -163,10 +175,20 @@ def with_detector(options: Chosen, detector: StoredDetector | None) -> Chosen:
     """
     if detector is None:
         return options
-    values = dict(_selection(options, detector.card.selection))
+    values = dict(_looks(options, detector.card.looks))
+    values |= _selection(options, detector.card.selection)
     if getattr(options, "proposals", None) is None:
         values |= _source(options, detector)
     return options.changed(**values) if values else options
+
+
+def _looks(options: Options, looks: Looks) -> Mapping[str, Any]:
+    """Return how often to look; once where boxes do not move, and without `again` then."""
+    told = {name: value for name, value in asdict(looks).items() if not options.gave(name)}
+    still = options.gave("svm") or getattr(options, "regression", "on") == "off"
+    if still or getattr(options, "rounds", 1) == told.get("rounds", 1) == 1:
+        told = {name: value for name, value in told.items() if name == "mirror"}
+    return told
 
 
 def _selection(options: Options, selection: Selection) -> Mapping[str, Any]:
@@ -185,7 +207,8 @@ def _source(options: Options, detector: StoredDetector) -> Mapping[str, Any]:
         return {}
     values: dict[str, Any] = {"method": detector.card.method}
     if detector.card.method != "multibox":
-        values |= {"preset": detector.card.preset, "seed": detector.card.seed}
+        card = detector.card
+        values |= {"preset": card.preset, "search": card.search, "seed": card.seed}
     if detector.card.method != SEARCH:
         values["multibox"] = detector.multibox
     return {name: value for name, value in values.items() if name in fields}

@@ -16,7 +16,8 @@ from detect.models.cost import module_costs
 from detect.models.image_classifier import ImageClassifier
 from detect.models.inference import prepare_for_inference, ready_on
 from detect.models.kinds import IMAGE_CLASSIFIER, MULTIBOX, REGION_CLASSIFIER
-from detect.models.multibox import MultiBox, MultiBoxDesign, map_side
+from detect.models.map_sides import map_side
+from detect.models.multibox import MultiBox, MultiBoxDesign
 from detect.models.region_classifier import RegionClassifier
 from detect.models.timm_models import check_input, map_shape, normalisation
 from detect.models.timm_networks import TimmMaps, TimmNetwork

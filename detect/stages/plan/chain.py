@@ -13,6 +13,7 @@ from detect.config import (
 )
 from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
 from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
+from detect.stages.scoring import rounds_of
 
 SomeRecipe = TypeVar("SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
 # A recipe and the name of its file.
@@ -87,6 +88,8 @@ def _region_classifier(
             [region for _, _, region in own],
             len(dataset.classes) + 1,
             work.told.keep_scores,
+            mirror=work.told.mirror,
+            again=rounds_of(work.told).later(regions[-1].per_image),
         ),
     ]
 
@@ -94,4 +97,5 @@ def _region_classifier(
 def _alike(recipe: RegionClassifierRecipe) -> tuple[Any, ...]:
     """Return what decides the time of a step and of a region."""
     sizes = (recipe.sampling.batch_size, recipe.crops.image_side)
-    return recipe.model, recipe.optimizer.algorithm, recipe.run.precision, *sizes
+    model = (recipe.model, recipe.regression)
+    return *model, recipe.optimizer.algorithm, recipe.run.precision, *sizes
