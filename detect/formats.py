@@ -27,6 +27,7 @@ What = Literal[
     "features recipe",
     "ensemble record",
     "detector card",
+    "training record",
 ]
 
 # What a format, and those before it, said otherwise: what it is -> key -> value then -> value now.

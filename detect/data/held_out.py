@@ -1,0 +1,31 @@
+"""Images held out of a training set, with every class in them about as often as in the rest."""
+
+import numpy as np
+
+from detect.structures import IntArray
+
+# Ours: draws that are compared. More hardly better the best one.
+DRAWS = 500
+
+
+def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArray:
+    """Return the places, ascending, of about `share` of N images with `counts` (N, C) objects.
+
+    Of DRAWS random ones that whose worst class is nearest to its share: |held - share| / share,
+    a class without objects aside. At least one image is held out and one is not. ValueError for
+    fewer than two images, or a share that is not between 0 and 1.
+    """
+    images = len(counts)
+    if images < 2 or not 0 < share < 1:
+        raise ValueError(f"held_out: expected two images and a share below 1, got {images}, {share}")
+    number = min(images - 1, max(1, round(share * images)))
+    totals = counts.sum(axis=0)
+    known = totals > 0
+    best, worst = np.zeros(0, np.int64), np.inf
+    for _ in range(DRAWS):
+        drawn = rng.permutation(images)[:number]
+        shares = counts[drawn][:, known].sum(axis=0) / totals[known]
+        off = float(np.abs(shares / share - 1).max(initial=0.0))
+        if off < worst:
+            best, worst = drawn, off
+    return np.sort(best)

@@ -1,0 +1,63 @@
+"""What `train` is told, and what it returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from detect.errors import option
+from detect.stages import options as o
+
+
+class TrainOptions(o.Options):
+    """What `train` is told."""
+
+    data: Path = Field(description="A labelled data set.")
+    split: o.Text | None = Field(
+        None, description="The images to learn from. [default: trainval, else train]"
+    )
+    val_split: o.Text | None = Field(
+        None,
+        description="Images that choices are made on. [default: a fifth of the images to learn "
+        "from, held out]",
+    )
+    out: Path = Field(description="Folder of the detector; the trainings' runs are in its work/.")
+    minutes: float = Field(30, gt=0, description="How long to take, in all.")
+    networks: int = Field(1, ge=1, le=12, description="Region classifiers, averaged.")
+    fast: bool = Field(
+        False, description="Prefer fewer regions an image where that covers nearly as much."
+    )
+    pretrained: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto: begin from ImageNet's weights where an installed package has them.",
+    )
+    set: o.Texts = Field((), description="Change a value of the region classifiers' recipe.")
+    dry_run: bool = Field(False, description="Look, time, say what would be done, and stop.")
+    device: o.Device = "auto"
+    seed: o.Seed = 0
+    resume: o.Resume = False
+    exist_ok: o.ExistOk = False
+    skip_bad: o.SkipBad = False
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The detector at `path`, what it was measured to do, and what was decided on the way.
+
+    `figures` are those of the images held out: "AP50" by voc2012, "AP" by coco (0.50 to 0.95),
+    shares of 1. `choices` is what choices.json holds. With `dry_run` `figures` is empty and
+    nothing at `path` but what timing took.
+    """
+
+    path: Path
+    figures: Mapping[str, Any]
+    choices: Mapping[str, Any]
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a detector: not after a dry run."""
+        return bool(self.figures)
+
+

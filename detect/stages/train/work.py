@@ -1,0 +1,74 @@
+"""OUT/work, where a detector is trained: what was done and decided there, and how long it took."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from detect.errors import DataError
+from detect.files import write_json
+from detect.formats import stamped, upgraded
+from detect.reading import read_object
+from detect.together import remove
+
+NAME = "choices.json"
+_WHAT = "the record of a training"
+_REMEDY = "Begin anew in another folder."
+
+
+class Work:
+    """The steps of a training in `folder`, each done once: a call that goes on finds its result.
+
+    choices.json has every step's result and seconds. What a step was doing when it was killed it
+    goes on with by itself.
+    """
+
+    def __init__(self, folder: Path, told: Mapping[str, Any], *, resume: bool) -> None:
+        self.folder, self._path = folder, folder / NAME
+        self._values: dict[str, Any] = {"told": dict(told), "steps": {}}
+        if resume and self._path.is_file():
+            self._values = self._read(told)
+        else:
+            remove(folder)
+            folder.mkdir(parents=True)
+            self._write()
+
+    def step(self, name: str, do: Callable[[], Any]) -> Any:
+        """Return the result of the step `name`, JSON, as it was recorded or as `do` returns it."""
+        steps = self._values["steps"]
+        if name not in steps:
+            begun = time.monotonic()
+            result = do()
+            steps[name] = {"result": result, "seconds": round(time.monotonic() - begun, 1)}
+            self._write()
+        return steps[name]["result"]
+
+    @property
+    def seconds(self) -> float:
+        """What all steps took so far."""
+        return float(sum(step["seconds"] for step in self._values["steps"].values()))
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The steps' results and seconds."""
+        return dict(self._values["steps"])
+
+    def _write(self) -> None:
+        write_json(self._path, stamped(self._values))
+
+    def _read(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        values = upgraded(read_object(self._path, _WHAT, _REMEDY), "training record", self._path)
+        steps, before = values.get("steps"), values.get("told")
+        if not (isinstance(steps, dict) and isinstance(before, dict)) or any(
+            not isinstance(step, dict) or set(step) != {"result", "seconds"}
+            or not isinstance(step["seconds"], int | float)
+            for step in steps.values()
+        ):  # fmt: skip
+            raise DataError(f"{self._path}: not {_WHAT}. {_REMEDY}")
+        if different := [name for name in told if before.get(name) != told[name]]:
+            name = different[0]
+            raise DataError(
+                f"{self._path}: begun with {name} {before.get(name)}, now {told[name]}. Go on with "
+                "what it began with, or begin anew in another folder."
+            )
+        return values
