@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from detect.training.step_time import StepTime
 
 SCORE_BYTES = {"float32": 4, "float16": 2}
+# Of classwise deltas those of classes that score high enough are kept: one a region is assumed
+# here. Numbers a region, and the bytes of a class's place.
+_PAIRS, _PLACE_BYTES = 1, 4
+_DELTAS = {"off": 0, "agnostic": 4, "classwise": 4 * _PAIRS}
 
 
 @dataclass(frozen=True)
@@ -169,16 +173,23 @@ def run_stage(
     networks: Sequence["RegionTime"],
     columns: int,
     kept: str | None,
+    deltas: str = "off",
 ) -> StageCost:
     """Return the cost of `detect run` with `networks` over a split of `images`.
 
     `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type,
-    and take their bytes twice while the finished file is made of a file an image.
+    and take their bytes twice while the finished file is made of a file an image; `deltas` of
+    networks that move boxes, which are kept with the scores.
     """
     total = images * regions
     per_region = sum(network.seconds for network in networks) / len(networks)
     several = len(networks) > 1
-    scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
+    concluded = ["every network cuts its own crops"] if several else []
+    if deltas == "classwise":
+        concluded.append(f"how boxes move is kept for {_PAIRS} class a region")
+    numbers = (columns + _DELTAS[deltas]) * len(networks)
+    place = _PLACE_BYTES * _PAIRS if deltas == "classwise" else 0
+    scores = round(total * (numbers * SCORE_BYTES[kept or "float32"] + 4 * 4 + place))
     adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
     return StageCost(
         command="run",
@@ -190,7 +201,7 @@ def run_stage(
         f"{' and network' if several else ''}; {networks[0].regions:,} regions timed; {adds}, and "
         "as much again while the one file of all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
-        extrapolated=("every network cuts its own crops",) if several else (),
+        extrapolated=tuple(concluded),
         figures=RunFigures(
             images=images,
             regions_per_image=regions,
