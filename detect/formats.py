@@ -39,6 +39,7 @@ _SELECTION: _Changes = {
     "fusion_iou": {None: 0.55},
     "vote": {None: "off"},
 }
+_LOOKS: _Changes = {"mirror": {None: False}, "rounds": {None: 1}, "again": {None: 0}}
 _CHANGES: dict[int, dict[What, _Changes]] = {
     1: {"model card": {"kind": {"classifier": "image-classifier"}}},
     2: {
@@ -47,8 +48,8 @@ _CHANGES: dict[int, dict[What, _Changes]] = {
         "environment": {"batches": {None: "opencv"}},
     },
     3: {
-        "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}},
-        "run recipe": {"regression": {None: "off"}},
+        "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}, **_LOOKS},
+        "run recipe": {"regression": {None: "off"}, **_LOOKS},
     },
 }
 

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
+
 from detect.errors import DataError, option
 from detect.models.cards import RegionClassifierCard
 from detect.storage.scores_card import Deltas
+from detect.structures import IntArray
 
 
 def shared_classes(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -42,3 +45,13 @@ def listed(names: Sequence[str]) -> str:
     """Return up to five of `names` for an error."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
+
+
+def places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
+    """Return the place in `classes` of each of `names` (N,); DataError for one not there."""
+    if unknown := [name for name in names if name not in classes]:
+        raise DataError(
+            f"the model has classes that the data set does not have: {listed(unknown)}. The data "
+            f"set has {listed(classes)}. Train a model on these classes, or name them alike."
+        )
+    return np.array([classes.index(name) for name in names], np.int64)

@@ -18,20 +18,22 @@ from torch import Tensor
 
 from detect.detector.ahead import run_ahead
 from detect.detector.batches import CropSettings, Packing, grouped, packed
-from detect.detector.classes import listed, shared_classes, shared_regression
+from detect.detector.classes import places, shared_classes, shared_regression
 from detect.detector.forward import Forward
+from detect.detector.localised import Localised, begun, check_size
 from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops, in_order
 from detect.detector.scoring import Score, softmax
 from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
-from detect.errors import DataError
+from detect.ensemble.rounds import Rounds
+from detect.errors import DataError, option
 from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled, compiling
 from detect.models.inference import ready_on
 from detect.models.region_classifier import RegionClassifier
 from detect.storage.scores_card import Deltas
-from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
+from detect.structures import Detections, FloatArray, Image, Proposals
 
 About = TypeVar("About")
 
@@ -51,9 +53,10 @@ class RegionScorer:
     classes the models do not know. `batch_size` as in `forward.Forward`, `precision` as in
     `models.device.resolve_precision`, `score` turns a network and crops into scores, `combination`
     says how those become detections, `packing` makes batches (None: as suits the device); without
-    `regression` no box is moved. `moves` is how they are: "off", "agnostic" or "classwise".
-    Raises DataError for models that know different classes or do not all move boxes alike, or
-    classes not in `classes`; ValueError without a model.
+    `regression` no box is moved; `rounds` of moving, None: one. `moves` is how boxes are moved:
+    "off", "agnostic" or "classwise".
+    Raises DataError for models that know different classes or do not all move boxes alike, for
+    several rounds of those that move none, or classes not in `classes`; ValueError without a model.
     """
 
     def __init__(
@@ -67,15 +70,15 @@ class RegionScorer:
         score: Score = softmax,
         regression: bool = True,
         combination: Combination | None = None,
+        rounds: Rounds | None = None,
         packing: Packing | None = None,
     ) -> None:
         cards = [card for _, card in models]
         self.model_classes = shared_classes([card.classes for card in cards])
         self.classes = self.model_classes if classes is None else tuple(classes)
-        self._labels = _places(self.model_classes, self.classes)
+        self._labels = places(self.model_classes, self.classes)
         self._columns = [
-            np.append(_places(self.model_classes, card.classes), len(card.classes))
-            for card in cards
+            np.append(places(self.model_classes, card.classes), len(card.classes)) for card in cards
         ]
         self.moves: Deltas = shared_regression(cards) if regression else "off"
         self.device = torch.device("cpu") if device is None else device
@@ -85,6 +88,12 @@ class RegionScorer:
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
         self._combination = combination or Combination()
+        self.rounds = rounds or Rounds()
+        if self.rounds.count > 1 and self.moves == "off":
+            raise DataError(
+                f"{option('rounds', self.rounds.count)}: the models move no boxes, so there is "
+                "nothing to look at again. Leave it out, or train models that do."
+            )
 
     def compile(self) -> None:
         """Compile the networks, and cutting on a device, before the first image comes.
@@ -118,8 +127,20 @@ class RegionScorer:
 
         Raises DataError for proposals made on an image of another size.
         """
-        _check_size(image, proposals)
-        return self.selected(proposals, self.outputs(image, proposals.boxes))
+        found = self.localised(image, proposals)
+        return self.selected(found.proposals, found.outputs)
+
+    def localised(self, image: Image, proposals: Proposals) -> Localised:
+        """`image` (H, W, 3) and its `proposals` -> the regions of all rounds.
+
+        Raises DataError for proposals made on an image of another size.
+        """
+        check_size(image, proposals)
+        found = Localised(proposals, self.outputs(image, proposals.boxes))
+        for _ in range(1, self.rounds.count):
+            boxes = found.best(self.rounds.again)
+            found = found.another(boxes, self.outputs(image, boxes))
+        return found
 
     def candidates(self, proposals: Proposals, outputs: RegionOutputs) -> Detections:
         """Return what NMS chooses from: every box, moved, of every class, best first.
@@ -163,13 +184,28 @@ class RegionScorer:
     ) -> Generator[tuple[Image, Proposals, RegionOutputs], None, None]:
         """Yield each of `pairs` with what the networks say, in order, a few batches in memory.
 
-        `pairs` is read, and crops are cut, in a thread ahead of the networks; on a GPU some
-        batches further than what is yielded. What `selected` makes of the result is what
-        `detect` returns.
+        Behind the proposals come the regions of later rounds. `pairs` is read, and crops are cut,
+        in a thread ahead of the networks; on a GPU some batches further than what is yielded. What
+        `selected` makes of the result is what `detect` returns.
         """
-        with closing(run_ahead(self._packed(_regions(pairs)), _BATCHES_AHEAD)) as items:
-            for regions in in_order(items, self._classify, self._begun):
-                yield regions.image, regions.about, self._outputs(regions)
+        with closing(run_ahead(self._packed(begun(pairs)), _BATCHES_AHEAD)) as items:
+            found = (
+                (one.image, Localised(one.about, self._outputs(one)))
+                for one in in_order(items, self._classify, self._begun)
+            )
+            for _ in range(1, self.rounds.count):
+                found = self._again(found)
+            for image, one in found:
+                yield image, one.proposals, one.outputs
+
+    def _again(
+        self, found: Iterator[tuple[Image, Localised]]
+    ) -> Generator[tuple[Image, Localised], None, None]:
+        """Yield the images with one more round, whose batches may hold crops of several."""
+        regions = (Regions(image, one.best(self.rounds.again), one) for image, one in found)
+        # A GPU has the earlier round's batches to do meanwhile: one begun here is enough.
+        for one in in_order(self._packed(regions), self._classify, min(1, self._begun)):
+            yield one.image, one.about.another(one.boxes, self._outputs(one))
 
     def _packed(self, images: Iterable[Regions[About]]) -> Iterator[Regions[About] | SharedCrops]:
         return packed(images, self._groups, self.packing, self._forward.size)
@@ -205,31 +241,3 @@ def _selected(
     """Wait for the detections of an image."""
     image, proposals, outputs, found = one
     return image, proposals, outputs, found.result()
-
-
-def _regions(
-    pairs: Iterable[tuple[Image, Proposals]],
-) -> Iterator[Regions[Proposals]]:
-    """Yield the regions of every pair, which are on their way then; DataError as _check_size."""
-    for image, proposals in pairs:
-        _check_size(image, proposals)
-        yield Regions(image, proposals.boxes, proposals)
-
-
-def _places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
-    """Return the place in `classes` of each of `names` (N,); DataError for one not there."""
-    if unknown := [name for name in names if name not in classes]:
-        raise DataError(
-            f"the model has classes that the data set does not have: {listed(unknown)}. The data "
-            f"set has {listed(classes)}. Train a model on these classes, or name them alike."
-        )
-    return np.array([classes.index(name) for name in names], np.int64)
-
-
-def _check_size(image: Image, proposals: Proposals) -> None:
-    """Raise DataError for proposals made on an image of another size."""
-    if proposals.size != image.shape[:2]:
-        raise DataError(
-            f"{proposals.image_id}: the image has (height, width) {image.shape[:2]}, its proposals "
-            f"were made on {proposals.size}. They belong to other images: run detect propose."
-        )

@@ -31,6 +31,22 @@ def softmax(network: RegionClassifier, crops: Tensor) -> Tensor:
     return torch.cat([probabilities, deltas], 1)
 
 
+def mirrored(score: Score) -> Score:
+    """Return what scores crops by the mean of `score` of them and of their mirror images.
+
+    GoogLeNet averages so over the crops of an image it classifies (arXiv 1409.4842, section 7);
+    for regions it is ours. A box that moves right in the mirror image moves left. Of SVMs, which
+    are linear, it is their score of the mean features.
+    """
+
+    def both(network: RegionClassifier, crops: Tensor) -> Tensor:
+        turned = score(network, crops.flip(3))
+        turned[:, network.num_classes + 1 :: 4] *= -1  # t_x of every delta
+        return (score(network, crops) + turned) / 2
+
+    return both
+
+
 def svm_scores(svms: LinearSvms) -> Score:
     """Return what scores crops by `svms` on the network's features, as R-CNN does.
 

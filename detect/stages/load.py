@@ -11,20 +11,26 @@ import numpy as np
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
+from detect.proposals.settings import Search
 from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
+    Again,
+    Mirror,
     Models,
+    RoundCount,
     Svm,
     check_alone,
     check_compile,
     compile_if_it_pays,
     lowest,
     network_paths,
+    rounds_of,
     scoring,
 )
 from detect.stages.sources import Source
@@ -59,11 +65,19 @@ class LoadOptions(o.Options):
         description="The MultiBox network, or those of all folds, that proposed for the "
         f"{option('model')}'s training. [default: looked for beside its run]",
     )
+    search: Search | None = Field(
+        None,
+        description="Selective Search of our own, or OpenCV's: the same boxes, slower. "
+        "[default: the training's]",
+    )
     threshold: float | None = Field(
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
     )
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
+    mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay
@@ -124,8 +138,8 @@ class Detector:
         and by no other regression. Otherwise as a call.
         """
         pixels, regions = self._pair(image, proposals)
-        outputs = self.scorer.outputs(pixels, regions.boxes)
-        found = self.scorer.candidates(regions, outputs)
+        every = self.scorer.localised(pixels, regions)
+        found = self.scorer.candidates(every.proposals, every.outputs)
         return replace(found, image_id=found.image_id or None)
 
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
@@ -190,7 +204,9 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     scorer = _scorer(options, networks, models, combination, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    source = recorded_source(networks, options.multibox, options.device, reporter)
+    source = recorded_source(
+        networks, options.multibox, options.device, reporter, search=options.search
+    )
     return Detector(scorer, source, refine)
 
 
@@ -206,11 +222,12 @@ def _scorer(
     return RegionScorer(
         models,
         device,
-        score=scoring(options.svm, networks[0], models[0]),
+        score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
         batch_size=options.batch_size,
         precision=options.precision,
         regression=options.regression == "on" and options.svm is None,
         combination=combination,
+        rounds=rounds_of(options),
     )
 
 

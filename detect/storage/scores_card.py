@@ -69,8 +69,9 @@ class ScoresCard:
     `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
     `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
     the M networks; `precision` they ran in, "float32" or "bfloat16"; `dtype`, `deltas` and
-    `deltas_from` as in Kept; `proposals` the regions' recipe, `data` the digest of the images; the
-    rest is what the run selected by.
+    `deltas_from` as in Kept; `proposals` the regions' recipe, `data` the digest of the images;
+    `mirror`: scores and deltas are means with those of mirrored crops; `rounds` and `again` as in
+    ensemble.rounds, the regions of all rounds are there; the rest is what the run selected by.
     """
 
     split: str
@@ -84,6 +85,9 @@ class ScoresCard:
     dtype: Dtype
     proposals: dict[str, Any]
     data: str
+    mirror: bool
+    rounds: Annotated[int, Field(ge=1)]
+    again: Annotated[int, Field(ge=0)]
     threshold: Probability
     nms: Probability
     per_class: Annotated[int, Field(ge=1)]

@@ -35,6 +35,9 @@ CARD = ScoresCard(
     vote="off",
     deltas="off",
     deltas_from=0.0,
+    mirror=False,
+    rounds=1,
+    again=0,
 )
 
 

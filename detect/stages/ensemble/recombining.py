@@ -29,6 +29,9 @@ class EnsembleRecipe(Section):
     weights: tuple[float, ...]
     dtype: str
     precision: str
+    mirror: bool
+    rounds: int
+    again: int
     kind: str
     threshold: float
     nms: float
@@ -115,6 +118,9 @@ class Recombined:
             dtype=card.dtype,
             precision=card.precision,
             regression=self.moves,
+            mirror=card.mirror,
+            rounds=card.rounds,
+            again=card.again,
             proposals=card.proposals,
             **vars(how),
         )

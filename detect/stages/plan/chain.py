@@ -13,6 +13,7 @@ from detect.config import (
 )
 from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
 from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
+from detect.stages.scoring import rounds_of
 
 SomeRecipe = TypeVar("SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
 # A recipe and the name of its file.
@@ -88,7 +89,9 @@ def _region_classifier(
             [region for _, _, region in own],
             len(dataset.classes) + 1,
             work.told.keep_scores,
-            recipe.regression.kind,
+            deltas=recipe.regression.kind,
+            mirror=work.told.mirror,
+            again=rounds_of(work.told).later(regions[-1].per_image),
         ),
     ]
 

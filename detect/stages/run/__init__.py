@@ -49,7 +49,7 @@ def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> Ru
     drawn_from = job.picture_threshold if told.pictures else None
     results = Results(told.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=told.resume)
-    crops = None if count is None else count * len(left) // max(1, len(dataset))
+    crops = None if count is None else job.crops(count / max(1, len(dataset)), len(left))
     compile_if_it_pays(detector, told.compile, told.svm, crops, reporter)
     with closing(detector.detected(read_pairs(left, regions))) as detected:
         for image, proposals, outputs, found in reporter.track(detected, len(left), "detecting"):

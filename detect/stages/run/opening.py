@@ -31,12 +31,13 @@ def open_job(
     detector = RegionScorer(
         models,
         device,
-        score=scoring(told.svm, job.networks[0], models[0]),
+        score=scoring(told.svm, job.networks[0], models[0], mirror=told.mirror),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
         regression=told.regression == "on" and told.svm is None,
         combination=job.combination,
+        rounds=job.rounds,
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]
     if unknown:

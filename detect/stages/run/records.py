@@ -37,6 +37,9 @@ class DetectionRecipe(Section):
     fusion_iou: float
     vote: float | str
     regression: str
+    mirror: bool
+    rounds: int
+    again: int
     proposals: dict[str, Any]
 
 
@@ -56,6 +59,9 @@ def recipe_of(
         precision=resolve_precision(detector.device, told.precision),
         keep_scores=told.keep_scores or "no",
         regression=detector.moves,
+        mirror=told.mirror,
+        rounds=job.rounds.count,
+        again=job.rounds.again,
         proposals=proposals,
         **asdict(job.combination),
     )
@@ -71,7 +77,7 @@ def card_of(
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
         return None
-    same = ("split", "classes", "precision", "proposals")
+    same = ("split", "classes", "precision", "proposals", "mirror", "rounds", "again")
     return ScoresCard(
         category_ids=dataset.category_ids,
         integer_ids=dataset.integer_ids,
