@@ -14,6 +14,7 @@ from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import UsageError
+from detect.models import compiled
 from detect.models.checkpoints import save_model
 from detect.stages.load import load
 from detect.storage.proposals import ProposalFile
@@ -101,7 +102,6 @@ def test_a_detector_finds_what_a_run_finds(
     words = [word for name, value in more.items() for word in (f"--{name}", value)]
     assert run(root, tmp_path / "run", *ROUNDS, *(w for w in words if w is not True)) == 0
     told = {"rounds": 3, "again": 5, "device": "cpu", "precision": "float32", **more}
-    told["multibox"] = ()
     with pytest.warns(match="no note of the proposals"):
         detector = load(root / "agnostic0.safetensors", **told)
     sample = open_dataset(root / "voc", "test").samples[0]
@@ -137,6 +137,19 @@ def test_rounds_without_moved_regions_are_refused(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") <= 2
+
+
+def test_compiled_networks_find_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    assert run(root, tmp_path / "run", *ROUNDS, "--mirror") == 0
+    assert run(root, tmp_path / "compiled", *ROUNDS, "--mirror", "--compile", "on") == 0
+    one, other = (json.loads(found(tmp_path / name)) for name in ("run", "compiled"))
+    assert len(one) == len(other) > 0
+    for entry, same in zip(one, other, strict=True):
+        assert entry["bbox"] == pytest.approx(same["bbox"], abs=0.01)
+        assert entry["score"] == pytest.approx(same["score"], abs=1e-4)
 
 
 def test_a_regression_of_its_own_has_no_rounds(root: Path) -> None:
