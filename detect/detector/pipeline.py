@@ -230,7 +230,9 @@ class RegionScorer:
         return RegionOutputs(scores, deltas)
 
     def _score_crops(self, network: int, crops: Tensor) -> Tensor:
-        return self._score(self._networks[network], crops)
+        values = self._score(self._networks[network], crops)
+        # Networks of several kinds may score together while none of them moves a box.
+        return values[:, : len(self.model_classes) + 1] if self.moves == "off" else values
 
 
 def _selected(

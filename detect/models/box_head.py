@@ -60,9 +60,9 @@ class BoxHead(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `maps` (N, channels, H, W) to deltas (N, K, 4), float32."""
-        found: Tensor = self.fc(
-            pooled(maps, self.design.grid).to(self.fc.weight.dtype) / self.design.grid
-        ).float()
+        # Over the grid: of more places a step would move a box further, and beyond.
+        features = pooled(maps, self.design.grid).to(self.fc.weight.dtype) / self.design.grid
+        found: Tensor = self.fc(features).float()
         return found.view(-1, self.boxes, 4) * self.std + self.mean
 
 

