@@ -14,6 +14,7 @@ from detect.ensemble.combination import Combination
 from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
+from detect.proposals.settings import Search
 from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
@@ -63,6 +64,11 @@ class LoadOptions(o.Options):
         (),
         description="The MultiBox network, or those of all folds, that proposed for the "
         f"{option('model')}'s training. [default: looked for beside its run]",
+    )
+    search: Search | None = Field(
+        None,
+        description="Selective Search of our own, or OpenCV's: the same boxes, slower. "
+        "[default: the training's]",
     )
     threshold: float | None = Field(
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
@@ -198,7 +204,9 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     scorer = _scorer(options, networks, models, combination, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    source = recorded_source(networks, options.multibox, options.device, reporter)
+    source = recorded_source(
+        networks, options.multibox, options.device, reporter, search=options.search
+    )
     return Detector(scorer, source, refine)
 
 

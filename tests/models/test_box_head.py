@@ -98,7 +98,7 @@ def test_a_card_of_another_regression_is_refused(changes: dict[str, object], tex
         RegionClassifierCard.from_json(values, "card")
 
 
-# Of GoogLeNet 4e is 2x2 up to 46 px, 5b 1x1 up to 62; variant torchvision pools by 2x2 windows.
+# Of GoogLeNets 4e is 2x2 up to 46 px, 5b 1x1 up to 62; torchvision's pools by 2x2 windows.
 @pytest.mark.parametrize(
     ("variant", "maps", "grid", "smallest"),
     [("bn", "4e", 3, 47), ("bn", "5b", 2, 63), ("bn", "5b", 3, 95), ("torchvision", "5b", 3, 79)],

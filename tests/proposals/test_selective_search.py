@@ -187,6 +187,37 @@ def test_a_box_comes_first_as_often_as_its_place_by_area_and_chance_say() -> Non
     np.testing.assert_allclose(shares, [23 / 36, 8 / 36, 5 / 36], atol=0.06)
 
 
+def test_a_box_comes_first_by_the_hierarchy_as_often_as_its_position_and_chance_say() -> None:
+    """Two parts of one whole: positions 3 (the left one, found first), 2 and 1 (Uijlings 3.3).
+
+    The integrals are those above.
+    """
+    image = np.full((40, 40, 3), 30, np.uint8)
+    image[:, 24:] = 220
+    settings = SearchSettings(("hsv",), (50,), ("size",), width=40, ranking="hierarchy")
+    tops = [propose(image, "a", settings, seed).boxes[0].tolist() for seed in range(400)]
+    whole, left, right = [0, 0, 40, 40], [0, 0, 24, 40], [24, 0, 40, 40]
+    found = {tuple(box) for box in find_boxes(image, settings).tolist()}
+    assert len(found) == 3
+    assert tuple(whole) in found
+    shares = [
+        np.mean([np.abs(np.subtract(top, one)).max() < 3 for top in tops])
+        for one in (whole, right, left)
+    ]
+    np.testing.assert_allclose(shares, [23 / 36, 8 / 36, 5 / 36], atol=0.06)
+
+
+def test_ranking_changes_the_order_alone_and_is_the_same_every_time() -> None:
+    image = _scene()
+    by_area = propose(image, "a", SMALL)
+    by_hierarchy = [propose(image, "a", replace(SMALL, ranking="hierarchy")) for _ in range(2)]
+    assert by_hierarchy[0].boxes.tobytes() == by_hierarchy[1].boxes.tobytes()
+    assert by_area.boxes.tobytes() != by_hierarchy[0].boxes.tobytes()
+    for proposals in (by_area, by_hierarchy[0]):
+        ordered = proposals.boxes[canonical_order(proposals.boxes)]
+        np.testing.assert_array_equal(ordered, find_boxes(image, SMALL))
+
+
 @pytest.mark.parametrize("size", [(90, 70), (10, 300), (12, 4600)])
 def test_a_flat_image_has_one_box_the_whole(size: Size) -> None:
     """Of 10 px, the smallest side allowed, too; 4,600 x 12 px become 1,500 x 4."""
@@ -254,6 +285,10 @@ def test_every_colour_space_alone_has_boxes(name: str) -> None:
         ({"sigma": 0.0}, "sigma must be above 0 px"),
         ({"sigma": float("nan")}, "sigma must be above 0 px"),
         ({"min_side": -1.0}, "min_side at least 0 px"),
+        (
+            {"search": "opencv", "ranking": "hierarchy"},
+            "OpenCV does not give the hierarchy: ranking by it takes search own",
+        ),
     ],
 )
 def test_bad_settings(settings: dict[str, object], text: str) -> None:

@@ -83,7 +83,7 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
 def _check_proposing(options: PlanOptions) -> None:
     """Raise UsageError for an option of proposing where all regions are stored."""
     if options.proposals and (options.test_proposals or not options.test_split):
-        for name in options.gave("preset", "workers"):
+        for name in options.gave("preset", "search", "workers"):
             raise UsageError(
                 f"{option(name)}: all regions are stored, nothing is proposed. Leave it out."
             )

@@ -12,6 +12,7 @@ from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages.scoring import Again, Mirror, RoundCount
+from detect.stages.sources import ChosenSearch
 from detect.storage.scores_card import Dtype
 
 
@@ -30,6 +31,7 @@ class PlanOptions(o.Options):
     )
     test_proposals: Path | None = Field(None, description="Its stored regions.")
     preset: Preset = Field("rcnn", description="Of Selective Search, where regions are not stored.")
+    search: ChosenSearch = "own"
     ensemble: int | None = Field(None, ge=1, description="N networks classify.")
     folds: int | None = Field(
         None, ge=1, description=f"N networks of MultiBox ({option('leave_out')})."

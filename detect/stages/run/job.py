@@ -13,7 +13,7 @@ from detect.stages.selection import combination_of
 from detect.stages.sources import check_method
 
 # The options that only one of the two sources obeys.
-_OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
+_OF_SEARCH, _OF_MULTIBOX = ("preset", "search", "seed"), ("multibox",)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.scoring import Again, Mirror, Models, RoundCount, Svm
-from detect.stages.sources import ChosenMethod, MultiBoxModels
+from detect.stages.sources import ChosenMethod, ChosenSearch, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
 
@@ -29,6 +29,7 @@ class RunOptions(o.Options):
     preset: Preset = Field(
         "rcnn", description=f"Of the regions searched where no {option('proposals')} are given."
     )
+    search: ChosenSearch = "own"
     seed: o.Seed = 0
     svm: Svm = None
     threshold: float | None = Field(
