@@ -89,7 +89,7 @@ def _region_classifier(
             [region for _, _, region in own],
             len(dataset.classes) + 1,
             work.told.keep_scores,
-            recipe.regression.kind,
+            deltas=recipe.regression.kind,
             mirror=work.told.mirror,
             again=rounds_of(work.told).later(regions[-1].per_image),
         ),
