@@ -12,6 +12,7 @@ Decided here, once (the content decides the format, the extension nothing):
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -100,6 +101,44 @@ def read_size(path: Path) -> Size:
             picture.load()
         turned = _orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
         return picture.size if turned else picture.size[::-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """What one decoding tells of a file: `size` (H, W) px upright, `stored` before EXIF's turn.
+
+    `orientation` EXIF's value, 1 where upright; `format` and `mode` as Pillow names them;
+    `animated` of several frames; `transparent`; `grey` (h, w) the upright image, reduced.
+    """
+
+    size: Size
+    stored: Size
+    orientation: int
+    format: str
+    mode: str
+    animated: bool
+    transparent: bool
+    grey: Image
+
+
+def inspect(path: Path, longest: int) -> Inspected:
+    """Read `path` and tell what it is, with `grey` at least `longest` px wide where it was.
+
+    A JPEG is decoded at an eighth of its size at most, which reads it to its end all the same
+    (libjpeg's scaled inverse DCT). DataError as `read_image`.
+    """
+    with _opened(path) as picture:
+        stored, mode = (picture.height, picture.width), picture.mode
+        animated = picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
+        picture.draft("RGB", (longest, longest))
+        picture.load()
+        turn = _orientation(picture)
+        upright = picture if turn is None else picture.transpose(turn)
+        grey = np.asarray(_to_rgb(upright, path).convert("L"))
+        value = next((key for key, undo in _UPRIGHT.items() if undo is turn), 1)
+        form, transparent = picture.format or "", bool(picture.has_transparency_data)
+    size = (stored[1], stored[0]) if value >= 5 else stored
+    return Inspected(size, stored, value, form, mode, animated, transparent, grey)
 
 
 def shrink(image: Image, longest: int) -> tuple[Image, float]:
