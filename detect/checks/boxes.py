@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from detect.boxes import as_columns, iou
-from detect.checks.findings import Finding, Seen
+from detect.checks.findings import Finding, Seen, plural
 from detect.data.truth import TOLERANCE
 from detect.proposals.settings import SearchSettings
 from detect.structures import Annotations, BoolArray, Size
@@ -29,8 +29,7 @@ def check_boxes(seen: Seen, actual: Size | None) -> Iterator[Finding]:
     size = seen.sample.size or actual
     fractions = in_fractions(truth, size)
     if fractions.all():
-        boxes = truth.boxes[0].tolist()
-        text = f"{seen.name}: all {len(truth)} boxes lie within the first pixel, as {_shown(boxes)}"
+        text = f"{seen.name}: {plural(len(truth), 'object')} within the first pixel of the image"
         yield Finding("fractions", text, (seen,), tuple(range(len(truth))), oddness=len(truth))
         return
     flat = (truth.boxes[:, 2:] <= truth.boxes[:, :2]).any(axis=1)
@@ -74,7 +73,7 @@ def _excess(truth: Annotations, size: Size) -> np.ndarray:
 def _flat(seen: Seen, flat: BoolArray) -> Iterator[Finding]:
     for place in np.flatnonzero(flat).tolist():
         box = seen.sample.annotations.boxes[place]
-        text = f"{seen.name}: {object_name(seen, place)} is {_sides(box)} px, at {_shown(box)}"
+        text = f"{seen.name}: {object_name(seen, place)} is {_sides(box)} px, {_shown(box)}"
         yield Finding("flat", text, (seen,), (place,))
 
 
@@ -83,7 +82,7 @@ def _outside(seen: Seen, size: Size, flat: BoolArray) -> Iterator[Finding]:
     for place in np.flatnonzero((excess > TOLERANCE) & ~flat).tolist():
         box = seen.sample.annotations.boxes[place]
         text = (
-            f"{seen.name}: {object_name(seen, place)} at {_shown(box)} leaves the image of "
+            f"{seen.name}: {object_name(seen, place)} {_shown(box)} leaves the image of "
             f"{size[1]}x{size[0]} px by {excess[place]:.4g} px"
         )
         yield Finding("outside", text, (seen,), (place,), oddness=float(excess[place]))
@@ -129,6 +128,6 @@ def _sides(box: np.ndarray) -> str:
     return f"{box[2] - box[0]:.4g}x{box[3] - box[1]:.4g}"
 
 
-def _shown(box: np.ndarray | list[float]) -> str:
-    """Return the corners x1, y1, x2, y2 as boxes are here (docs/conventions.md)."""
-    return f"({', '.join(f'{value:.4g}' for value in box)})"
+def _shown(box: np.ndarray) -> str:
+    """Return where a box is, as boxes are here (docs/conventions.md)."""
+    return f"from ({box[0]:.4g}, {box[1]:.4g}) to ({box[2]:.4g}, {box[3]:.4g})"

@@ -1,7 +1,7 @@
 """What a split holds and leaves out: empty images, objects that do not count, files unlisted."""
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from detect.checks.findings import Finding, Seen, plural, sentence
 from detect.images import EXTENSIONS
@@ -32,17 +32,27 @@ def check_split(name: str, images: Sequence[Seen]) -> Iterator[Finding]:
         yield Finding("ignored", text, oddness=difficult + crowd)
 
 
-def check_unlisted(folders: Collection[Path], listed: Collection[Path]) -> Iterator[Finding]:
-    """Yield pictures directly in `folders` that are not `listed`, or of formats not read."""
-    known = set(listed)
+def check_unlisted(
+    folders: Collection[Path], known: Collection[Path], ids: Collection[str]
+) -> Iterator[Finding]:
+    """Yield pictures directly in `folders` that no list has, or of formats that are not read.
+
+    Listed are the `known` files, and those with the name of one of `ids`, whose annotation may be
+    what is wrong.
+    """
+    names = {PurePosixPath(image_id).name for image_id in ids}
     for folder in sorted(folders):
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        unlisted = [p for p in files if p.suffix.lower() in EXTENSIONS and p not in known]
+        unlisted = [
+            path
+            for path in files
+            if path.suffix.lower() in EXTENSIONS and path not in known and path.stem not in names
+        ]
         unread = [path for path in files if path.suffix.lower() in UNREAD]
         for kind, found in (("unlisted", unlisted), ("unread", unread)):
             if found:
-                names = sentence([path.name for path in found])
-                text = f"{folder}: {len(found):,} of {plural(len(files), 'file')}: {names}"
+                listing = sentence([path.name for path in found])
+                text = f"{folder}: {len(found):,} of {plural(len(files), 'file')}: {listing}"
                 yield Finding(kind, text, files=tuple(found), oddness=len(found))
 
 

@@ -36,11 +36,10 @@ def check(options: CheckOptions, reporter: Reporter = QUIET) -> CheckResult:
         if options.out is not None:
             held.enter_context(holding(options.out, reporter))
             check_out(options.out, exist_ok=options.exist_ok)
-        result, images = _check(options, reporter)
-        return _write(options, result, images)
+        return _write(options, _check(options, reporter))
 
 
-def _check(options: CheckOptions, reporter: Reporter) -> tuple[CheckResult, list[Seen]]:
+def _check(options: CheckOptions, reporter: Reporter) -> CheckResult:
     splits, findings = open_splits(options.data, options.split)
     if options.detections is not None and len(splits) > 1:
         there = ", ".join(splits)
@@ -56,7 +55,7 @@ def _check(options: CheckOptions, reporter: Reporter) -> tuple[CheckResult, list
         findings += _of_labels(options.detections, options.confident, splits, images)
     order = list(KINDS)
     findings.sort(key=lambda one: (order.index(one.kind), -one.oddness))
-    return _summary(splits, images, findings), images
+    return _summary(splits, images, findings)
 
 
 def _of_images(
@@ -100,7 +99,8 @@ def _of_the_set(
         yield from check_counts(counts, by_split)
     if options.split is None:
         folders = {path.parent for path in facts if path.parent.is_dir()}
-        yield from check_unlisted(folders, facts)
+        ids = {image_id for dataset in splits.values() for image_id in dataset.listed}
+        yield from check_unlisted(folders, facts, ids)
 
 
 def _of_labels(
@@ -146,7 +146,7 @@ def _summary(
     return CheckResult(summaries, by_class, len(listed), tuple(findings))
 
 
-def _write(options: CheckOptions, result: CheckResult, images: Sequence[Seen]) -> CheckResult:
+def _write(options: CheckOptions, result: CheckResult) -> CheckResult:
     """Write what the options ask for."""
     from detect.files import write_json
     from detect.stages.check.figures import figures
@@ -158,7 +158,15 @@ def _write(options: CheckOptions, result: CheckResult, images: Sequence[Seen]) -
     from detect.report.checked import write_page
     from detect.together import together
 
+    said = figures(options.data, result)
     with together(options.out) as folder:
-        write_json(folder / "check.json", figures(options.data, result))
-        write_page(folder / "index.html", options.data, result.by_kind(), options.pictures)
+        write_json(folder / "check.json", said)
+        write_page(
+            folder / "index.html",
+            options.data,
+            said["splits"],
+            said["objects"],
+            result.by_kind(),
+            options.pictures,
+        )
     return replace(result, page=options.out / "index.html")

@@ -28,24 +28,29 @@ def open_splits(root: Path, split: str | None) -> tuple[dict[str, "Dataset"], li
     names: tuple[str | None, ...] = (split,) if split else splits_of(root) or (None,)
     opened: dict[str, Dataset] = {}
     findings: list[Finding] = []
+    problems: dict[str, list[str]] = {}  # with the splits that have them
     first: DataError | None = None
     for name in names:
         if name is not None and _is_of_a_class(name, opened.values(), names):
             continue
         try:
-            dataset, problems = _open(root, name)
+            dataset, found = _open(root, name)
         except DataError as error:
             first = first or error
             findings.append(Finding("split", f"{name}: {error.marked}"))
             continue
         opened[dataset.split] = dataset
-        findings += problems
+        for problem in found:
+            problems.setdefault(problem, []).append(dataset.split)
     if first is not None and not opened:
         raise first
+    for problem, where in problems.items():
+        named = ", ".join(filter(None, where))
+        findings.append(Finding("annotation", f"{named}: {problem}" if named else problem))
     return opened, findings
 
 
-def _open(root: Path, name: str | None) -> tuple["Dataset", list[Finding]]:
+def _open(root: Path, name: str | None) -> tuple["Dataset", list[str]]:
     """Open one split as far as it goes; with nothing wrong in it, as strictly as others do."""
     from detect.data import open_as_written, open_dataset
     from detect.data.truth import boxes_as_written
@@ -58,8 +63,7 @@ def _open(root: Path, name: str | None) -> tuple["Dataset", list[Finding]]:
                 open_dataset(root, name, need_images=False)
         except DataError as error:
             problems = [error.marked]
-    where = f"{dataset.split}: " if dataset.split else ""
-    return dataset, [Finding("annotation", f"{where}{problem}") for problem in problems]
+    return dataset, problems
 
 
 def _is_of_a_class(
