@@ -29,6 +29,7 @@ LAYERS = (
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
+    ("detect.checks",),
     ("detect.data", "detect.storage", "detect.proposals", "detect.evaluation", "detect.visualize"),
     ("detect.matching", "detect.images", "detect.crops"),
     ("detect.runs",),

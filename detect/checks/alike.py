@@ -40,7 +40,7 @@ def fingerprint(grey: Image) -> Fingerprint:
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:_LOW, :_LOW].ravel()[1:]
     thumbnail = cv2.resize(grey, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return Fingerprint(np.packbits(low > np.median(low)), thumbnail.ravel())
+    return Fingerprint(np.packbits(low > np.median(low)), thumbnail.astype(np.uint8).ravel())
 
 
 def groups_alike(prints: Sequence[Fingerprint]) -> list[list[int]]:
@@ -61,9 +61,7 @@ def groups_alike(prints: Sequence[Fingerprint]) -> list[list[int]]:
     return [group for group in grouped.values() if len(group) > 1]
 
 
-def _confirmed(
-    bits: NDArray[np.uint8], thumbnails: NDArray[np.uint8]
-) -> Iterator[tuple[int, int]]:
+def _confirmed(bits: NDArray[np.uint8], thumbnails: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     for first, second in _candidates(bits):
         different = _ONES[bits[first] ^ bits[second]].sum(axis=1, dtype=np.int64)
         near = different <= MOST_BITS

@@ -32,7 +32,7 @@ def check_boxes(seen: Seen, actual: Size | None) -> Iterator[Finding]:
         text = f"{seen.name}: {plural(len(truth), 'object')} within the first pixel of the image"
         yield Finding("fractions", text, (seen,), tuple(range(len(truth))), oddness=len(truth))
         return
-    flat = (truth.boxes[:, 2:] <= truth.boxes[:, :2]).any(axis=1)
+    flat = np.asarray((truth.boxes[:, 2:] <= truth.boxes[:, :2]).any(axis=1))
     yield from _flat(seen, flat)
     if size is not None and not (actual is not None and fits(truth, actual)):
         yield from _outside(seen, size, flat)

@@ -67,7 +67,7 @@ def _of(group: Sequence[Seen], kind: str, what: str) -> Iterator[Finding]:
 
 
 def _leaks(group: Sequence[Seen]) -> bool:
-    """Tell whether two of `group` are in splits that are apart: each is in one without the other."""
+    """Tell whether two of `group` are in splits that are apart, each in one without the other."""
     sets = {frozenset(seen.splits) for seen in group}
     return any(one - two and two - one for one, two in combinations(sets, 2))
 

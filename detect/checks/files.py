@@ -82,9 +82,7 @@ def check_file(seen: Seen, facts: FileFacts) -> Iterator[Finding]:
         yield Finding("exif", text, (seen,), oddness=facts.orientation < _SIDEWAYS)
 
 
-def _unusual(
-    path: Path, form: str, mode: str, animated: bool, transparent: bool
-) -> Iterator[str]:
+def _unusual(path: Path, form: str, mode: str, animated: bool, transparent: bool) -> Iterator[str]:
     if path.suffix.lower() not in _EXTENSIONS.get(form, {path.suffix.lower()}):
         yield f"is {form}, whatever {path.suffix} says"
     if mode == "CMYK":

@@ -39,9 +39,10 @@ class Seen:
 class Finding:
     """One thing that is wrong or odd: its kind (a key of KINDS), and a line about it, `marked`.
 
-    In that options are marked (errors.py); `text` is for a caller in Python. `images` it is about; `objects` places in the annotations of the first of them; `files` that are
-    no images of the set; `box` x1, y1, x2, y2 px of what is no object of the first image; `oddness`
-    orders the findings of a kind, the oddest highest.
+    In that options are marked (errors.py); `text` is for a caller in Python. `images` it is about,
+    `objects` places in the annotations of the first of them, `box` x1, y1, x2, y2 px of what is no
+    object of it; `files` that are no images of the set; `oddness`: of a kind the highest is told
+    first.
     """
 
     kind: str
@@ -127,7 +128,8 @@ KINDS: dict[str, Kind] = {
     "tiny": Kind(
         "warning",
         "objects too small for any region",
-        f"Propose with a smaller {option('min_side')}, take larger images, or leave them unlabelled.",
+        f"Propose with a smaller {option('min_side')}, take larger images, or leave them "
+        "unlabelled.",
     ),
     "exif": Kind(
         "warning",

@@ -1,5 +1,6 @@
 """Class names that are hard to tell apart, classes with few objects or none."""
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -27,7 +28,9 @@ def check_names(counts: Mapping[str, int]) -> Iterator[Finding]:
             yield Finding("names", text)
 
 
-def check_counts(counts: Mapping[str, int], splits: Mapping[str, Counter[str]]) -> Iterator[Finding]:
+def check_counts(
+    counts: Mapping[str, int], splits: Mapping[str, Counter[str]]
+) -> Iterator[Finding]:
     """Yield classes with few objects or none, in all and in a split; `splits` counts by name."""
     few = [(count, name) for name, count in counts.items() if 0 < count < FEW_OBJECTS]
     for count, name in sorted(few):
@@ -47,11 +50,11 @@ def alike(first: str, second: str, count: int = 0, other: int = 0) -> str:
         return "differ only in case, spaces or signs"
     if _singulars(one) & _singulars(two):
         return "are singular and plural"
-    if _is_slip(one, two):
-        shortest, rarer = min(len(one), len(two)), min(count, other) * _RARER < max(count, other)
-        if shortest >= _SHORTEST or (shortest >= _SHORTEST_RARE and 0 < min(count, other) and rarer):
-            return "differ in one letter"
-    return ""
+    if not _is_slip(one, two) or _differ_in_a_mark(first, second):
+        return ""
+    fewer, shortest = min(count, other), min(len(one), len(two))
+    rare = 0 < _RARER * fewer < max(count, other) and shortest >= _SHORTEST_RARE
+    return "differ in one letter" if rare or shortest >= _SHORTEST else ""
 
 
 def _listed(names: Sequence[str], counts: Mapping[str, int]) -> str:
@@ -83,9 +86,19 @@ def _is_slip(one: str, two: str) -> bool:
     """
     if abs(len(one) - len(two)) > 1:
         return False
-    start = next((at for at, (a, b) in enumerate(zip(one, two)) if a != b), min(len(one), len(two)))
+    start = len(os.path.commonprefix([one, two]))
     rest, other = one[start:], two[start:]
     if any(text[:1].isdigit() for text in (rest, other)):
         return False
     swapped = rest[:2] == other[:2][::-1] and rest[2:] == other[2:]
     return swapped or rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]
+
+
+def _differ_in_a_mark(first: str, second: str) -> bool:
+    """Tell whether a part of one letter makes the difference: type_a and type_b."""
+    parts = zip(_parts(first), _parts(second), strict=False)
+    return any(one != two and len(one) == len(two) == 1 for one, two in parts)
+
+
+def _parts(name: str) -> list[str]:
+    return re.split(r"[\W_]+", name.casefold())

@@ -55,7 +55,7 @@ def _lines(result: CheckResult) -> Iterator[str]:
     if not grouped:
         yield "Nothing wrong or odd was found."
     elif any(len(found) > _SHOWN for found in grouped.values()) and result.page is None:
-        yield f"The {_SHOWN} oddest of each are shown; all with --json OUT, pictures with --out PATH."
+        yield f"The {_SHOWN} oddest of each; all with --json OUT, pictures with --out PATH."
 
 
 def _splits(result: CheckResult) -> Iterator[str]:

@@ -30,7 +30,9 @@ def write_page(
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     levels = ("error", "warning", "note")
-    counts = {level: sum(len(f) for k, f in found.items() if KINDS[k].level == level) for level in levels}
+    counts = {
+        level: sum(len(f) for k, f in found.items() if KINDS[k].level == level) for level in levels
+    }
     text = environment.from_string(PAGE).render(
         name=data.resolve().name,
         data=str(data),

@@ -1,6 +1,6 @@
 """Pictures of findings: the boxes concerned, near by where they are small, with what they leave."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image as PILImage
@@ -9,13 +9,13 @@ from detect.checks.findings import Finding, Seen
 from detect.errors import DataError
 from detect.images import read_image, shrink
 from detect.report.images import jpeg_url
-from detect.structures import Image
+from detect.structures import Image, Size
 from detect.visualize import contact_sheet
 from detect.visualize.canvas import Canvas, printable
 from detect.visualize.colours import VERMILLION, Style, class_colour
 
 # px: longer side of a picture, and of each of several side by side; narrowest part shown.
-_LONGEST, _LONGEST_OF_SEVERAL, _NARROWEST = 800, 480, 120
+_LONGEST, _LONGEST_OF_SEVERAL, _NARROWEST = 800, 480, 64
 _SEVERAL = 4
 # A part is shown of so many times the sides of what it is about, unless that is most of the image.
 _AROUND, _MOST = 3.0, 0.6
@@ -44,9 +44,11 @@ def _single(finding: Finding) -> Image:
     seen = finding.images[0]
     truth = seen.sample.annotations
     places = finding.objects or (() if finding.box else tuple(range(len(truth))))
-    boxes = [_box(truth.boxes[place]) for place in places] + [_box(finding.box or ())]
+    boxes = [_box(truth.boxes[place]) for place in places]
+    boxes += [_box(finding.box)] if finding.box else []
     image = read_image(seen.sample.path)
-    part = _part(image, [box for box in boxes if box], near=bool(finding.objects or finding.box))
+    near = bool(finding.objects or finding.box)
+    part = _part((image.shape[0], image.shape[1]), boxes, near=near)
     cut, scale = shrink(_cut(image, part), _LONGEST)
     canvas = Canvas(cut)
     for place in places:
@@ -75,35 +77,32 @@ def _draw(canvas: Canvas, seen: Seen, place: int, part: Box, scale: float) -> No
     canvas.label(box, [f"{name}, object {truth.ids[place]}", name], style)
 
 
-def _part(image: Image, boxes: Iterable[Box], *, near: bool) -> Box:
-    """Return the part of `image` to show: with all `boxes`, where they are `near` little more.
+def _part(size: Size, boxes: Sequence[Box], *, near: bool) -> Box:
+    """Return the part of an image to show: with all `boxes`, where they are `near` little more.
 
     It may be larger than the image, by half of that on each side at most.
     """
-    height, width = image.shape[:2]
-    whole = np.array([0.0, 0.0, width, height])
-    corners = np.array(list(boxes)).reshape(-1, 4)
-    if not len(corners):
-        return _box(whole)
-    x1, y1, x2, y2 = [*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]
-    half = max(_AROUND * max(x2 - x1, y2 - y1), _NARROWEST) / 2
-    across, down = (x1 + x2) / 2, (y1 + y2) / 2
-    window = np.array([across - half, down - half, across + half, down + half])
-    if near and 2 * half < _MOST * max(height, width):
-        return _box(_within(window, width, height))
-    most = np.array([-width, -height, 3 * width, 3 * height]) / 2
-    inner = np.array([x1, y1, x2, y2])
-    outer = np.concatenate([np.minimum(whole[:2], inner[:2]), np.maximum(whole[2:], inner[2:])])
-    return _box(np.concatenate([np.maximum(outer[:2], most[:2]), np.minimum(outer[2:], most[2:])]))
+    height, width = size
+    if not boxes:
+        return 0, 0, width, height
+    x1, y1 = (min(box[place] for box in boxes) for place in (0, 1))
+    x2, y2 = (max(box[place] for box in boxes) for place in (2, 3))
+    side = max(_AROUND * max(x2 - x1, y2 - y1), _NARROWEST)
+    if near and side < _MOST * max(height, width):
+        left, top = _start((x1 + x2) / 2, side, width), _start((y1 + y2) / 2, side, height)
+        return left, top, left + side, top + side
+    left, top = max(min(x1, 0), -width / 2), max(min(y1, 0), -height / 2)
+    right, bottom = min(max(x2, width), 1.5 * width), min(max(y2, height), 1.5 * height)
+    return left, top, right, bottom
 
 
-def _within(window: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Move `window` into the image as far as it goes; what it is about may lie outside."""
-    side = window[2] - window[0]
-    x = min(max(window[0], 0), max(width - side, 0)) if 0 <= window[0] + side / 2 <= width else None
-    y = min(max(window[1], 0), max(height - side, 0)) if 0 <= window[1] + side / 2 <= height else None
-    left, top = window[0] if x is None else x, window[1] if y is None else y
-    return np.array([left, top, left + side, top + side])
+def _start(middle: float, side: float, length: float) -> float:
+    """Return where a window of `side` around `middle` begins, moved inside 0 to `length`.
+
+    What it is about may lie outside: then it stays there.
+    """
+    start = middle - side / 2
+    return min(max(start, 0), max(length - side, 0)) if 0 <= middle <= length else start
 
 
 def _cut(image: Image, part: Box) -> Image:
@@ -126,4 +125,5 @@ def _moved(box: Box, part: Box, scale: float) -> Box:
 
 
 def _box(values: Sequence[float] | np.ndarray) -> Box:
-    return tuple(float(value) for value in values)  # type: ignore[return-value]
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return x1, y1, x2, y2

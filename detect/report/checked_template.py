@@ -2,14 +2,22 @@
 
 from detect.report.stylesheet import STYLE
 
+# An option is not broken at its hyphens.
+_MACROS = """\
+{% macro prose(text) -%}
+{% for word in text.split(" ") %}{% if word.startswith("--") %}<span class="nobr">{{ word }}</span>
+{%- else %}{{ word }}{% endif %} {% endfor %}
+{%- endmacro %}
+"""
+
 _MORE_STYLE = """\
   .error { --level: #b3261e; } .warning { --level: #8a5a00; } .note { --level: #33658a; }
-  .badge { color: var(--level); border: 1px solid var(--level); border-radius: 4px; padding: 1px 7px;
-           font-size: 13px; font-weight: 600; white-space: nowrap; }
+  .badge { color: var(--level); border: 1px solid var(--level); border-radius: 4px;
+           padding: 1px 7px; font-size: 13px; font-weight: 600; white-space: nowrap; }
   .headline .none b { color: var(--soft); }
   .headline b { color: var(--level, inherit); }
-  h2 { display: flex; flex-wrap: wrap; gap: 6px 12px; align-items: center; }
-  h2 .count { color: var(--soft); font-weight: 400; font-variant-numeric: tabular-nums; }
+  h2 .badge { margin-right: 8px; position: relative; top: -2px; }
+  h2 .count { color: var(--soft); font-weight: 400; margin-left: 6px; }
   a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: 2px; }
   .remedy { border-left: 4px solid var(--level); padding: 2px 0 2px 14px; }
   .lines { max-height: 380px; overflow-y: auto; border: 1px solid var(--line); background: #fff;
@@ -17,8 +25,8 @@ _MORE_STYLE = """\
   .lines li { padding: 5px 12px; font-size: 14px; overflow-wrap: anywhere; }
   .lines li + li { border-top: 1px solid var(--line); }
   .shots { display: grid; gap: 16px; align-items: start;
-           grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
-  .shots img { width: 100%; }
+           grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr)); }
+  .shots img { width: 100%; max-height: 600px; object-fit: contain; }
   td.title { width: 100%; }
   td.bars { width: 30%; min-width: 60px; }
   @media (max-width: 560px) {
@@ -60,10 +68,10 @@ _KINDS = """\
   <section class="{{ kind.level }}" id="{{ kind.key }}">
   <h2><span class="badge">{{ kind.level }}</span>{{ kind.title }}
     <span class="count">{{ "{:,}".format(kind.count) }}</span></h2>
-  <p class="remedy">{{ kind.remedy }}</p>
+  <p class="remedy">{{ prose(kind.remedy) }}</p>
   <ul class="lines">
     {% for line in kind.lines -%}
-    <li>{{ line }}</li>
+    <li>{{ prose(line) }}</li>
     {% endfor -%}
     {% if kind.count > kind.lines|length -%}
     <li class="soft">and {{ "{:,}".format(kind.count - kind.lines|length) }} more, in
@@ -73,7 +81,8 @@ _KINDS = """\
   {% if kind.pictures -%}
   <div class="shots">
     {% for url, caption in kind.pictures -%}
-    <figure><img src="{{ url }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
+    <figure><img src="{{ url }}" alt="{{ caption }}">
+      <figcaption>{{ prose(caption) }}</figcaption></figure>
     {% endfor -%}
   </div>
   {% endif -%}
@@ -107,7 +116,7 @@ _COUNTS = """\
 """
 
 PAGE = f"""\
-<!doctype html>
+{_MACROS}<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

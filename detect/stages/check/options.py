@@ -15,7 +15,9 @@ class CheckOptions(o.Options):
     """What `check` is told."""
 
     data: Path = Field(description="A data set, or a folder of images.")
-    split: o.Split = Field(None, description="A split's name, or a text file of ids. [default: all]")
+    split: o.Split = Field(
+        None, description="A split's name, or a text file of ids. [default: all]"
+    )
     detections: Path | None = Field(
         None,
         description="A folder that detect run wrote, or COCO results JSON, of one split that was "

@@ -66,9 +66,7 @@ def _open(root: Path, name: str | None) -> tuple["Dataset", list[str]]:
     return dataset, problems
 
 
-def _is_of_a_class(
-    name: str, opened: "Iterable[Dataset]", names: Sequence[str | None]
-) -> bool:
+def _is_of_a_class(name: str, opened: "Iterable[Dataset]", names: Sequence[str | None]) -> bool:
     """Tell whether `name` is one as "dog_train", of a class and a split."""
     classes = {one for dataset in opened for one in dataset.classes}
     head, _, split = name.rpartition("_")
