@@ -12,6 +12,7 @@ from detect.checks.files import FileFacts
 from detect.checks.findings import Finding, Seen, plural, sentence
 
 _NAMED = 4
+_NAME_BEGINS = 5  # letters: train_small is a part of trainval
 
 
 def check_duplicates(images: Sequence[Seen], facts: Mapping[Path, FileFacts]) -> Iterator[Finding]:
@@ -36,16 +37,20 @@ def check_duplicates(images: Sequence[Seen], facts: Mapping[Path, FileFacts]) ->
 def check_overlaps(splits: Mapping[str, Sequence[Hashable]]) -> Iterator[Finding]:
     """Yield pairs of splits that list the same images; `splits` files by name.
 
-    A split within another is meant where one's name is part of the other's: train in trainval.
+    One within another is meant where their names say so: train and trainval, val1 and val.
     """
     sets = {name: set(files) for name, files in splits.items()}
     for one, two in combinations(sets, 2):
         shared = sets[one] & sets[two]
-        within = (sets[one] <= sets[two] and one in two) or (sets[two] <= sets[one] and two in one)
-        if shared and not within:
+        within = len(shared) == min(len(sets[one]), len(sets[two]))
+        if shared and not (within and _are_related(one, two)):
             names = sorted(Path(str(file)).name for file in shared)
             text = f"{one} and {two} share {plural(len(shared), 'image')}: {sentence(names)}"
             yield Finding("leak", text, oddness=len(shared))
+
+
+def _are_related(one: str, two: str) -> bool:
+    return one in two or two in one or one[:_NAME_BEGINS] == two[:_NAME_BEGINS]
 
 
 def _grouped(images: Iterable[Seen], keys: Iterable[Hashable]) -> list[list[Seen]]:

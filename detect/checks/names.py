@@ -1,6 +1,5 @@
 """Class names that are hard to tell apart, classes with few objects or none."""
 
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -86,7 +85,8 @@ def _is_slip(one: str, two: str) -> bool:
     """
     if abs(len(one) - len(two)) > 1:
         return False
-    start = len(os.path.commonprefix([one, two]))
+    pairs = enumerate(zip(one, two, strict=False))
+    start = next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
     rest, other = one[start:], two[start:]
     if any(text[:1].isdigit() for text in (rest, other)):
         return False
