@@ -77,7 +77,7 @@ def check_file(seen: Seen, facts: FileFacts) -> Iterator[Finding]:
     stated = seen.sample.size
     if stated is not None and stated != facts.size:
         yield _other_size(seen, stated, facts.size, facts.stored)
-    elif facts.orientation != 1:
+    elif facts.orientation != 1 and len(seen.sample.annotations):
         text = f"{seen.name}: {_TURNS[facts.orientation]}"
         yield Finding("exif", text, (seen,), oddness=facts.orientation < _SIDEWAYS)
 

@@ -127,9 +127,9 @@ KINDS: dict[str, Kind] = {
     ),
     "tiny": Kind(
         "warning",
-        "objects too small for any region",
-        f"Propose with a smaller {option('min_side')}, take larger images, or leave them "
-        "unlabelled.",
+        "objects too small for Selective Search",
+        f"Propose with a smaller {option('min_side')} or by MultiBox, take larger images, or leave "
+        "them unlabelled.",
     ),
     "exif": Kind(
         "warning",

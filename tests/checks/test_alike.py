@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same: what must be found, what must not, and how many are compared."""
+"""Pictures that are nearly the same: what is found, what is not, how many are compared."""
 
 import cv2
 import numpy as np

@@ -9,8 +9,10 @@ from builders import save_image, texture
 from checking import said, seen
 from PIL import Image
 
+from detect.checks.alike import groups_alike
 from detect.checks.files import check_file, look
-from detect.images import read_image
+from detect.errors import DataError
+from detect.images import inspect, read_image
 
 SIZE = (60, 90)
 ROTATION = 0x0112
@@ -59,6 +61,28 @@ def test_a_truncated_file_is_unreadable_though_its_beginning_decodes(tmp_path, s
     ((kind, text),) = of(path, size=(480, 640))
     assert kind == "unreadable"
     assert "is damaged or truncated" in text
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_what_a_look_lets_pass_can_be_read_and_nothing_else(tmp_path, suffix):
+    rng = np.random.default_rng(4)
+    path = tmp_path / f"a{suffix}"
+    save_image(path, texture(rng, (80, 120)))
+    sound = path.read_bytes()
+    broken = 0
+    for _ in range(150):
+        damaged = bytearray(sound)
+        start = int(rng.integers(len(sound)))
+        damaged[start : start + int(rng.integers(1, 60))] = rng.bytes(int(rng.integers(0, 60)))
+        path.write_bytes(damaged)
+        try:
+            read_image(path)
+        except DataError:
+            broken += 1
+            assert look(path).problem
+        else:
+            assert not look(path).problem
+    assert 10 < broken < 150
 
 
 def test_sizes_swapped_and_which_is_wrong_by_the_boxes(photo):
@@ -115,6 +139,7 @@ def test_annotations_of_the_picture_before_its_exif_rotation(photo):
 def test_exif_rotations_with_the_right_size_are_to_be_looked_at(photo, value, text):
     size = SIZE[::-1] if value == 6 else SIZE
     assert of(turned(photo, value), size=size) == [("exif", f"a (train): {text}")]
+    assert of(photo, [], size=size) == []
 
 
 def test_sizes_are_those_that_reading_gives(photo):
@@ -125,8 +150,6 @@ def test_sizes_are_those_that_reading_gives(photo):
 
 
 def test_copies_turned_by_exif_are_alike_upright(photo, tmp_path):
-    from detect.checks.alike import groups_alike
-
     upright = tmp_path / "b.png"
     save_image(upright, read_image(turned(photo, 6)))
     prints = [look(path).print for path in (photo, upright)]
@@ -167,8 +190,6 @@ def test_an_animation_and_an_extension_that_is_not_the_content(tmp_path):
 def test_a_jpeg_is_decoded_reduced(tmp_path):
     path = tmp_path / "a.jpg"
     save_image(path, texture(np.random.default_rng(1), (480, 640)))
-    from detect.images import inspect
-
     found = inspect(path, 32)
     assert (found.size, found.grey.shape) == ((480, 640), (60, 80))
     whole = cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY)

@@ -24,7 +24,9 @@ def test_a_split_without_an_object_that_counts():
         ("empty", "val: 1 of 3 images: c"),
         ("no-objects", "val: none of 2 objects in 3 images"),
     ]
-    assert said(check_split("val", [seen()])) == [("no-objects", "val: none of 0 objects in 1 image")]
+    assert said(check_split("val", [seen()])) == [
+        ("no-objects", "val: none of 0 objects in 1 image")
+    ]
 
 
 def test_objects_that_do_not_count():

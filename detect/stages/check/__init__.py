@@ -142,8 +142,10 @@ def _summary(
         objects[name] = counts
     classes = dict.fromkeys(name for dataset in splits.values() for name in dataset.classes)
     by_class = {name: {split: objects[split][name] for split in splits} for name in classes}
-    listed = {image for dataset in splits.values() for image in dataset.listed}
-    return CheckResult(summaries, by_class, len(listed), tuple(findings))
+    unusable = {one for dataset in splits.values() for one in dataset.listed}
+    unusable -= {seen.sample.image_id for seen in images}
+    count = len({(seen.sample.image_id, seen.sample.path) for seen in images}) + len(unusable)
+    return CheckResult(summaries, by_class, count, tuple(findings))
 
 
 def _write(options: CheckOptions, result: CheckResult) -> CheckResult:
