@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
         "error", "images that cannot be read", f"Get the files again, {_LEAVE_OUT}."
     ),
     "annotation": Kind(
-        "error", "images whose annotation cannot be used", f"Correct it, {_LEAVE_OUT}."
+        "error", "images and annotations that cannot be used", f"Correct them, {_LEAVE_OUT}."
     ),
     "size-exif": Kind(
         "error",

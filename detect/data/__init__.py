@@ -71,7 +71,7 @@ def splits_of(root: Path) -> tuple[str, ...]:
     DataError where that is no data set.
     """
     try:
-        open_dataset(root)
+        open_as_written(root, None)
     except NoSplitError as error:
         return error.splits
     return ()

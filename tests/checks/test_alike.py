@@ -6,7 +6,7 @@ import pytest
 from builders import scene, texture
 
 from detect.checks import alike
-from detect.checks.alike import fingerprint, groups_alike
+from detect.checks.alike import Fingerprint, fingerprint, groups_alike
 
 
 def grey(image):
@@ -50,6 +50,13 @@ def test_another_part_of_the_picture_is_not_alike(picture):
     assert groups_alike([fingerprint(grey(one)) for one in (picture, shifted, picture[::-1])]) == []
 
 
+def test_equal_hashes_need_thumbnails_that_correlate():
+    bits = np.zeros(8, np.uint8)
+    grey = np.arange(256, dtype=np.uint8)
+    prints = [Fingerprint(bits, one) for one in (grey, grey // 2 + 100, grey[::-1].copy())]
+    assert groups_alike(prints) == [[0, 1]]
+
+
 def test_pictures_of_one_colour_are_in_no_group():
     flat = [fingerprint(np.full((50, 50), value, np.uint8)) for value in (0, 0, 200)]
     assert groups_alike(flat) == []
@@ -59,10 +66,10 @@ def test_pictures_of_one_colour_are_in_no_group():
 def test_blocks_miss_no_pair_and_compare_few():
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 256, (2000, 8), dtype=np.uint8)
-    for place in range(0, 1000, 10):  # a partner each, at up to the most bits that may differ
-        flipped = np.unpackbits(bits[place])
-        flipped[rng.choice(64, alike.MOST_BITS, replace=False)] ^= 1
-        bits[1000 + place] = np.packbits(flipped)
+    for number in range(100):  # a partner each: a bit of seven of the bytes is another
+        ones = 1 << rng.integers(0, 8, 8)
+        ones[number % 8] = 0
+        bits[1000 + 10 * number] = bits[10 * number] ^ ones.astype(np.uint8)
     found = set()
     compared = 0
     for first, second in alike._candidates(bits):

@@ -89,9 +89,14 @@ def test_pairs_are_found_beyond_the_rows_compared_at_once():
     assert [one.objects for one in found if "same box" in one.text] == [(0, 300), (299, 301)]
 
 
+def test_pairs_are_told_by_their_places_among_all_objects():
+    (found,) = of((0, 0, 0, 9), (10, 10, 60, 60), (10, 10, 60, 60))[1:]
+    assert found.objects == (1, 2)
+
+
 def test_tiny_is_what_no_region_of_ten_pixels_covers_by_half():
     # Inside a region of 10 x 10: 8 x 7 is 0.56 of it, 7 x 7 is 0.49; 4 x 100 in 10 x 100 is 0.4.
-    assert of((0, 0, 8, 7)) == []
+    assert of((0, 0, 8, 7), (20, 0, 26, 100)) == []
     assert said(of((0, 0, 7, 7))) == [
         (
             "tiny",

@@ -65,11 +65,32 @@ def test_a_plain_folder_is_checked_for_its_images_alone(tmp_path):
         save_image(tmp_path / f"{name}.jpg", texture(np.random.default_rng(seed), (96, 128)))
     assert told(tmp_path) == {}
     shutil.copy(tmp_path / "a.jpg", tmp_path / "c.jpg")
-    (tmp_path / "d.heic").write_bytes(b"")
-    assert told(tmp_path) == {
-        "identical": ["a, c: the same bytes"],
-        "unread": [f"{tmp_path}: 1 of 4 files: d.heic"],
+    assert told(tmp_path) == {"identical": ["a, c: the same bytes"]}
+
+
+def test_what_lies_beside_the_listed_images(voc):
+    save_image(voc / "JPEGImages/new.jpg", texture(np.random.default_rng(0), (96, 128)))
+    (voc / "JPEGImages/IMG_1.HEIC").write_bytes(b"")
+    assert told(voc) == {
+        "unlisted": [f"{voc}/JPEGImages: 1 of 40 files: new.jpg"],
+        "unread": [f"{voc}/JPEGImages: 1 of 40 files: IMG_1.HEIC"],
     }
+
+
+def test_fractions_are_told_as_the_readers_hand_them_on(voc, tmp_path):
+    name = voc / "Annotations/train_000.xml"
+    name.write_text(voc_xml("a.jpg", (96, 128), [voc_object("circle", (0.16, 0.17, 0.32, 0.43))]))
+    told_of = "(train): 1 object within the first pixel of the image"
+    assert told(voc) == {"fractions": [f"train_000 {told_of}"]}
+    coco = write_coco(tmp_path / "coco", SPLITS, objects=3)
+    path = coco / "annotations/instances_train.json"
+    content = json.loads(path.read_text())
+    first = content["images"][0]["id"]
+    kept = [one for one in content["annotations"] if one["image_id"] != first]
+    one = next(one for one in content["annotations"] if one["image_id"] == first)
+    content["annotations"] = [*kept, {**one, "bbox": [0.16, 0.17, 0.16, 0.26]}]
+    path.write_text(json.dumps(content))
+    assert told(coco) == {"fractions": [f"{first} {told_of}"]}
 
 
 def test_everything_is_told_at_once_and_nothing_is_changed(voc):
