@@ -70,8 +70,8 @@ def _kind(kind: str, findings: Sequence[Finding], pictures: int) -> dict[str, An
     }
 
 
-def _pictures(findings: Sequence[Finding], most: int) -> Iterable[tuple[str, str]]:
-    """Yield data URL and caption of the oddest, of different images where there are enough."""
+def _pictures(findings: Sequence[Finding], most: int) -> Iterable[tuple[str, str, bool]]:
+    """Yield data URL, caption and whether it is wide of the oddest, each of other images."""
     drawn = 0
     shown: set[str] = set()
     for finding in findings:
@@ -80,6 +80,6 @@ def _pictures(findings: Sequence[Finding], most: int) -> Iterable[tuple[str, str
             continue
         url = picture_url(finding)
         if url is not None:
-            yield url, as_flags(finding.marked)
+            yield url, as_flags(finding.marked), len(finding.images) > 1
             shown |= ids
             drawn += 1

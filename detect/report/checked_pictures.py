@@ -51,30 +51,30 @@ def _single(finding: Finding) -> Image:
     part = _part((image.shape[0], image.shape[1]), boxes, near=near)
     cut, scale = shrink(_cut(image, part), _LONGEST)
     canvas = Canvas(cut)
-    for place in places:
-        _draw(canvas, seen, place, part, scale)
+    for number, place in enumerate(places):
+        label = int(truth.labels[place])
+        # Two boxes that nearly coincide are of one class as a rule: told apart by their order.
+        style = Style(class_colour(number if finding.objects else label))
+        box, name = _moved(_box(truth.boxes[place]), part, scale), _name(seen, label)
+        canvas.box(box, style)
+        canvas.label(box, [f"{name}, object {truth.ids[place]}", name], style)
     if finding.box:
         canvas.box(_moved(_box(finding.box), part, scale), Style(VERMILLION, dash=(5, 3)))
     return canvas.finish([])
 
 
 def _whole(seen: Seen) -> Image:
-    """Draw all objects of an image."""
+    """Draw all objects of an image, small and without their names, which would hide it."""
     image, scale = shrink(read_image(seen.sample.path), _LONGEST_OF_SEVERAL)
-    canvas, part = Canvas(image), (0.0, 0.0, 0.0, 0.0)
-    for place in range(len(seen.sample.annotations)):
-        _draw(canvas, seen, place, part, scale)
+    canvas, truth = Canvas(image), seen.sample.annotations
+    for box, label in zip(truth.boxes * scale, truth.labels.tolist(), strict=True):
+        canvas.box(box.tolist(), Style(class_colour(label)))
     picture, _ = shrink(canvas.finish([]), _LONGEST_OF_SEVERAL)
     return picture
 
 
-def _draw(canvas: Canvas, seen: Seen, place: int, part: Box, scale: float) -> None:
-    truth = seen.sample.annotations
-    label = int(truth.labels[place])
-    box, style = _moved(_box(truth.boxes[place]), part, scale), Style(class_colour(label))
-    canvas.box(box, style)
-    name = printable(seen.classes[label], label)
-    canvas.label(box, [f"{name}, object {truth.ids[place]}", name], style)
+def _name(seen: Seen, label: int) -> str:
+    return printable(seen.classes[label], label)
 
 
 def _part(size: Size, boxes: Sequence[Box], *, near: bool) -> Box:

@@ -27,6 +27,7 @@ _MORE_STYLE = """\
   .shots { display: grid; gap: 16px; align-items: start;
            grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr)); }
   .shots img { width: 100%; max-height: 600px; object-fit: contain; }
+  .shots .wide { grid-column: 1 / -1; }
   td.title { width: 100%; }
   td.bars { width: 30%; min-width: 60px; }
   @media (max-width: 560px) {
@@ -80,8 +81,8 @@ _KINDS = """\
   </ul>
   {% if kind.pictures -%}
   <div class="shots">
-    {% for url, caption in kind.pictures -%}
-    <figure><img src="{{ url }}" alt="{{ caption }}">
+    {% for url, caption, wide in kind.pictures -%}
+    <figure{% if wide %} class="wide"{% endif %}><img src="{{ url }}" alt="{{ caption }}">
       <figcaption>{{ prose(caption) }}</figcaption></figure>
     {% endfor -%}
   </div>
