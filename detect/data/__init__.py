@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from detect.data import coco, folder, imagenet_det, voc
-from detect.data.split import NoSplitError, Skipping
-from detect.data.truth import boxes_as_written
+from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.files import digest
 from detect.images import read_image, read_size
@@ -63,28 +62,6 @@ def open_dataset(
         why = dataset.skipped_marked[0]
         raise DataError(f"{root}: no usable image in split {dataset.split}: {why}")
     return dataset
-
-
-def splits_of(root: Path) -> tuple[str, ...]:
-    """Return the names of the splits in `root`, short ones first; () for a plain folder of images.
-
-    DataError where that is no data set.
-    """
-    try:
-        open_as_written(root, None)
-    except NoSplitError as error:
-        return error.splits
-    return ()
-
-
-def open_as_written(root: Path, split: str | None) -> Dataset:
-    """Read one split as `open_dataset` with `skip_bad`, but with every finite box that is there.
-
-    Boxes may lie outside their image or have no area, images may be missing: for who tells all
-    that is wrong. Raises as `open_dataset`.
-    """
-    with boxes_as_written():
-        return open_dataset(root, split, skip_bad=True, need_images=False)
 
 
 def open_images(paths: Sequence[Path]) -> Dataset:

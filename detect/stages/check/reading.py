@@ -23,7 +23,7 @@ def open_splits(root: Path, split: str | None) -> tuple[dict[str, "Dataset"], li
 
     VOC's lists of one class each are left out. Raises the first error where no split can be read.
     """
-    from detect.data import splits_of
+    from detect.data.as_written import splits_of
 
     names: tuple[str | None, ...] = (split,) if split else splits_of(root) or (None,)
     opened: dict[str, Dataset] = {}
@@ -52,15 +52,13 @@ def open_splits(root: Path, split: str | None) -> tuple[dict[str, "Dataset"], li
 
 def _open(root: Path, name: str | None) -> tuple["Dataset", list[str]]:
     """Open one split as far as it goes; with nothing wrong in it, as strictly as others do."""
-    from detect.data import open_as_written, open_dataset
-    from detect.data.truth import boxes_as_written
+    from detect.data.as_written import open_as_written
 
     dataset = open_as_written(root, name)
     problems = list(dataset.skipped_marked)
     if not problems:
         try:
-            with boxes_as_written():
-                open_dataset(root, name, need_images=False)
+            open_as_written(root, name, skip_bad=False)
         except DataError as error:
             problems = [error.marked]
     return dataset, problems
