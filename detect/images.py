@@ -129,7 +129,6 @@ def inspect(path: Path, longest: int) -> Inspected:
     """
     with _opened(path) as picture:
         stored, mode = (picture.height, picture.width), picture.mode
-        animated = picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
         picture.draft("RGB", (longest, longest))
         picture.load()
         turn = _orientation(picture)
@@ -137,8 +136,17 @@ def inspect(path: Path, longest: int) -> Inspected:
         grey = np.asarray(_to_rgb(upright, path).convert("L"))
         value = next((key for key, undo in _UPRIGHT.items() if undo is turn), 1)
         form, transparent = picture.format or "", bool(picture.has_transparency_data)
+        animated = _is_animated(picture)  # Last: it may look for a frame that is broken.
     size = (stored[1], stored[0]) if value >= 5 else stored
     return Inspected(size, stored, value, form, mode, animated, transparent, grey)
+
+
+def _is_animated(picture: Pillow.Image) -> bool:
+    """Tell whether `picture` has several frames, but for the two sizes in photographs of phones."""
+    try:
+        return picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
+    except Exception:  # of a frame that nobody reads
+        return True
 
 
 def shrink(image: Image, longest: int) -> tuple[Image, float]:

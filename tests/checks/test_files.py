@@ -63,11 +63,13 @@ def test_a_truncated_file_is_unreadable_though_its_beginning_decodes(tmp_path, s
     assert "is damaged or truncated" in text
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".gif"])
 def test_what_a_look_lets_pass_can_be_read_and_nothing_else(tmp_path, suffix):
     rng = np.random.default_rng(4)
     path = tmp_path / f"a{suffix}"
-    save_image(path, texture(rng, (80, 120)))
+    frames = [Image.fromarray(texture(rng, (80, 120))) for _ in range(2)]
+    several = {"save_all": True, "append_images": frames[1:]} if suffix == ".gif" else {}
+    frames[0].save(path, **several)
     sound = path.read_bytes()
     broken = 0
     for _ in range(150):
