@@ -12,7 +12,6 @@ Decided here, once (the content decides the format, the extension nothing):
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,7 +48,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 
 # EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
+UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -62,11 +61,11 @@ _UPRIGHT = {
 
 def read_image(path: Path) -> Image:
     """Read `path` -> RGB uint8 (H, W, 3), EXIF rotation applied; DataError (module docstring)."""
-    with _opened(path) as picture:
+    with opened(path) as picture:
         picture.load()
-        turn = _orientation(picture)
+        turn = orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
-        return np.array(_to_rgb(upright, path))
+        return np.array(to_rgb(upright, path))
 
 
 def as_image(source: Any, argument: str) -> Image:
@@ -96,57 +95,11 @@ def read_size(path: Path) -> Size:
 
     A PNG is read whole: its EXIF may stand behind its pixels.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         if picture.format == "PNG":
             picture.load()
-        turned = _orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
+        turned = orientation(picture) in [UPRIGHT[value] for value in (5, 6, 7, 8)]
         return picture.size if turned else picture.size[::-1]
-
-
-@dataclass(frozen=True, eq=False)
-class Inspected:
-    """What one decoding tells of a file: `size` (H, W) px upright, `stored` before EXIF's turn.
-
-    `orientation` EXIF's value, 1 where upright; `format` and `mode` as Pillow names them;
-    `animated` of several frames; `transparent`; `grey` (h, w) the upright image, reduced.
-    """
-
-    size: Size
-    stored: Size
-    orientation: int
-    format: str
-    mode: str
-    animated: bool
-    transparent: bool
-    grey: Image
-
-
-def inspect(path: Path, longest: int) -> Inspected:
-    """Read `path` and tell what it is, with `grey` at least `longest` px wide where it was.
-
-    A JPEG is decoded at an eighth of its size at most, which reads it to its end all the same
-    (libjpeg's scaled inverse DCT). DataError as `read_image`.
-    """
-    with _opened(path) as picture:
-        stored, mode = (picture.height, picture.width), picture.mode
-        picture.draft("RGB", (longest, longest))
-        picture.load()
-        turn = _orientation(picture)
-        upright = picture if turn is None else picture.transpose(turn)
-        grey = np.asarray(_to_rgb(upright, path).convert("L"))
-        value = next((key for key, undo in _UPRIGHT.items() if undo is turn), 1)
-        form, transparent = picture.format or "", bool(picture.has_transparency_data)
-        animated = _is_animated(picture)  # Last: it may look for a frame that is broken.
-    size = (stored[1], stored[0]) if value >= 5 else stored
-    return Inspected(size, stored, value, form, mode, animated, transparent, grey)
-
-
-def _is_animated(picture: Pillow.Image) -> bool:
-    """Tell whether `picture` has several frames, but for the two sizes in photographs of phones."""
-    try:
-        return picture.format != "MPO" and bool(getattr(picture, "is_animated", False))
-    except Exception:  # of a frame that nobody reads
-        return True
 
 
 def shrink(image: Image, longest: int) -> tuple[Image, float]:
@@ -167,7 +120,7 @@ def shrink(image: Image, longest: int) -> tuple[Image, float]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Pillow.Image]:
+def opened(path: Path) -> Iterator[Pillow.Image]:
     """Open `path` with Pillow; anything its readers raise until the end becomes a DataError."""
     try:
         with Pillow.open(path, formats=_FORMATS) as picture:
@@ -207,7 +160,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
     return f"{path}: the image is damaged or truncated ({error}). Get the file again."
 
 
-def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
+def orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
     """Return what turns `picture` upright; None if it is, or if its EXIF cannot be read.
 
     Pillow's TIFF reader turns its images itself, header size included. A PNG must be loaded
@@ -216,12 +169,12 @@ def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
     if picture.format == "TIFF":
         return None
     try:
-        return _UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
+        return UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # broken EXIF of a sound image: viewers ignore it as well
         return None
 
 
-def _to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
+def to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
     """Convert any mode to RGB as the module docstring says; RGB itself is not copied."""
     if picture.mode == "F":
         raise DataError(f"{path}: floating-point pixels; expected 8 or 16 bits. Convert the file.")

@@ -9,7 +9,7 @@ from detect.checks.alike import SIDE, Fingerprint, fingerprint
 from detect.checks.boxes import fits
 from detect.checks.findings import Finding, Seen
 from detect.errors import DataError
-from detect.images import inspect
+from detect.inspection import inspect
 from detect.structures import Size
 
 # Extensions of Pillow's formats, as they are named everywhere.

@@ -12,7 +12,8 @@ from PIL import Image
 from detect.checks.alike import groups_alike
 from detect.checks.files import check_file, look
 from detect.errors import DataError
-from detect.images import inspect, read_image
+from detect.images import read_image
+from detect.inspection import inspect
 
 SIZE = (60, 90)
 ROTATION = 0x0112
