@@ -48,7 +48,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 
 # EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
 _ORIENTATION_TAG = 0x0112
-UPRIGHT = {
+_UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -98,7 +98,7 @@ def read_size(path: Path) -> Size:
     with opened(path) as picture:
         if picture.format == "PNG":
             picture.load()
-        turned = orientation(picture) in [UPRIGHT[value] for value in (5, 6, 7, 8)]
+        turned = orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
         return picture.size if turned else picture.size[::-1]
 
 
@@ -169,7 +169,7 @@ def orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
     if picture.format == "TIFF":
         return None
     try:
-        return UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
+        return _UPRIGHT.get(picture.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # broken EXIF of a sound image: viewers ignore it as well
         return None
 

@@ -6,21 +6,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from detect.images import UPRIGHT, opened, orientation, to_rgb
+from detect.images import opened, orientation, to_rgb
 from detect.structures import Image, Size
+
+# Width and height change places.
+SIDEWAYS = (
+    Pillow.Transpose.ROTATE_90,
+    Pillow.Transpose.ROTATE_270,
+    Pillow.Transpose.TRANSPOSE,
+    Pillow.Transpose.TRANSVERSE,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Inspected:
     """What one decoding tells of a file: `size` (H, W) px upright, `stored` before EXIF's turn.
 
-    `orientation` EXIF's value, 1 where upright; `format` and `mode` as Pillow names them;
-    `animated` of several frames; `transparent`; `grey` (h, w) the upright image, reduced.
+    `turn` makes it upright as its EXIF says; `format` and `mode` as Pillow names them; `animated` of
+    several frames; `transparent`; `grey` (h, w) the upright image, reduced.
     """
 
     size: Size
     stored: Size
-    orientation: int
+    turn: Pillow.Transpose | None
     format: str
     mode: str
     animated: bool
@@ -41,11 +49,10 @@ def inspect(path: Path, longest: int) -> Inspected:
         turn = orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
         grey = np.asarray(to_rgb(upright, path).convert("L"))
-        value = next((key for key, undo in UPRIGHT.items() if undo is turn), 1)
         form, transparent = picture.format or "", bool(picture.has_transparency_data)
         animated = _is_animated(picture)  # Last: it may look for a frame that is broken.
-    size = (stored[1], stored[0]) if value >= 5 else stored
-    return Inspected(size, stored, value, form, mode, animated, transparent, grey)
+    size = (stored[1], stored[0]) if turn in SIDEWAYS else stored
+    return Inspected(size, stored, turn, form, mode, animated, transparent, grey)
 
 
 def _is_animated(picture: Pillow.Image) -> bool:

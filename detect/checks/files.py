@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL.Image import Transpose
+
 from detect.checks.alike import SIDE, Fingerprint, fingerprint
 from detect.checks.boxes import fits
 from detect.checks.findings import Finding, Seen
 from detect.errors import DataError
-from detect.inspection import inspect
+from detect.inspection import SIDEWAYS, inspect
 from detect.structures import Size
 
 # Extensions of Pillow's formats, as they are named everywhere.
@@ -18,11 +20,16 @@ _EXTENSIONS = {
     "PNG": {".png"}, "BMP": {".bmp"}, "TIFF": {".tif", ".tiff"}, "WEBP": {".webp"},
     "GIF": {".gif"}, "PPM": {".ppm", ".pgm"}, "JPEG2000": {".jp2"},
 }  # fmt: skip
+# What the picture is as stored, by what makes it upright.
 _TURNS = {
-    2: "mirrored", 3: "turned by 180°", 4: "mirrored top to bottom", 5: "mirrored and turned",
-    6: "turned by 90° to the right", 7: "mirrored and turned", 8: "turned by 90° to the left",
-}  # fmt: skip
-_SIDEWAYS = 5  # of EXIF's values, from which width and height change places
+    Transpose.FLIP_LEFT_RIGHT: "mirrored",
+    Transpose.FLIP_TOP_BOTTOM: "mirrored top to bottom",
+    Transpose.ROTATE_180: "turned by 180°",
+    Transpose.ROTATE_270: "turned by 90° to the left",
+    Transpose.ROTATE_90: "turned by 90° to the right",
+    Transpose.TRANSPOSE: "mirrored and turned",
+    Transpose.TRANSVERSE: "mirrored and turned",
+}
 # Of two scales, width's and height's, that are one: half a pixel of rounding in 50.
 _SAME_SCALE = 0.01
 
@@ -31,7 +38,7 @@ _SAME_SCALE = 0.01
 class FileFacts:
     """What one decoding of a file told; `problem` (options marked) alone where it failed.
 
-    `size` (H, W) px upright, `stored` before EXIF's turn, `orientation` EXIF's value; `unusual`
+    `size` (H, W) px upright, `stored` before EXIF's turn, `turn` what EXIF asks for; `unusual`
     lists what is converted when it is read; `digest` of all bytes; `print` for `alike`.
     """
 
@@ -39,7 +46,7 @@ class FileFacts:
     missing: bool = False
     size: Size | None = None
     stored: Size | None = None
-    orientation: int = 1
+    turn: Transpose | None = None
     unusual: tuple[str, ...] = ()
     digest: bytes = b""
     print: Fingerprint | None = None
@@ -59,7 +66,7 @@ def look(path: Path) -> FileFacts:
     return FileFacts(
         size=found.size,
         stored=found.stored,
-        orientation=found.orientation,
+        turn=found.turn,
         unusual=tuple(unusual),
         digest=digest,
         print=fingerprint(found.grey),
@@ -77,9 +84,9 @@ def check_file(seen: Seen, facts: FileFacts) -> Iterator[Finding]:
     stated = seen.sample.size
     if stated is not None and stated != facts.size:
         yield _other_size(seen, stated, facts.size, facts.stored)
-    elif facts.orientation != 1 and len(seen.sample.annotations):
-        text = f"{seen.name}: {_TURNS[facts.orientation]}"
-        yield Finding("exif", text, (seen,), oddness=facts.orientation < _SIDEWAYS)
+    elif facts.turn is not None and len(seen.sample.annotations):
+        text = f"{seen.name}: stored {_TURNS[facts.turn]}"
+        yield Finding("exif", text, (seen,), oddness=facts.turn not in SIDEWAYS)
 
 
 def _unusual(path: Path, form: str, mode: str, animated: bool, transparent: bool) -> Iterator[str]:
