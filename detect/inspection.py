@@ -22,8 +22,8 @@ SIDEWAYS = (
 class Inspected:
     """What one decoding tells of a file: `size` (H, W) px upright, `stored` before EXIF's turn.
 
-    `turn` makes it upright as its EXIF says; `format` and `mode` as Pillow names them; `animated` of
-    several frames; `transparent`; `grey` (h, w) the upright image, reduced.
+    `turn` makes it upright as its EXIF says; `format` and `mode` as Pillow names them; `animated`
+    of several frames; `transparent`; `grey` (h, w) the upright image, reduced.
     """
 
     size: Size
