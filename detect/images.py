@@ -61,11 +61,11 @@ _UPRIGHT = {
 
 def read_image(path: Path) -> Image:
     """Read `path` -> RGB uint8 (H, W, 3), EXIF rotation applied; DataError (module docstring)."""
-    with _opened(path) as picture:
+    with opened(path) as picture:
         picture.load()
-        turn = _orientation(picture)
+        turn = orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
-        return np.array(_to_rgb(upright, path))
+        return np.array(to_rgb(upright, path))
 
 
 def as_image(source: Any, argument: str) -> Image:
@@ -95,10 +95,10 @@ def read_size(path: Path) -> Size:
 
     A PNG is read whole: its EXIF may stand behind its pixels.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         if picture.format == "PNG":
             picture.load()
-        turned = _orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
+        turned = orientation(picture) in [_UPRIGHT[value] for value in (5, 6, 7, 8)]
         return picture.size if turned else picture.size[::-1]
 
 
@@ -120,7 +120,7 @@ def shrink(image: Image, longest: int) -> tuple[Image, float]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Pillow.Image]:
+def opened(path: Path) -> Iterator[Pillow.Image]:
     """Open `path` with Pillow; anything its readers raise until the end becomes a DataError."""
     try:
         with Pillow.open(path, formats=_FORMATS) as picture:
@@ -160,7 +160,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
     return f"{path}: the image is damaged or truncated ({error}). Get the file again."
 
 
-def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
+def orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
     """Return what turns `picture` upright; None if it is, or if its EXIF cannot be read.
 
     Pillow's TIFF reader turns its images itself, header size included. A PNG must be loaded
@@ -174,7 +174,7 @@ def _orientation(picture: Pillow.Image) -> Pillow.Transpose | None:
         return None
 
 
-def _to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
+def to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
     """Convert any mode to RGB as the module docstring says; RGB itself is not copied."""
     if picture.mode == "F":
         raise DataError(f"{path}: floating-point pixels; expected 8 or 16 bits. Convert the file.")

@@ -29,8 +29,9 @@ LAYERS = (
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
+    ("detect.checks",),
     ("detect.data", "detect.storage", "detect.proposals", "detect.evaluation", "detect.visualize"),
-    ("detect.matching", "detect.images", "detect.crops"),
+    ("detect.matching", "detect.images", "detect.inspection", "detect.crops"),
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",

@@ -22,6 +22,7 @@ from detect.memory import allowed_memory
 COMMANDS = {
     "doctor": ("detect.cli.doctor", "Check that this environment can do the job."),
     "demo": ("detect.cli.demo", "Run the whole pipeline offline on composed scenes."),
+    "check": ("detect.cli.check", "Tell everything wrong or odd about a data set at once."),
     "plan": ("detect.cli.plan", "Estimate hours, memory and disk of every stage beforehand."),
     "split": ("detect.cli.split", "Cut a split in two halves with the same classes in both."),
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),

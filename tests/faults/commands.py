@@ -134,6 +134,11 @@ COMMANDS: dict[str, Command] = {
         over="visualize",
         again=_EITHER,
     ),
+    "check": Command("check WORLD/voc --out OUT"),
+    "check again": Command(
+        f"check {_VOC} --detections WORLD/run --json OUT/all.json --out OUT --exist-ok",
+        over="check",
+    ),
     "report": Command(f"report WORLD/run --data {_VOC} --out OUT"),
     "report again": Command(
         f"report WORLD/run --data {_VOC} --proposals WORLD/test.parquet --out OUT --exist-ok",
