@@ -64,12 +64,13 @@ def open_dataset(
     return dataset
 
 
-def open_images(paths: Sequence[Path]) -> Dataset:
+def open_images(paths: Sequence[Path], *, skip_bad: bool = False) -> Dataset:
     """Return the images `paths`, and those directly in folders among them, without annotations.
 
-    DataError for a path that is not there, a folder without images, two images of one id.
+    DataError for a path that is not there, a folder without images, two images of one id, and,
+    unless `skip_bad` leaves them out, for files of a folder that could not be used.
     """
-    return folder.of_images(paths)
+    return folder.of_images(paths, skip_bad=skip_bad)
 
 
 def open_annotations(json_path: Path) -> Dataset:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from detect.data.coco_json import CocoJson, Record, is_number, number, parse
+from detect.data.listing import files_in
 from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
@@ -23,7 +24,7 @@ _PREFIX = "instances_"
 
 def matches(root: Path) -> bool:
     """Tell whether `root` is laid out as COCO."""
-    return any((root / "annotations").glob(f"{_PREFIX}*.json"))
+    return bool(files_in(root / "annotations", f"{_PREFIX}*.json"))
 
 
 def read(
@@ -36,7 +37,7 @@ def read(
     """
     lists = {
         path.stem.removeprefix(_PREFIX): path
-        for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
+        for path in files_in(root / "annotations", f"{_PREFIX}*.json")
     }
     name, list_path, is_json = find_list(root, split, lists)
     if is_json:
@@ -88,10 +89,19 @@ def _holding(
         missing = [image_id for image_id in ids if image_id not in content.images]
         if not missing:
             return content, skipping
-        lacking = f"; {path.name} has no image {missing[0]}"
+        lacking = f"; {path.name} has no image {missing[0]}{_meant(missing[0], content)}"
     raise DataError(
         f"{list_path}: expected COCO image ids, all of one annotations/{_PREFIX}*.json{lacking}."
     )
+
+
+def _meant(word: str, content: CocoJson) -> str:
+    """Return the id that `word` is the file's name of, as a hint."""
+    for image_id, record in content.images.items():
+        file = PurePosixPath(str(record.get("file_name", "")).replace("\\", "/"))
+        if word in (file.as_posix(), file.name, file.with_suffix("").as_posix(), file.stem):
+            return f" (that is the name of its file: the image's id is {image_id})"
+    return ""
 
 
 def _dataset(
@@ -107,6 +117,8 @@ def _dataset(
     samples = []
     for image_id in listed:
         with skipping.guard():
+            if image_id in content.faults:
+                raise DataError(content.faults[image_id])
             image, size = locate(content.images[image_id])
             truth = _annotations(content, image_id, size, labels)
             samples.append(Sample(image_id, image, size, truth))
@@ -131,17 +143,23 @@ def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) 
     file_name = record.get("file_name")
     if not isinstance(file_name, str) or not file_name:
         raise DataError(f"{path}: image {record['id']} has no file_name.")
-    relative = PurePosixPath(file_name)
-    if relative.is_absolute() or ".." in relative.parts or not is_path(relative.as_posix()):
+    names = [PurePosixPath(file_name), PurePosixPath(file_name.replace("\\", "/"))]
+    relative = names[-1]
+    outside = relative.is_absolute() or ".." in relative.parts or ":" in relative.parts[0]
+    if outside or not is_path(relative.as_posix()):
         raise DataError(
             f"{path}: image {record['id']}: file_name must lie below images/, got {file_name:.80}."
         )
     for folder in folders:
-        if (folder / file_name).is_file():
-            return folder / file_name
+        for name in names:
+            if (folder / name).is_file():
+                return folder / name
     if needed:
-        raise DataError(f"{folders[0] / file_name}: the split lists this image, but it is missing.")
-    return folders[0] / file_name
+        raise DataError(
+            f"{folders[0] / relative}: the split lists this image, but it is missing. Looked in "
+            f"{', '.join(map(str, folders))}."
+        )
+    return folders[0] / relative
 
 
 def _stated_size(record: Record, path: Path) -> Size | None:
@@ -160,7 +178,7 @@ def _annotations(
         return NO_ANNOTATIONS
     boxes_xywh = np.array([_bbox(record, path) for record in records], np.float64)
     boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
-    check_boxes(path, boxes, size, lambda index: _describe(records[index]))
+    check_boxes(path, boxes, size, lambda index: _describe(records[index]), boxes_xywh)
     return Annotations(
         boxes.astype(np.float32),
         np.array([_label(record, labels, path) for record in records], np.int64),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from detect.data.class_folders import Labelled, in_class_folders, split_folder, subfolders
 from detect.data.image_files import images_by_stem
+from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.reading import read_text
 
@@ -28,7 +29,9 @@ def matches(root: Path) -> bool:
     return (root / "Data/CLS-LOC").is_dir()
 
 
-def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
+def read(
+    root: Path, split: str | None, skipping: Skipping
+) -> tuple[tuple[str, ...], Labelled]:
     """Return the WordNet ids of the classes, and the images of a split with that of each.
 
     Raises UsageError without `split`; DataError for one that is not there, and for images
@@ -41,7 +44,7 @@ def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
     if subfolders(folder):
         wnids |= {path.name for path in subfolders(folder)}
         classes = tuple(sorted(wnids))
-        return classes, in_class_folders(folder, classes, str(train))
+        return classes, in_class_folders(folder, classes, str(train), skipping)
     images = images_by_stem(folder)
     truth = _ground_truth(root, folder, images)
     labelled = [(path, truth[stem]) for stem, paths in images.items() for path in paths]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detect.data.annotation_xml import AnnotationXml, parse, size_of, to_annotations
 from detect.data.image_files import ImageFiles
+from detect.data.listing import files_in
 from detect.data.split import Skipping, find_list, read_ids, read_names
 from detect.errors import DataError
 from detect.structures import Dataset, Sample
@@ -31,7 +32,7 @@ def read(
     image's header where that says 0x0. With `skip_bad` a bad sample is left out and recorded; an
     XML that does not parse outside the split then only adds no class names.
     """
-    lists = {path.stem: path for path in (root / "ImageSets/Main").glob("*.txt")}
+    lists = {path.stem: path for path in files_in(root / "ImageSets/Main", "*.txt")}
     name, list_path, _ = find_list(root, split, lists)
     listed = read_ids(list_path)
     files = _Annotations(root)
@@ -73,10 +74,11 @@ class _Annotations:
         if self._names.is_file():
             return read_names(self._names)
         skipping, names = Skipping(skip_bad), set[str]()
-        for path in sorted(self._folder.glob("*.xml")):
+        for path in files_in(self._folder, "**/*.xml"):
+            image_id = path.relative_to(self._folder).with_suffix("").as_posix()
             with skipping.guard():
-                self._parsed[path.stem] = parse(path)
-                names.update(self._parsed[path.stem].names)
+                self._parsed[image_id] = parse(path)
+                names.update(self._parsed[image_id].names)
         if not names:
             raise DataError(f"{self._folder}: no object in any annotation.")
         return tuple(sorted(names))
