@@ -22,6 +22,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from detect.errors import DataError, UsageError, option
+from detect.foreign import beginning
 from detect.structures import Image, Size
 
 # Which files of a folder count as images; their content decides how they are read.
@@ -91,11 +92,7 @@ def is_unread_image(path: Path) -> bool:
         return False
     if suffix in FOREIGN:
         return True
-    try:
-        with path.open("rb") as file:
-            first = file.read(16)
-    except OSError:
-        return False
+    first = beginning(path, 16)
     return any(first[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
 
 

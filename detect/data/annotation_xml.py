@@ -22,7 +22,9 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ROOT = "annotation"
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)["']""")
 # What the XML parser does not decode itself.
-_MULTIBYTE = re.compile(r"gb_?k|gb_?2312|gb_?18030|big5(hkscs)?|shift_?jis|sjis|euc_?(jp|kr)|cp9\d\d")
+_MULTIBYTE = re.compile(
+    r"gb_?k|gb_?2312|gb_?18030|big5(hkscs)?|shift_?jis|sjis|euc_?(jp|kr)|cp9\d\d"
+)
 
 
 @dataclass(frozen=True)

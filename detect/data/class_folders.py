@@ -18,9 +18,7 @@ def matches(root: Path) -> bool:
     return bool(_splits(root))
 
 
-def read(
-    root: Path, split: str | None, skipping: Skipping
-) -> tuple[tuple[str, ...], Labelled]:
+def read(root: Path, split: str | None, skipping: Skipping) -> tuple[tuple[str, ...], Labelled]:
     """Return the classes, and the images of a split with the class of each, by name.
 
     Raises UsageError without `split`; DataError for one that is not there, for a class folder

@@ -170,8 +170,8 @@ def _faults(records: list[Record], path: Path) -> dict[str, str]:
         got = shown(record.get("id")) + " twice" * (counts.get(_number_of(record), 0) > 1)
         faults.setdefault(
             _image_of(record),
-            f"{path}: an annotation of image {_image_of(record)} has the id {got}; expected a whole "
-            f"number that no other has. {remedy}",
+            f"{path}: an annotation of image {_image_of(record)} has the id {got}; expected a "
+            f"whole number that no other has. {remedy}",
         )
     return faults
 

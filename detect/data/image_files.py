@@ -1,6 +1,7 @@
 """Finding the file of an image id, whatever its extension."""
 
 import os
+from collections.abc import Iterable
 from glob import escape
 from pathlib import Path, PurePosixPath
 
@@ -65,6 +66,16 @@ def id_of(file_name: str) -> str:
     """Return the id that the name of an image's file stands for: slashes, no image's ending."""
     path = PurePosixPath(file_name.replace("\\", "/"))
     return path.with_suffix("").as_posix() if path.suffix.lower() in EXTENSIONS else str(path)
+
+
+def meant_id(given: object, ids: Iterable[str]) -> str:
+    """Return the one of `ids` that `given`, which is none of them, seems to mean, or "".
+
+    Other programs drop an id's leading zeros, and write the name of the file for it.
+    """
+    word = id_of(str(given))
+    alike = [one for one in ids if one == word or (word.isdecimal() and one.lstrip("0") == word)]
+    return alike[0] if len(alike) == 1 else ""
 
 
 def only_file(files: list[Path], image_id: str) -> Path:

@@ -29,9 +29,7 @@ def matches(root: Path) -> bool:
     return (root / "Data/CLS-LOC").is_dir()
 
 
-def read(
-    root: Path, split: str | None, skipping: Skipping
-) -> tuple[tuple[str, ...], Labelled]:
+def read(root: Path, split: str | None, skipping: Skipping) -> tuple[tuple[str, ...], Labelled]:
     """Return the WordNet ids of the classes, and the images of a split with that of each.
 
     Raises UsageError without `split`; DataError for one that is not there, and for images

@@ -53,9 +53,7 @@ def check_boxes(
         )
 
 
-def _check_pixels(
-    path: Path, written: NDArray[np.float64], describe: Callable[[int], str]
-) -> None:
+def _check_pixels(path: Path, written: NDArray[np.float64], describe: Callable[[int], str]) -> None:
     """Raise DataError for the first box whose numbers are fractions: within one pixel, not whole.
 
     Taken as pixels it would be smaller than one and train to nothing without a word.

@@ -189,11 +189,19 @@ def _in_order(
 
 
 def _check_known(dataset: "Dataset", external: Mapping[str, "External"], file: Path) -> None:
+    from detect.data.image_files import meant_id
+
     known = {sample.image_id for sample in dataset.samples}
     unknown = [image_id for image_id in external if image_id not in known]
     if unknown:
+        meant = meant_id(unknown[0], known)
+        remedy = (
+            f"Ids there are as {meant!r}: write that for it."
+            if meant
+            else (f"Give the {option('data')} and {option('split')} these boxes were made for.")
+        )
         raise DataError(
             f"{file}: {len(unknown)} of {len(external)} images are not in split "
             f"{dataset.split or 'of the folder'} of {dataset.root}, the first {unknown[0]}. "
-            f"Give the {option('data')} and {option('split')} these boxes were made for."
+            f"{remedy}"
         )
