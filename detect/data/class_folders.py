@@ -7,6 +7,7 @@ split that lacks one numbers the others alike.
 from pathlib import Path
 
 from detect.data.image_files import check_name, images_in
+from detect.data.listing import folders_in
 from detect.data.split import Skipping, nearest, read_names
 from detect.errors import DataError, UsageError, option
 
@@ -30,7 +31,7 @@ def read(root: Path, split: str | None, skipping: Skipping) -> tuple[tuple[str, 
     if listed.is_file():
         classes = read_names(listed)
     else:
-        names = {path.name for parent in _splits(root).values() for path in subfolders(parent)}
+        names = {path.name for parent in _splits(root).values() for path in folders_in(parent)}
         classes = tuple(sorted(names))
     return classes, in_class_folders(folder, classes, str(listed), skipping)
 
@@ -57,7 +58,7 @@ def in_class_folders(
     from `source`.
     """
     labelled: Labelled = []
-    for path in subfolders(folder):
+    for path in folders_in(folder):
         check_name(path)
         if path.name not in classes:
             hint = nearest(path.name, classes)
@@ -72,11 +73,6 @@ def in_class_folders(
     return labelled
 
 
-def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in `folder`, sorted, hidden ones left out."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
 def _splits(root: Path) -> dict[str, Path]:
     """Return name -> folder of every folder in `root` that holds folders."""
-    return {path.name: path for path in subfolders(root) if subfolders(path)}
+    return {path.name: path for path in folders_in(root) if folders_in(path)}

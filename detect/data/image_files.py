@@ -97,6 +97,12 @@ def images_by_stem(folder: Path) -> dict[str, list[Path]]:
     return images
 
 
+def images_below(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the image files (by extension) in `folder` and, if `deep`, in those below it."""
+    found = files_in(folder, "**/*" if deep else "*")
+    return [path for path in found if path.suffix.lower() in EXTENSIONS]
+
+
 def images_in(folder: Path, skipping: Skipping) -> list[Path]:
     """Return the images directly in `folder`, sorted.
 

@@ -14,8 +14,9 @@ import csv
 import re
 from pathlib import Path
 
-from detect.data.class_folders import Labelled, in_class_folders, split_folder, subfolders
+from detect.data.class_folders import Labelled, in_class_folders, split_folder
 from detect.data.image_files import images_by_stem
+from detect.data.listing import folders_in
 from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.reading import read_text
@@ -36,11 +37,11 @@ def read(root: Path, split: str | None, skipping: Skipping) -> tuple[tuple[str, 
     without ground truth.
     """
     data = root / "Data/CLS-LOC"
-    folder = split_folder(split, {path.name: path for path in subfolders(data)}, root)
+    folder = split_folder(split, {path.name: path for path in folders_in(data)}, root)
     train = data / "train"
-    wnids = {path.name for path in subfolders(train)} if train.is_dir() else set[str]()
-    if subfolders(folder):
-        wnids |= {path.name for path in subfolders(folder)}
+    wnids = {path.name for path in folders_in(train)} if train.is_dir() else set[str]()
+    if folders_in(folder):
+        wnids |= {path.name for path in folders_in(folder)}
         classes = tuple(sorted(wnids))
         return classes, in_class_folders(folder, classes, str(train), skipping)
     images = images_by_stem(folder)

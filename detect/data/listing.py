@@ -18,3 +18,10 @@ def files_in(folder: Path, pattern: str) -> list[Path]:
 def is_hidden(path: Path) -> bool:
     """Tell whether `path`, or a folder in it, has a name that begins with a dot."""
     return any(part.startswith(".") for part in path.parts)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in `folder`, sorted, hidden ones left out; [] without one."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
