@@ -39,6 +39,7 @@ def parse(path: Path, skipping: Skipping) -> CocoJson:
     """
     content = _load(path)
     records = {key: _records(content, key, path) for key in ("images", "annotations", "categories")}
+    records["categories"] = _without_dummy(records["categories"], records["annotations"])
     category_ids = tuple(_category_id(record, path) for record in records["categories"])
     if len(set(category_ids)) < len(category_ids):
         raise DataError(f"{path}: two categories share an id; category ids must differ.")
@@ -90,6 +91,19 @@ def _records(content: Record, key: str, path: Path) -> list[Record]:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise DataError(f"{path}: expected a list of objects under {key!r} (COCO instances).")
     return records
+
+
+def _without_dummy(categories: list[Record], annotations: list[Record]) -> list[Record]:
+    """Return `categories` without the one that Roboflow puts before those of a project.
+
+    It has the id 0, the supercategory "none", the name of all others' supercategory, no objects.
+    """
+    first, others = categories[:1], categories[1:]
+    if not others or first[0].get("id") != 0 or first[0].get("supercategory") != "none":
+        return categories
+    named = {str(one.get("supercategory")) for one in others} == {str(first[0].get("name"))}
+    used = any(one.get("category_id") == 0 for one in annotations)
+    return others if named and not used else categories
 
 
 def _category_id(record: Record, path: Path) -> int:

@@ -145,7 +145,7 @@ def test_a_text_file_of_ids_reads_the_json_that_holds_them(root: Path, tmp_path:
     with pytest.raises(DataError) as caught:
         open_dataset(root, str(path))
     assert str(caught.value) == (
-        f"{path}: expected COCO image ids, all of one annotations/instances_*.json; "
+        f"{path}: expected COCO image ids, all of one JSON of the set; "
         "instances_train.json has no image 30."
     )
 
