@@ -1,8 +1,8 @@
 """Where a set of COCO JSON files has them and their images.
 
-Ours and the official one: `annotations/instances_SPLIT.json` with `images/` or `SPLIT/`. Roboflow's:
-`SPLIT/_annotations.coco.json` beside the images. Others: any COCO JSON in `annotations/` (CVAT) or
-in the root (FiftyOne's `labels.json` with `data/`, Label Studio's `result.json`).
+Ours and the official one: `annotations/instances_SPLIT.json` with `images/` or `SPLIT/`.
+Roboflow's: `SPLIT/_annotations.coco.json` beside the images. Others: any COCO JSON in
+`annotations/` or in the root (FiftyOne's `labels.json` with `data/`, Label Studio's `result.json`).
 """
 
 from dataclasses import dataclass

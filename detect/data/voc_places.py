@@ -1,7 +1,8 @@
 """Where a set of VOC's XML files has them: VOC's own folders, lower-case ones, or all in one.
 
-What other programs write: `annotations/` and `images/` (many), files beside their images (LabelImg),
-in a folder a split (Roboflow), in sub-folders (CVAT), one deeper than the images (Oxford's pets).
+What other programs write: `annotations/` and `images/` (many), files beside their images
+(LabelImg), in a folder a split (Roboflow), in sub-folders (CVAT), one deeper than the images
+(Oxford's pets).
 """
 
 import re

@@ -13,6 +13,7 @@ from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data.augment import Changes
+from detect.data.seen import seen_in
 from detect.errors import DataError, option
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.storage.proposals import ProposalFile
@@ -97,6 +98,7 @@ def choose_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
         raise DataError(
             f"{dataset.root}: split {dataset.split!r} is of images without annotations, so there "
             "is nothing to train on. Expected a labelled data set: VOC, COCO, YOLO or ILSVRC DET."
+            f"{seen_in(dataset.root)}"
         )
     for name in classes:
         if name not in dataset.classes:

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from builders import write_imagenet_det, write_voc
-from faults.damages import one_of
+from builders import save_image, texture, write_imagenet_det, write_voc
+from faults.damages import odd_lines, odd_word, one_of
 from faults.fuzzing import Format, Random
+from numpy.random import default_rng
 
 from detect.data import open_dataset
 from detect.images import read_image, read_size
@@ -36,11 +37,36 @@ def entities(content: bytes, random: Random) -> bytes:
 
 
 def _make_image(folder: Path, suffix: str) -> Path:
-    from builders import save_image, texture
-    from numpy.random import default_rng
-
     save_image(folder / f"i{suffix}", texture(default_rng(0), (48, 64)))
     return folder / f"i{suffix}"
+
+
+def _make_yolo(folder: Path, wanted: str) -> Path:
+    save_image(folder / "images/a.jpg", texture(default_rng(0), (48, 64)))
+    (folder / "labels").mkdir()
+    lines = "0 0.5 0.5 0.25 0.25\n1 0.25 0.5 0.5 0.25 0.75 0.5 0.5 1.0\n"
+    (folder / "labels/a.txt").write_text(lines, encoding="utf-8")
+    names = "names:\n  0: cat\n  1: dog\n"
+    (folder / "data.yaml").write_text(f"train: ../images\nval: [images]\nnc: 2\n{names}", "utf-8")
+    return folder / wanted
+
+
+def odd_yaml(content: bytes, random: Random) -> bytes:
+    """Put an odd text in the place of a value or a line of YAML."""
+    lines = content.decode().splitlines()
+    place = int(random.integers(len(lines)))
+    key = lines[place].partition(":")[0]
+    lines[place] = one_of(
+        (f"{key}: {one_of(_ODD_YAML, random)}", one_of(_ODD_YAML, random)), random
+    )
+    return "\n".join(lines).encode()
+
+
+_ODD_YAML = (
+    "", "[" * 3000, "{" * 300, "&a [*a]", "*a", "!!python/object:os.system", "2026-99-99", "nan",
+    "~", "- x", "[1, null, {}]", "{1: a, 1.0: b}", "0x" + "f" * 99, "'n", "n" * 300, "{[1]: 2}",
+    "? [a]",     "1" * 5000, "\x00", "!!binary x", "!!timestamp 0000-01-01",
+)  # fmt: skip
 
 
 def _read_image(path: Path) -> None:
@@ -58,6 +84,16 @@ SETS = {
         lambda folder: next(write_imagenet_det(folder, {"val": 1}, objects=2).rglob("*.xml")),
         lambda path: open_dataset(_root(path), "val"),
         (odd_xml, odd_xml, entities),
+    ),
+    "YOLO's labels": Format(
+        lambda folder: _make_yolo(folder, "labels/a.txt"),
+        lambda path: open_dataset(path.parents[1], "train"),
+        (odd_word, odd_lines),
+    ),
+    "YOLO's names": Format(
+        lambda folder: _make_yolo(folder, "data.yaml"),
+        lambda path: (open_dataset(path.parent, "train"), open_dataset(path.parent, "val")),
+        (odd_yaml, odd_yaml, odd_lines),
     ),
     **{
         f"image ({suffix})": Format(lambda folder, s=suffix: _make_image(folder, s), _read_image)
