@@ -96,8 +96,8 @@ def labels_of(image: Path) -> Path:
 
 def _has_names(path: Path) -> bool:
     text = read_text(path, _WHAT, remedy=_REMEDY)
-    splits = any(re.search(rf"^{name}\s*:", text, re.M) for name in _SPLITS)
-    return splits and bool(re.search(r"^names\s*:", text, re.M))
+    keys = set(re.findall(r"""^["']?(\w+)["']?\s*:""", text, re.M))
+    return "names" in keys and (bool(keys & set(_SPLITS)) or (path.parent / "labels").is_dir())
 
 
 def _of_yaml(root: Path, path: Path) -> YoloPlaces:
@@ -106,12 +106,22 @@ def _of_yaml(root: Path, path: Path) -> YoloPlaces:
         raise DataError(f"{path}: expected {_WHAT}, keys and values. {_REMEDY}")
     base = content.get("path")
     bases = [root / base] if isinstance(base, str) else []
+    bases.append(root)
     splits = {
-        name: tuple(_place([*bases, root], entry, path) for entry in _several(content[name]))
+        name: tuple(_place(bases, entry, path) for entry in _several(content[name]))
         for name in _SPLITS
         if content.get(name)
     }
+    splits |= {name: (folder,) for name, folder in _other_splits(content, bases).items()}
     return YoloPlaces(root, path, splits, _names(content, path), bool(content.get("kpt_shape")))
+
+
+def _other_splits(content: dict[Any, Any], bases: list[Path]) -> dict[str, Path]:
+    """Return the splits of other names than usual: keys of folders of images that are there."""
+    said = {key: value for key, value in content.items() if isinstance(value, str)}
+    names = [key for key in said if isinstance(key, str) and key not in (*_SPLITS, "path")]
+    places = {name: base / said[name] for name in names for base in bases}
+    return {name: place for name, place in places.items() if place.is_dir()}
 
 
 def _several(value: Any) -> list[Any]:

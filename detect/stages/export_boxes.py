@@ -80,7 +80,7 @@ def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportRe
     check_out(options.out, exist_ok=options.exist_ok, folder=False)
     if kind == "proposals":
         return _proposals(options.file, options.to, options.out, reporter)
-    return _detections(options, reporter)
+    return _detections(options, options.data or Path(), reporter)
 
 
 def _no_target(options: ExportOptions) -> str:
@@ -129,12 +129,11 @@ def _proposals(file: Path, to: Target, out: Path, reporter: Reporter) -> ExportR
     return ExportResult(out, len(stored))
 
 
-def _detections(options: ExportOptions, reporter: Reporter) -> ExportResult:
+def _detections(options: ExportOptions, data: Path, reporter: Reporter) -> ExportResult:
     from detect.storage.detections import read_detections
     from detect.storage.submission import write_submission
 
-    assert options.data is not None
-    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    dataset = open_data(data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.file, dataset)
     count = write_submission(options.out, found.values(), dataset)
     return ExportResult(options.out, len(dataset), count)

@@ -81,16 +81,29 @@ def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportRe
 
     kind = kind_of(options.file, _EXPECTED)
     if kind in LABELS:
-        from detect.stages.import_labels import import_labels
-
-        dataset, objects = import_labels(options, kind, reporter)
-        return ImportResult(options.out, "objects", len(dataset), objects)
+        return _labels(options, kind, reporter)
     _check(options, kind)
     # A single file is there at once or not at all; a folder's parts are another's until the end.
     in_parts = kind != "submission" and options.out.suffix != ".parquet"
     with holding(options.out, reporter) if in_parts else nullcontext():
         check_out(options.out, exist_ok=options.exist_ok, folder=in_parts)
         return _import(options, kind, reporter)
+
+
+def _labels(options: ImportOptions, kind: "Kind", reporter: Reporter) -> ImportResult:
+    from detect.stages.import_labels import import_labels
+
+    for name in options.gave("split", "source", "coordinates"):
+        raise UsageError(
+            f"{option(name)} means nothing for labels of {kind}, which become a data set of the "
+            "split all. Leave it out."
+        )
+    out, skip_bad = options.out, options.skip_bad
+    with holding(out, reporter):
+        check_out(out, exist_ok=options.exist_ok)
+        given = (options.file, kind, options.data, out)
+        dataset, objects = import_labels(*given, skip_bad=skip_bad, reporter=reporter)
+    return ImportResult(out, "objects", len(dataset), objects)
 
 
 def _import(options: ImportOptions, kind: "Kind", reporter: Reporter) -> ImportResult:

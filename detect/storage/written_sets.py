@@ -77,8 +77,7 @@ def write_yolo_set(
         lines = _yolo_lines(sample, kept.nonzero()[0])
         write_text(folder / f"labels/{dataset.split}/{name}.txt", _lines(lines))
         written, left_out = written + int(kept.sum()), left_out + int((~kept).sum())
-    # JSON's texts are YAML as well.
-    entries = [f"{json.dumps(split)}: {json.dumps(path)}" for split, path in splits.items()]
+    entries = [f"{_quoted(split)}: {_quoted(path)}" for split, path in splits.items()]
     classes = [f"  {place}: {_quoted(name)}" for place, name in enumerate(dataset.classes)]
     write_text(folder / "data.yaml", _lines([*entries, "names:", *classes]))
     return written, left_out
@@ -157,6 +156,7 @@ def _yolo_lines(sample: Sample, kept: np.ndarray[Any, Any]) -> Iterator[str]:
 
 
 def _quoted(name: str) -> str:
+    """Return `name` as YAML: JSON's texts are YAML as well."""
     return json.dumps(name, ensure_ascii=False)
 
 

@@ -68,7 +68,7 @@ COMMANDS: dict[str, Command] = {
     "import again": Command(
         "import WORLD/others.npz --data WORLD/voc --split test --out OUT --exist-ok", over="import"
     ),
-    "export": Command("export WORLD/test.parquet --out OUT/boxes.npz"),
+    "export": Command("export WORLD/test.parquet --to npz --out OUT/boxes.npz"),
     "split": Command(f"split {_VOC} --out OUT"),
     "split again": Command(f"split {_VOC} --out OUT --seed 3 --exist-ok", over="split"),
     "train-multibox": Command(
