@@ -63,12 +63,12 @@ def _box(shape: dict[str, Any], where: str) -> Box:
     if not isinstance(points, list) or not all(isinstance(one, list) for one in points):
         raise DataError(f"{where}: points: expected a list of points. {SKIP_HINT}")
     corners = [floats(point[:2], where) for point in points]
+    if any(len(one) != 2 for one in corners):
+        raise DataError(f"{where}: expected points of two numbers. {SKIP_HINT}")
     if kind == "circle" and len(corners) == 2:
         (x, y), edge = corners
         radius = math.dist((x, y), edge)
         return x - radius, y - radius, x + radius, y + radius
     if kind not in ("rectangle", "polygon", "mask", "rotation"):
         raise DataError(f"{where}: a {shown(kind)} has no box. {SKIP_HINT}")
-    if any(len(one) != 2 for one in corners):
-        raise DataError(f"{where}: expected points of two numbers. {SKIP_HINT}")
     return bounds(corners, where)

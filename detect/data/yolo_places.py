@@ -8,7 +8,7 @@ files of paths. Without it, names one a line in `classes.txt` (LabelImg, Label S
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from detect.data.image_files import images_below
 from detect.data.listing import files_in, folders_in
@@ -16,13 +16,14 @@ from detect.data.split import read_names, unique_names
 from detect.errors import DataError
 from detect.foreign import read_yaml
 from detect.images import EXTENSIONS
-from detect.reading import read_text, shown
+from detect.reading import is_path, read_text, shown
 
 _SPLITS = ("train", "val", "valid", "test")
 _NAMES = ("classes.txt", "obj.names", "data/obj.names")
 _DARKNET = re.compile(r"obj_(\w+)_data")
 _WHAT, _REMEDY = "YOLO's data.yaml", "Correct it."
 _ALL = "all"
+_LONGEST = 2000
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class YoloPlaces:
 
     def _found(self, line: str, entry: Path) -> Path:
         tried = [entry.parent / line, self.root / line, self.root / line.removeprefix("data/")]
-        for path in tried:
+        for path in tried if _is_place(line) else ():
             if path.is_file():
                 return path
         raise DataError(f"{entry}: lists {shown(line)}, but there is no such file: {tried[0]}.")
@@ -105,7 +106,7 @@ def _of_yaml(root: Path, path: Path) -> YoloPlaces:
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected {_WHAT}, keys and values. {_REMEDY}")
     base = content.get("path")
-    bases = [root / base] if isinstance(base, str) else []
+    bases = [root / base] if _is_place(base) else []
     bases.append(root)
     splits = {
         name: tuple(_place(bases, entry, path) for entry in _several(content[name]))
@@ -118,10 +119,15 @@ def _of_yaml(root: Path, path: Path) -> YoloPlaces:
 
 def _other_splits(content: dict[Any, Any], bases: list[Path]) -> dict[str, Path]:
     """Return the splits of other names than usual: keys of folders of images that are there."""
-    said = {key: value for key, value in content.items() if isinstance(value, str)}
+    said = {key: value for key, value in content.items() if _is_place(value)}
     names = [key for key in said if isinstance(key, str) and key not in (*_SPLITS, "path")]
     places = {name: base / said[name] for name in names for base in bases}
     return {name: place for name, place in places.items() if place.is_dir()}
+
+
+def _is_place(value: Any) -> TypeGuard[str]:
+    """Tell whether `value` can be a path: whoever looked for another would get an OSError."""
+    return is_path(value) and len(value) < _LONGEST
 
 
 def _several(value: Any) -> list[Any]:
@@ -130,7 +136,7 @@ def _several(value: Any) -> list[Any]:
 
 def _place(bases: list[Path], entry: Any, path: Path) -> Path:
     """Return where `entry` is; Roboflow's begin with "../" and mean the folder of the file."""
-    if not isinstance(entry, str):
+    if not _is_place(entry):
         raise DataError(f"{path}: a split must be a path, or a list of them, got {shown(entry)}.")
     entry = entry.replace("\\", "/")
     inner = re.sub(r"^(\.\.?/)+", "", entry)

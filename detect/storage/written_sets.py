@@ -77,7 +77,7 @@ def write_yolo_set(
         lines = _yolo_lines(sample, kept.nonzero()[0])
         write_text(folder / f"labels/{dataset.split}/{name}.txt", _lines(lines))
         written, left_out = written + int(kept.sum()), left_out + int((~kept).sum())
-    entries = [f"{_quoted(split)}: {_quoted(path)}" for split, path in splits.items()]
+    entries = [f"{_quoted(split)}: {_quoted(path)}" for split, path in sorted(splits.items())]
     classes = [f"  {place}: {_quoted(name)}" for place, name in enumerate(dataset.classes)]
     write_text(folder / "data.yaml", _lines([*entries, "names:", *classes]))
     return written, left_out
@@ -101,7 +101,7 @@ def _names(dataset: Dataset) -> dict[str, str]:
 
 
 def _copy(sample: Sample, path: Path) -> None:
-    write_bytes(path, read_bytes(sample.path, "an image", RECORDS_BYTES), lasting=False)
+    write_bytes(path, read_bytes(sample.path, "an image", RECORDS_BYTES))
 
 
 def _lines(lines: Iterable[str]) -> str:
