@@ -37,7 +37,7 @@ LAYERS = (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
         "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats",
         "detect.locks", "detect.memory", "detect.together", "detect.config", "detect.progress",
-        "detect.trunks",
+        "detect.foreign", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside
