@@ -7,7 +7,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from detect.errors import DataError
-from detect.reading import DEPTH, TOML_BYTES, read_text
+from detect.json_values import DEPTH
+from detect.reading import TOML_BYTES, read_text
 
 
 def beginning(path: Path, count: int = 4096) -> bytes:
