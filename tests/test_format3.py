@@ -1,4 +1,4 @@
-"""Runs of format 3 (format3/README.md), which knew no mirrored crops, mean what they meant."""
+"""Runs of format 3 (format3/README.md), which looked once and moved no box, mean what they did."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,8 @@ def earlier(files: Path) -> None:
 
 
 def test_kept_scores_recombine_and_are_of_crops_as_they_are() -> None:
-    assert ScoresFile(Path("run")).card.mirror is False
+    card = ScoresFile(Path("run")).card
+    assert (card.mirror, card.rounds, card.again, card.deltas) == (False, 1, 0, "off")
     assert call("ensemble", "run", "--out", "new") == 0
     assert Path("new/detections.json").read_bytes() == Path("run/detections.json").read_bytes()
 

@@ -137,8 +137,8 @@ class Detector:
     def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
         """Return what NMS chooses the detections of `image` from: every region of every class.
 
-        Best first, those that score the detector's threshold or more; moved as the networks say,
-        and by no other regression. Otherwise as a call.
+        Best first, those of all rounds that score the detector's threshold or more; moved as the
+        networks say, and by no other regression. Otherwise as a call.
         """
         pixels, regions = self._pair(image, proposals)
         every = self.scorer.localised(pixels, regions)

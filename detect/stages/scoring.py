@@ -39,8 +39,8 @@ Svm = Annotated[
 Mirror = Annotated[
     bool,
     Field(
-        description="Average the scores of every region with those of its mirrored crop: twice "
-        "the work of the networks."
+        description="Average the scores of every region, and how it moves, with those of its "
+        "mirrored crop: twice the work of the networks."
     ),
 ]
 RoundCount = Annotated[

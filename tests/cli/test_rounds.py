@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from builders import write_voc
 from commands import call
-from moving import moving
-from networks import network
+from networks import moving_network, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import UsageError
+from detect.models import compiled
 from detect.models.checkpoints import save_model
 from detect.stages.load import load
 from detect.storage.proposals import ProposalFile
@@ -31,7 +31,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     propose_randomly(open_dataset(root / "voc", "test"), root / "p.parquet", 25)
     for kind in KINDS:
         for number in range(2):
-            save_model(root / f"{kind}{number}.safetensors", *moving(number, kind))
+            save_model(root / f"{kind}{number}.safetensors", *moving_network(number, kind))
     save_model(root / "still.safetensors", *network())
     return root
 
@@ -66,7 +66,8 @@ def test_kept_scores_of_all_rounds_recombine_to_what_was_written(
     assert run(root, tmp_path / "once", *more, models=models) == 0
     assert found(tmp_path / "once") != found(tmp_path / "run")
     kept = ScoresFile(tmp_path / "run")
-    assert [len(row.boxes) for row in kept] == [25 + 2 * 5] * 3
+    # Fewer where a region stays: one that fills the image cannot grow.
+    assert all(25 + 5 < len(row.boxes) <= 25 + 2 * 5 for row in kept)
     assert (kept.card.rounds, kept.card.again) == (3, 5)
     for name in ("run", "again"):
         told = recipe(tmp_path / name)
@@ -101,7 +102,6 @@ def test_a_detector_finds_what_a_run_finds(
     words = [word for name, value in more.items() for word in (f"--{name}", value)]
     assert run(root, tmp_path / "run", *ROUNDS, *(w for w in words if w is not True)) == 0
     told = {"rounds": 3, "again": 5, "device": "cpu", "precision": "float32", **more}
-    told["multibox"] = ()
     with pytest.warns(match="no note of the proposals"):
         detector = load(root / "agnostic0.safetensors", **told)
     sample = open_dataset(root / "voc", "test").samples[0]
@@ -137,6 +137,19 @@ def test_rounds_without_moved_regions_are_refused(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") <= 2
+
+
+def test_compiled_networks_find_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    assert run(root, tmp_path / "run", *ROUNDS, "--mirror") == 0
+    assert run(root, tmp_path / "compiled", *ROUNDS, "--mirror", "--compile", "on") == 0
+    one, other = (json.loads(found(tmp_path / name)) for name in ("run", "compiled"))
+    assert len(one) == len(other) > 0
+    for entry, same in zip(one, other, strict=True):
+        assert entry["bbox"] == pytest.approx(same["bbox"], abs=0.01)
+        assert entry["score"] == pytest.approx(same["score"], abs=1e-4)
 
 
 def test_a_regression_of_its_own_has_no_rounds(root: Path) -> None:

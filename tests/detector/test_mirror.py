@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from builders import scene
-from moving import moving
-from networks import network
+from networks import moving_network, network
 
 from detect.crops import opencv
 from detect.crops.geometry import windows
@@ -61,7 +60,7 @@ def test_the_scores_are_means_of_a_crop_and_the_crop_mirrored() -> None:
 @pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("kind", ["agnostic", "classwise"])
 def test_a_mirrored_image_has_mirrored_detections(packing: Packing, kind: str) -> None:
-    networks = [moving(0, kind, context=0.0), moving(1, kind, context=0.0)]
+    networks = [moving_network(0, kind, context=0.0), moving_network(1, kind, context=0.0)]
     image, proposals = regions(1)
     width = image.shape[1]
     other = np.ascontiguousarray(image[:, ::-1])
@@ -82,7 +81,7 @@ def test_a_mirrored_image_has_mirrored_detections(packing: Packing, kind: str) -
 
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_stream_gives_what_single_images_give(packing: Packing) -> None:
-    networks = [moving(0), moving(1, input_size=40)]
+    networks = [moving_network(0), moving_network(1, input_size=40)]
     told = {"precision": "float32", "packing": packing, "score": mirrored(softmax)}
     scorer = RegionScorer(networks, batch_size=16, **told)
     pairs = [regions(seed, 4 + 8 * seed) for seed in range(4)]
