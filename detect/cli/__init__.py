@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": ("detect.cli.doctor", "Check that this environment can do the job."),
     "demo": ("detect.cli.demo", "Run the whole pipeline offline on composed scenes."),
     "check": ("detect.cli.check", "Tell everything wrong or odd about a data set at once."),
+    "train": ("detect.cli.train", "Train the best detector of a labelled folder."),
     "plan": ("detect.cli.plan", "Estimate hours, memory and disk of every stage beforehand."),
     "split": ("detect.cli.split", "Cut a split in two halves with the same classes in both."),
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),

@@ -17,7 +17,9 @@ def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArr
     """
     images = len(counts)
     if images < 2 or not 0 < share < 1:
-        raise ValueError(f"held_out: expected two images and a share below 1, got {images}, {share}")
+        raise ValueError(
+            f"held_out: expected two images and a share below 1, got {images}, {share}"
+        )
     number = min(images - 1, max(1, round(share * images)))
     totals = counts.sum(axis=0)
     known = totals > 0

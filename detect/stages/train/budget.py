@@ -10,6 +10,8 @@ from detect.errors import UsageError, option
 _FOLDS = 0.32
 # Below these steps a network is not worth a second fit: it had better learn longer once.
 _ENOUGH = 500
+# Of an image's regions, as many as both sources propose; how many looks choosing takes.
+_REGIONS, _LOOKS = 900, 5.5
 FEWEST, MOST_MULTIBOX, MOST_CLASSIFIER = 40, 1400, 3000
 
 
@@ -22,6 +24,15 @@ class Pace:
     search: float
     region: float
 
+    def apart(self, images: int, held: int, networks: int) -> float:
+        """Return the seconds beside the trainings: searching, and trying what to choose.
+
+        Of so many `images` in all, `held` of them out. As if both sources proposed for all of
+        them, and held-out regions were looked at once, mirrored, and mirrored again.
+        """
+        searched = self.search * (2 * held + images)
+        return searched + _LOOKS * _REGIONS * held * networks * self.region
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -30,6 +41,15 @@ class Plan:
     multibox_steps: int
     classifier_steps: int
     again: bool
+
+    def words(self, networks: int, *, pretrained: bool) -> str:
+        """Say the plan in a line."""
+        begun = "ImageNet's weights" if pretrained else "random weights"
+        last = ", and both again on all images" if self.again else ""
+        return (
+            f"from {begun}: MultiBox, two networks of {self.multibox_steps} steps; region "
+            f"classifiers, {networks} of {self.classifier_steps} steps{last}."
+        )
 
     def values(self) -> dict[str, Any]:
         """Return the plan as JSON."""

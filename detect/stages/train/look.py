@@ -55,7 +55,7 @@ def splits_of(options: TrainOptions, folder: Path, reporter: Reporter) -> Splits
 
 
 def _default(root: Path) -> str:
-    from detect.data.split_names import split_names
+    from detect.data.as_written import splits_of as split_names
 
     names = split_names(root)
     for name in _DEFAULTS:
@@ -107,8 +107,8 @@ def _cut(
     learn, chosen = folder / "learn.txt", folder / "held-out.txt"
     _write(learn, [one for one in ids if one not in held])
     _write(chosen, [one for one in ids if one in held])
-    opened = (_open(options, str(path), reporter) for path in (learn, chosen))
-    return Splits(str(learn), str(chosen), name, *opened, dataset)
+    first, second = (_open(options, str(path), reporter) for path in (learn, chosen))
+    return Splits(str(learn), str(chosen), name, first, second, dataset)
 
 
 def _joined(

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from detect.errors import option
 from detect.stages import options as o
+
+
+_MULTIBOX = "multibox."
 
 
 class TrainOptions(o.Options):
@@ -33,13 +35,28 @@ class TrainOptions(o.Options):
         "auto",
         description="auto: begin from ImageNet's weights where an installed package has them.",
     )
-    set: o.Texts = Field((), description="Change a value of the region classifiers' recipe.")
+    set: o.Texts = Field(
+        (),
+        description="Change a value of the region classifiers' recipe, or of MultiBox's: "
+        "multibox.A.B=3.",
+    )
     dry_run: bool = Field(False, description="Look, time, say what would be done, and stop.")
     device: o.Device = "auto"
     seed: o.Seed = 0
     resume: o.Resume = False
     exist_ok: o.ExistOk = False
     skip_bad: o.SkipBad = False
+
+    @property
+    def of_multibox(self) -> tuple[str, ...]:
+        """What `set` changes of MultiBox's recipe."""
+        mine = (one.strip() for one in self.set)
+        return tuple(one.removeprefix(_MULTIBOX) for one in mine if one.startswith(_MULTIBOX))
+
+    @property
+    def of_networks(self) -> tuple[str, ...]:
+        """What `set` changes of the region classifiers' recipe."""
+        return tuple(one for one in self.set if not one.strip().startswith(_MULTIBOX))
 
 
 @dataclass(frozen=True)
@@ -59,5 +76,3 @@ class TrainResult:
     def trained(self) -> bool:
         """Whether there is a detector: not after a dry run."""
         return bool(self.figures)
-
-

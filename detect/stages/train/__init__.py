@@ -1,0 +1,138 @@
+"""From a labelled folder to its best detector: MultiBox, the choice of regions, networks, choices.
+
+R-CNN's and the paper's parts in one call; which of them help is measured on images held out. The
+test split is never looked at.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from detect.locks import holding
+from detect.progress import QUIET, Reporter
+from detect.stages.calling import by_keywords
+from detect.stages.detector_folder import is_detector, read_detector
+from detect.stages.opening import check_out
+from detect.stages.train import recipes
+from detect.stages.train.budget import Pace, Plan, plan
+from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
+from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
+from detect.stages.train.look import splits_of
+from detect.stages.train.making import FOLDS, Making
+from detect.stages.train.options import TrainOptions, TrainResult
+from detect.stages.train.pace import measure_pace
+from detect.stages.train.work import Work
+
+__all__ = ["TrainOptions", "TrainResult", "train"]
+
+# What a call that goes on must have been told as well.
+_TOLD = ("data", "split", "val_split", "minutes", "networks", "fast", "pretrained", "set", "seed")
+
+
+@by_keywords
+def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
+    """Train the best detector of a labelled data set that a number of minutes allows.
+
+    Raises UsageError for options that do not go together and too few minutes, DataError for data
+    that is wrong, EnvironmentProblem for a machine that cannot, DetectError where a training
+    diverges.
+    """
+    with holding(options.out, reporter):
+        check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+        told = {name: _plain(getattr(options, name)) for name in _TOLD}
+        work = Work(options.out / "work", told, resume=options.resume)
+        if options.resume and is_detector(options.out) and "written" in work.choices:
+            return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
+        making = Making(
+            told=options,
+            splits=splits_of(options, work.folder, reporter),
+            work=work,
+            pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
+            reporter=reporter,
+        )
+        return _train(making)
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as JSON has it."""
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _train(making: Making) -> TrainResult:
+    work, told = making.work, making.told
+    steps = _plan(making)
+    if told.dry_run:
+        return TrainResult(told.out, {}, work.choices)
+    for fold in FOLDS:
+        name = fold[0]
+        work.step(
+            f"multibox {fold}",
+            lambda fold=fold, name=name: making.train_multibox(  # type: ignore[misc]
+                name, making.splits.learn, steps.multibox_steps, fold
+            ),
+        )
+    source = work.step("source", lambda: choose_source(making))["chosen"]
+    making.reporter.say(f"regions: {source}")
+    held = making.place("proposals", f"held-out-{source}")
+    _learn(making, "held-out", making.splits.learn, source, steps)
+    selected = work.step("selection", lambda: choose_selection(making, held))
+    work.step("thresholds", lambda: thresholds_of(making, _detections(making, selected)))
+    networks, multibox = making.place("networks", "held-out"), making.folds()
+    if steps.again and making.splits.whole is not None:
+        networks, multibox = _learn_all(making, making.splits.whole, source, steps)
+    write_detector(making, networks, multibox if source != "selective-search" else ())
+    work.step("written", lambda: True)
+    return TrainResult(told.out, figures_of(making), work.choices)
+
+
+def _plan(making: Making) -> Plan:
+    """Measure the machine's pace, and say and return how many steps there will be."""
+    work, told = making.work, making.told
+    pace = Pace(**work.step("pace", lambda: asdict(measure_pace(making))))
+
+    def decide() -> dict[str, Any]:
+        left = (
+            60 * told.minutes
+            - work.seconds
+            - pace.apart(len(making.splits.everything), len(making.splits.chosen), told.networks)
+        )
+        again = making.splits.whole is not None
+        return plan(left, pace, told.networks, again=again).values()
+
+    decided = Plan.of(work.step("plan", decide))
+    making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
+    return decided
+
+
+def _learn(making: Making, name: str, split: str, source: str, steps: Plan) -> None:
+    """Propose for `split`, and train the networks on it."""
+    method, preset = SOURCES[source]
+    work = making.work
+    work.step(f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name))
+    work.step(
+        f"networks {name}",
+        lambda: making.train_networks(
+            name, split, making.place("proposals", name), steps.classifier_steps
+        ),
+    )
+
+
+def _learn_all(
+    making: Making, split: str, source: str, steps: Plan
+) -> tuple[Path, tuple[Path, ...]]:
+    """Train once more, on all images; return the networks, and MultiBox's."""
+    making.work.step(
+        "multibox all", lambda: making.train_multibox("all", split, steps.multibox_steps)
+    )
+    _learn(making, "all", split, source, steps)
+    return making.place("networks", "all"), (making.place("multibox", "all"),)
+
+
+def _detections(making: Making, selected: dict[str, Any]) -> Path:
+    """Return the detections of the selection that was chosen."""
+    from detect.stages.train.choosing import SELECTIONS
+
+    found = making.place("found", selected["looks"])
+    return making.selected(found, dict(SELECTIONS[selected["selection"]]))

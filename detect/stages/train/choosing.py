@@ -1,0 +1,92 @@
+"""What proposes, how often regions are looked at, how to select: chosen on images held out."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from detect.proposals.settings import Preset
+from detect.stages.recall import recall
+from detect.stages.sources import Method
+from detect.stages.train.making import Making
+
+# From the cheapest: the method and preset of each source, some 200, 900 and 1,800 boxes an image.
+SOURCES: Mapping[str, tuple[Method, Preset]] = {
+    "multibox": ("multibox", "googlenet"),
+    "both": ("both", "googlenet"),
+    "selective-search": ("selective-search", "rcnn"),
+}
+# How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second.
+_LESS, _LESS_FAST = 0.01, 0.03
+# A way to look or to select that costs more must be better by this much: a run of a few dozen
+# images tells no less.
+_BETTER = 0.003
+
+LOOKS: Mapping[str, dict[str, Any]] = {
+    "once": {},
+    "mirror": {"mirror": True},
+    "mirror-rounds": {"mirror": True, "rounds": 2},
+}
+SELECTIONS: Mapping[str, dict[str, Any]] = {
+    "nms": {"kind": "nms", "vote": "off"},
+    "nms-vote": {"kind": "nms", "vote": 0.5},
+    "soft-nms": {"kind": "soft-nms", "vote": "off"},
+    "soft-nms-vote": {"kind": "soft-nms", "vote": 0.5},
+}
+
+
+def choose_source(making: Making) -> dict[str, Any]:
+    """Return what each source covers of the held-out objects, and the cheapest that covers enough.
+
+    Enough: at IoU 0.5 and at 0.7 hardly less than the best one.
+    """
+    covered = {}
+    for name, (method, preset) in SOURCES.items():
+        path = making.propose(f"held-out-{name}", making.splits.held, method, preset)
+        covered[name] = _coverage(making, path)
+    less = _LESS_FAST if making.told.fast else _LESS
+    best = {iou: max(one[iou] for one in covered.values()) for iou in ("0.50", "0.70")}
+    enough = [
+        name
+        for name, one in covered.items()
+        if all(one[iou] >= best[iou] - less for iou in ("0.50", "0.70"))
+    ]
+    most = max(covered, key=lambda name: covered[name]["0.50"] + covered[name]["0.70"])
+    return {"covered": covered, "chosen": enough[0] if enough else most}
+
+
+def _coverage(making: Making, path: Path) -> dict[str, float]:
+    told = making.told
+    (file,) = recall(
+        told.data, split=making.splits.held, proposals=[path], skip_bad=told.skip_bad
+    ).files
+    shares = file.scores.coverage["all"]
+    return {
+        "boxes": round(file.scores.boxes_per_image, 1),
+        **{iou: round(shares[iou], 4) for iou in ("0.50", "0.70")},
+    }
+
+
+def choose_selection(making: Making, proposals: Path) -> dict[str, Any]:
+    """Return the figures of every way to look and to select on the held-out images, and the best.
+
+    By the mean of AP50 and AP (0.50 to 0.95). With `fast` regions are looked at once.
+    """
+    tried = dict(_tried(making, proposals))
+    looks, selection = "once", "nms"
+    for name in tried:
+        look, select = name.split("/")
+        gain = _value(tried[name]) - _value(tried[f"{looks}/{selection}"])
+        if gain > (0.0 if look == looks else _BETTER):
+            looks, selection = look, select
+    return {"tried": tried, "looks": looks, "selection": selection}
+
+
+def _tried(making: Making, proposals: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    for look in ["once"] if making.told.fast else LOOKS:
+        found = making.detect(look, proposals, LOOKS[look])
+        for name, selection in SELECTIONS.items():
+            yield f"{look}/{name}", making.score(making.selected(found, selection))
+
+
+def _value(figures: Mapping[str, float]) -> float:
+    return (figures["AP50"] + figures["AP"]) / 2

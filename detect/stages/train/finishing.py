@@ -1,0 +1,85 @@
+"""The folder of the detector that was trained: its parts copied, its card, its figures."""
+
+from pathlib import Path
+from typing import Any
+
+from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN
+from detect.files import write_bytes, write_text
+from detect.stages.detector_folder import (
+    NAME,
+    DetectorCard,
+    Looks,
+    Part,
+    selection_of,
+    write_card,
+)
+from detect.stages.members import member_folders
+from detect.stages.train.choosing import LOOKS, SELECTIONS, SOURCES
+from detect.stages.train.making import Making
+from detect.together import together
+
+
+def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
+    """Return from which score each class is shown: that of the best F1 on the held-out images."""
+    from detect.evaluation.flat import FlatDetections
+    from detect.evaluation.thresholds import best_thresholds
+    from detect.storage.detections import read_columns
+
+    chosen = making.splits.chosen
+    found = best_thresholds(chosen, FlatDetections(*read_columns(detections, chosen)))
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:
+    """Put the detector into OUT, in one step: an earlier one stays until it is complete."""
+    from detect.models.model_files import find_weights, model_hash
+    from detect.proposals.settings import PRESETS
+
+    choices = making.work.choices
+    source = choices["source"]["result"]["chosen"]
+    selected = choices["selection"]["result"]
+    method, preset = SOURCES[source]
+    out = making.told.out
+    earlier = [out / name for name in (NAME, "networks", "multibox")]
+    with together(out, earlier) as folder:
+        parts = {"networks": member_folders(networks), "multibox": multibox}
+        card_parts: dict[str, tuple[Part, ...]] = {}
+        for kind, paths in parts.items():
+            (folder / kind).mkdir(parents=True)
+            files = [f"{kind}/{number}.safetensors" for number in range(1, len(paths) + 1)]
+            for file, path in zip(files, paths, strict=True):
+                _copy(find_weights(path), folder / file)
+            card_parts[kind] = tuple(Part(file, model_hash(folder / file)) for file in files)
+        looks = {"mirror": False, "rounds": 1, "again": AGAIN} | LOOKS[selected["looks"]]
+        kind, vote = (SELECTIONS[selected["selection"]][name] for name in ("kind", "vote"))
+        write_card(
+            folder,
+            DetectorCard(
+                classes=making.splits.learned.classes,
+                networks=card_parts["networks"],
+                multibox=card_parts["multibox"],
+                method=method,
+                preset=preset,
+                search=PRESETS[preset].search,
+                seed=0,
+                looks=Looks(**looks),
+                selection=selection_of(Combination(kind=kind, vote=vote)),
+                thresholds=choices["thresholds"]["result"],
+                figures=figures_of(making),
+            ),
+        )
+
+
+def figures_of(making: Making) -> dict[str, Any]:
+    """Return what the fit without the held-out images does on these."""
+    chosen = making.work.choices["selection"]["result"]
+    figures = chosen["tried"][f"{chosen['looks']}/{chosen['selection']}"]
+    return {**figures, "images": len(making.splits.chosen), "of": "held-out images"}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a model and its card."""
+    write_bytes(target, source.read_bytes())
+    copy = source.with_suffix(".json")
+    write_text(target.with_suffix(".json"), copy.read_text(encoding="utf-8"))

@@ -1,0 +1,130 @@
+"""The stages that a detector is made by, each in a folder of its own in OUT/work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detect.progress import Reporter
+from detect.stages.ensemble import ensemble
+from detect.stages.evaluate import evaluate
+from detect.stages.propose import propose
+from detect.stages.run import run
+from detect.stages.train import recipes
+from detect.stages.train.look import Splits
+from detect.stages.train.options import TrainOptions
+from detect.stages.train.work import Work
+from detect.stages.train_classifier import train_classifier
+from detect.stages.train_multibox import train_multibox
+
+FOLDS = ("1/2", "2/2")
+# How often regions are looked at; what costs more comes later.
+Looks = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Making:
+    """What is told, the images, where work is done, and whether trunks begin pre-trained."""
+
+    told: TrainOptions
+    splits: Splits
+    work: Work
+    pretrained: bool
+    reporter: Reporter
+
+    def place(self, *names: str) -> Path:
+        """Return a folder in work/."""
+        return self.work.folder.joinpath(*names)
+
+    def folds(self) -> tuple[Path, ...]:
+        """Return the MultiBox networks that each miss half of the images."""
+        return tuple(self.place("multibox", fold[0]) for fold in FOLDS)
+
+    def train_multibox(self, name: str, split: str, steps: int, fold: str | None = None) -> None:
+        """Train MultiBox on `split`, without the images of `fold`."""
+        out = self.place("multibox", name)
+        train_multibox(
+            self.told.data,
+            split=split,
+            config=recipes.multibox(steps, self.told.seed, pretrained=self.pretrained),
+            set=self.told.of_multibox,
+            leave_out=fold,
+            out=out,
+            resume=out.exists(),
+            device=self.told.device,
+            skip_bad=self.told.skip_bad,
+            reporter=self.reporter,
+        )
+
+    def train_networks(self, name: str, split: str, proposals: Path, steps: int) -> None:
+        """Train the region classifiers on `split` and its `proposals`."""
+        out, count = self.place("networks", name), self.told.networks
+        train_classifier(
+            self.told.data,
+            split=split,
+            proposals=proposals,
+            config=recipes.classifier(steps, self.told.seed, pretrained=self.pretrained),
+            set=self.told.of_networks,
+            ensemble=count if count > 1 else None,
+            out=out,
+            resume=out.exists(),
+            device=self.told.device,
+            skip_bad=self.told.skip_bad,
+            reporter=self.reporter,
+        )
+
+    def propose(self, name: str, split: str, method: str, preset: str) -> Path:
+        """Propose for `split`, with MultiBox networks that did not see its images."""
+        out = self.place("proposals", name)
+        searched = {} if method == "multibox" else {"preset": preset}
+        learned = {} if method == "selective-search" else {"multibox": self.folds()}
+        propose(
+            self.told.data,
+            split=split,
+            method=method,
+            out=out,
+            resume=out.exists(),
+            device=self.told.device,
+            skip_bad=self.told.skip_bad,
+            reporter=self.reporter,
+            **searched,
+            **learned,
+        )
+        return out
+
+    def detect(self, name: str, proposals: Path, looks: Looks) -> Path:
+        """Detect in the held-out images, and keep the scores."""
+        out = self.place("found", name)
+        run(
+            self.told.data,
+            split=self.splits.held,
+            model=self.place("networks", "held-out"),
+            proposals=proposals,
+            keep_scores="float16",
+            pictures=False,
+            out=out,
+            resume=out.exists(),
+            device=self.told.device,
+            skip_bad=self.told.skip_bad,
+            reporter=self.reporter,
+            **looks,
+        )
+        return out
+
+    def selected(self, found: Path, selection: dict[str, Any]) -> Path:
+        """Select from kept scores; return the detections."""
+        out = found / "-".join(map(str, selection.values()))
+        ensemble(found, out=out, exist_ok=True, reporter=self.reporter, **selection)
+        return out / "detections.json"
+
+    def score(self, detections: Path) -> dict[str, float]:
+        """Return "AP50" (voc2012) and "AP" (coco, 0.50 to 0.95) on the held-out images."""
+        told = self.told
+        found = evaluate(
+            told.data,
+            split=self.splits.held,
+            detections=detections,
+            protocol="all",
+            skip_bad=told.skip_bad,
+        ).protocols
+        mean = found["coco"].map_50_95 or 0.0
+        return {"AP50": round(found["voc2012"].map, 4), "AP": round(mean, 4)}

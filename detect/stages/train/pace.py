@@ -1,0 +1,64 @@
+"""How fast this machine trains, searches and classifies: a little of each, on the user's images."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
+from detect.stages.train import recipes
+from detect.stages.train.budget import Pace
+from detect.stages.train.making import Making
+
+if TYPE_CHECKING:
+    from detect.config import AnyRecipe
+    from detect.structures import Proposals
+
+
+def measure_pace(making: Making) -> Pace:
+    """Return the seconds of a step of each training, of searching in an image, of a region."""
+    from detect.data import read_pixels
+    from detect.detector.region_time import time_regions
+    from detect.models.checkpoints import load_model
+    from detect.models.device import choose_device
+    from detect.models.kinds import REGION_CLASSIFIER
+
+    told = making.told
+    making.reporter.say("timing this machine ...")
+    boxes = recipes.multibox(100, told.seed, pretrained=making.pretrained)
+    regions = recipes.classifier(100, told.seed, pretrained=making.pretrained)
+    with TemporaryDirectory() as folder:
+        first, second = Path(folder, "multibox"), Path(folder, "networks")
+        multibox_step = _step(making, load_recipe(MultiBoxRecipe, boxes, told.of_multibox), first)
+        recipe = load_recipe(RegionClassifierRecipe, regions, told.of_networks)
+        classifier_step = _step(making, recipe, second)
+        search, proposals = _search(making)
+        model, card = load_model(second / "weights" / "last.safetensors", REGION_CLASSIFIER)
+    samples = {sample.image_id: sample for sample in making.splits.chosen.samples}
+    pairs = [(read_pixels(samples[one.image_id]), one) for one in proposals]
+    device = choose_device(told.device)
+    region = time_regions(model, card, device, recipe.run.precision, pairs)
+    return Pace(multibox_step, classifier_step, search, region.seconds)
+
+
+def _step(making: Making, recipe: "AnyRecipe", folder: Path) -> float:
+    from detect.models.device import choose_device
+    from detect.runs import RunFolder
+    from detect.training.call import Call
+    from detect.training.rehearsal import rehearse
+
+    call = Call(RunFolder(folder), choose_device(making.told.device), reporter=making.reporter)
+    return rehearse(recipe, making.splits.learned, call).seconds
+
+
+def _search(making: Making) -> tuple[float, tuple["Proposals", ...]]:
+    """Return the seconds of an image, shared by the workers, and the proposals of those timed."""
+    from joblib import cpu_count
+
+    from detect.proposals.estimate import measure
+    from detect.proposals.settings import PRESETS
+    from detect.stages.sources import SEARCH, MultiBoxChoice, make_source
+
+    choice = MultiBoxChoice((), making.told.device, "auto")
+    source = make_source(SEARCH, PRESETS["rcnn"], 0, choice)
+    found = measure(source.propose, making.splits.chosen.samples)
+    return found.seconds_per_image / int(cpu_count()), found.proposals
