@@ -195,13 +195,14 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
+    rounds = rounds_of(options)
     from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
     from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
-    scorer = _scorer(options, networks, models, combination, device)
+    scorer = _scorer(options, networks, models, combination, rounds, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     source = recorded_source(
@@ -215,6 +216,7 @@ def _scorer(
     networks: Sequence[Path],
     models: Sequence["Model"],
     combination: Combination,
+    rounds: Rounds,
     device: "torch.device",
 ) -> "RegionScorer":
     from detect.detector import RegionScorer
@@ -227,7 +229,7 @@ def _scorer(
         precision=options.precision,
         regression=options.regression == "on" and options.svm is None,
         combination=combination,
-        rounds=rounds_of(options),
+        rounds=rounds,
     )
 
 
