@@ -71,7 +71,8 @@ def read_text(path: Path, what: str, most: int = TEXT_BYTES, remedy: str = _AGAI
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at {error.start}). Expected {what}. {remedy}"
+            f"{path}: not UTF-8 text ({error.reason} at {error.start}). Expected {what}. Save it "
+            f"as UTF-8 if it is in another encoding. {remedy}"
         ) from error
 
 

@@ -308,7 +308,7 @@ def test_read_size_reads_the_header_alone(tmp_path: Path) -> None:
 
 
 def test_pillow_turns_tiff_itself() -> None:
-    """What `_orientation` relies on; if it fails, Pillow changed."""
+    """What `orientation` relies on; if it fails, Pillow changed."""
     assert "exif_transpose" in TiffImagePlugin.TiffImageFile.load_end.__code__.co_names
 
 

@@ -29,14 +29,15 @@ LAYERS = (
     ("detect.training",),
     ("detect.detector", "detect.proposals.multibox"),
     ("detect.ensemble", "detect.models"),
+    ("detect.checks",),
     ("detect.data", "detect.storage", "detect.proposals", "detect.evaluation", "detect.visualize"),
-    ("detect.matching", "detect.images", "detect.crops"),
+    ("detect.matching", "detect.images", "detect.inspection", "detect.crops"),
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
         "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats",
         "detect.locks", "detect.memory", "detect.together", "detect.config", "detect.progress",
-        "detect.trunks",
+        "detect.foreign", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside

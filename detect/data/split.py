@@ -33,6 +33,14 @@ class Skipping:
             self.lines.append(error.marked)
 
 
+class NoSplitError(UsageError):
+    """No split was named; `splits` there are."""
+
+    def __init__(self, message: str, splits: Iterable[str]) -> None:
+        super().__init__(message)
+        self.splits = tuple(sorted(splits, key=lambda name: (len(name), name)))
+
+
 def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple[str, Path, bool]:
     """Return the split's name, its file, and whether the file is one of the set's own `lists`.
 
@@ -40,8 +48,8 @@ def find_list(root: Path, split: str | None, lists: Mapping[str, Path]) -> tuple
     stem is the name. UsageError without `split`, DataError for one that is neither.
     """
     if split is None:
-        raise UsageError(
-            f"{root}: say which split with {option('split')}; there: {_listing(lists)}."
+        raise NoSplitError(
+            f"{root}: say which split with {option('split')}; there: {_listing(lists)}.", lists
         )
     if split in lists:
         return split, lists[split], True

@@ -7,6 +7,7 @@ double superpixels as GoogLeNet's entry did (section 8 of the paper); here it is
 """
 
 import importlib
+import mmap
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from detect.proposals.settings import LONGEST_SIDE, ColourSpace, SearchSettings,
 from detect.structures import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
+_BYTES_TO_COMPILE = 2**29  # address space; with less than 300 MiB LLVM ends the process
 
 
 def _rgi(image: Image) -> Image:
@@ -158,14 +160,21 @@ def _search(image: Image, settings: SearchSettings) -> tuple[NDArray[np.int32], 
 
 
 def search_module() -> Any:
-    """Return detect.proposals.search, or raise EnvironmentProblem with the repair command."""
+    """Return detect.proposals.search, or raise EnvironmentProblem with what to do without it."""
+    other = f"{option('search', 'opencv')}: the same boxes, slower."
+    try:
+        mmap.mmap(-1, _BYTES_TO_COMPILE).close()
+    except (OSError, MemoryError) as error:
+        raise EnvironmentProblem(
+            "not enough memory to load numba, which compiles Selective Search. Allow more "
+            f"(ulimit -v), or use {other}"
+        ) from error
     try:
         return importlib.import_module("detect.proposals.search")
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise EnvironmentProblem(
             f"numba, which compiles Selective Search, cannot be imported: {error}\n"
-            f"Repair: pip install --upgrade numba, or use {option('search', 'opencv')}: the same "
-            "boxes, slower."
+            f"Repair: pip install --upgrade numba, or use {other}"
         ) from error
 
 

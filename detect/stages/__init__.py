@@ -1,6 +1,7 @@
 """What each command does, as a function: options in, a typed result out; no printing, no click."""
 
 from detect.doctor import DoctorResult, doctor
+from detect.stages.check import CheckOptions, CheckResult, check
 from detect.stages.classify import ClassifyOptions, ClassifyResult, classify
 from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
 from detect.stages.evaluate import EvaluateOptions, EvaluateResult, evaluate
@@ -34,6 +35,8 @@ from detect.stages.train_svm import TrainSvmOptions, TrainSvmResult, train_svm
 from detect.stages.visualize import VisualizeOptions, VisualizeResult, visualize
 
 __all__ = [
+    "CheckOptions",
+    "CheckResult",
     "ClassifyOptions",
     "ClassifyResult",
     "DoctorResult",
@@ -72,6 +75,7 @@ __all__ = [
     "TrainedNetwork",
     "VisualizeOptions",
     "VisualizeResult",
+    "check",
     "classify",
     "doctor",
     "ensemble",

@@ -41,13 +41,13 @@ def read_entries(path: Path) -> Iterator[Any]:
 
 def _read(path: Path) -> Iterator[Any]:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             if os.fstat(stream.fileno()).st_size > RECORDS_BYTES:
                 raise DataError(f"{path}: expected at most {RECORDS_BYTES:,} bytes, got more.")
             yield from _Entries(stream, path)
     except ValueError:
         # The place in the text that json names is one in the whole of it.
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         if isinstance(content, list):
             longest = f"{LINE_BYTES:,} characters"
             raise DataError(f"{path}: an entry is longer than {longest}.") from None

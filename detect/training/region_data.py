@@ -1,5 +1,7 @@
 """Batches of crops for the region classifier: which regions there are, and how they look."""
 
+import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data.augment import Changes
+from detect.data.seen import seen_in
 from detect.errors import DataError, option
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.storage.proposals import ProposalFile
@@ -97,8 +100,14 @@ def check_same_image(sample: Sample, proposals: Proposals) -> None:
 def choose_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     """Return `dataset` with `classes` alone, in their order; objects of others are left out.
 
-    Raises DataError for a class the data set does not have.
+    Raises DataError for a class the data set does not have, and for images without annotations.
     """
+    if not dataset.annotated:
+        raise DataError(
+            f"{dataset.root}: split {dataset.split!r} is of images without annotations, so there "
+            "is nothing to train on. Expected a labelled data set: VOC, COCO, YOLO or ILSVRC DET."
+            f"{seen_in(dataset.root)}"
+        )
     for name in classes:
         if name not in dataset.classes:
             known = ", ".join(dataset.classes)
@@ -127,13 +136,27 @@ def _with(sample: Sample, annotations: Annotations) -> Sample:
     return Sample(sample.image_id, sample.path, sample.size, annotations)
 
 
+def _why_none(dataset: Dataset) -> str:
+    """Say why no region is positive for any class."""
+    number = sum(len(sample.annotations) for sample in dataset.samples)
+    if not number:
+        return "no image has an object of the classes to learn. Give a split with objects."
+    return (
+        f"all {number} objects are marked difficult or crowd, which are neither positive nor "
+        "negative: nothing can be learned. Unmark those that can (<difficult>0</difficult>, "
+        '"iscrowd": 0), or give a split with others.'
+    )
+
+
 def _check_pools(data: RegionData, dataset: Dataset) -> None:
     """Raise DataError for a class without positive regions, or a set without background."""
     counts = data.positives(dataset.classes)
     missing = [name for name, count in counts.items() if not count]
+    if len(missing) == len(counts):
+        raise DataError(f"split {dataset.split}: {_why_none(dataset)}")
     if missing:
-        present = ", ".join(name for name, count in counts.items() if count)
-        without = f'"classes=[{present}]"'
+        present = json.dumps([name for name in counts if counts[name]], ensure_ascii=False)
+        without = shlex.quote(f"classes={present}")
         raise DataError(
             f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
             f"learned. Add images of it, or leave it out: {option('set', without)}."

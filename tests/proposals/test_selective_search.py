@@ -19,10 +19,11 @@ from detect.proposals.selective_search import (
     scores_by_rank,
     segmentation_module,
 )
-from detect.proposals.settings import COLOUR_SPACES, PRESETS, SearchSettings
+from detect.proposals.settings import COLOUR_SPACES, PRESETS, Search, SearchSettings
 from detect.structures import Image, Size
 
 SMALL = SearchSettings(width=160)
+SEARCHES: tuple[Search, ...] = ("own", "opencv")
 
 
 def _scene(seed: int = 0) -> Image:
@@ -75,12 +76,14 @@ def test_a_strategy_is_of_the_measures_in_its_name() -> None:
         assert measures == tuple(names[part] for part in strategy.split("+"))
 
 
-def test_the_smallest_superpixel_is_k() -> None:
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_smallest_superpixel_is_k(search: Search) -> None:
     """A square of 9 px has 81 px: more than 50, less than 100."""
     image = np.full((60, 60, 3), 40, np.uint8)
     image[20:29, 20:29] = (230, 60, 60)
     truth = np.array([[20, 20, 29, 29]], np.float32)
-    found = [find_boxes(image, SearchSettings(ks=(k,), width=60, min_side=5)) for k in (50, 100)]
+    settings = SearchSettings(width=60, min_side=5, search=search)
+    found = [find_boxes(image, replace(settings, ks=(k,))) for k in (50, 100)]
     best = [iou_matrix(truth, boxes).max() for boxes in found]
     assert best[0] > 0.6
     assert best[1] < 0.3
@@ -114,22 +117,25 @@ def test_the_smallest_side_only_removes() -> None:
 def test_the_image_is_not_modified() -> None:
     image = _scene()
     before = image.copy()
-    propose(image, "a", SMALL)
-    np.testing.assert_array_equal(image, before)
+    for search in SEARCHES:
+        propose(image, "a", replace(SMALL, search=search))
+        np.testing.assert_array_equal(image, before)
 
 
-def test_the_same_bytes_whatever_ran_before_and_in_another_process() -> None:
-    image = np.ascontiguousarray(_scene()[:60, :80])
-    first = propose(image, "a", SMALL)
-    propose(_scene(5), "b", SMALL)  # moves the C library's rand(), which OpenCV orders by
-    again = propose(image, "a", SMALL)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_same_bytes_whatever_ran_before_and_in_another_process(search: Search) -> None:
+    image, settings = np.ascontiguousarray(_scene()[:60, :80]), replace(SMALL, search=search)
+    first = propose(image, "a", settings)
+    propose(_scene(5), "b", settings)  # moves the C library's rand(), which OpenCV orders by
+    again = propose(image, "a", settings)
     assert first.boxes.tobytes() == again.boxes.tobytes()
     code = (
         "import sys, numpy as np\n"
         "from detect.proposals.selective_search import propose\n"
         "from detect.proposals.settings import SearchSettings\n"
         "image = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(60, 80, 3)\n"
-        "sys.stdout.write(propose(image, 'a', SearchSettings(width=160)).boxes.tobytes().hex())"
+        f"settings = SearchSettings(width=160, search='{search}')\n"
+        "sys.stdout.write(propose(image, 'a', settings).boxes.tobytes().hex())"
     )
     other = subprocess.run(
         [sys.executable, "-c", code], input=image.tobytes(), capture_output=True, check=True

@@ -15,6 +15,7 @@ from detect.proposals.search.compiled import compiled
 
 COLOUR_BINS, TEXTURE_BINS = 25, 10
 _ANGLES = 8  # of gradients: along x and y, upright and turned by 45 degrees, up and down each
+_LAST_COLUMNS = 64  # more than a vector of any processor holds
 _Bins = NDArray[np.uint8]
 _Ints = NDArray[np.int32]
 _Floats = NDArray[np.float32]
@@ -84,15 +85,20 @@ def gradients(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """`image` (H, W, C) -> its gradients, 8 a channel, each stretched to 0..255 (H, W)."""
     height, width = image.shape[:2]
     upright = [_scharr(image, 1, 0), _scharr(image, 0, 1)]
-    box_width, box_height = _turned_size(width, height)
+    turned_width, turned_height = _turned_size((width, height), (width / 2, height / 2), 45.0)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0)
-    turn[:, 2] += box_width / 2 - width / 2, box_height / 2 - height / 2
-    turned = np.asarray(cv2.warpAffine(image, turn, (box_width, box_height)), np.uint8)
-    back = cv2.getRotationMatrix2D((box_width // 2, box_height // 2), -45.0, 1.0)
-    left, top = max(0, (box_width - width) // 2), max(0, (box_height - height) // 2)
+    turn[:, 2] += turned_width / 2 - width / 2, turned_height / 2 - height / 2
+    turned = np.asarray(cv2.warpAffine(image, turn, (turned_width, turned_height)), np.uint8)
+    centre = (turned_width // 2, turned_height // 2)
+    back = cv2.getRotationMatrix2D(centre, -45.0, 1.0)
+    left, top = max(0, (turned_width - width) // 2), max(0, (turned_height - height) // 2)
+    # OpenCV turns all of it back; less gives the same while no pixel used is in the last columns,
+    # which it calculates one by one and rounds otherwise.
+    across, _ = _turned_size((turned_width, turned_height), centre, -45.0)
+    across = min(across, left + width + _LAST_COLUMNS)
     for dx, dy in ((1, 0), (0, 1)):
-        whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (left + width, top + height))
-        upright.append(np.asarray(whole[top:, left:], np.float32))
+        whole = cv2.warpAffine(_scharr(turned, dx, dy), back, (across, top + height))
+        upright.append(np.asarray(whole[top:, left : left + width], np.float32))
     by_channel = zip(*map(cv2.split, upright), strict=True)
     return [half for channel in by_channel for gradient in channel for half in _halves(gradient)]
 
@@ -101,9 +107,11 @@ def _scharr(image: NDArray[np.uint8], dx: int, dy: int) -> _Floats:
     return np.asarray(cv2.Scharr(image, cv2.CV_32F, dx, dy), np.float32)
 
 
-def _turned_size(width: int, height: int) -> tuple[int, int]:
-    """Return (width, height) of the upright box round an image turned by 45 degrees."""
-    corners = cv2.boxPoints(((width / 2, height / 2), (width, height), 45.0))
+def _turned_size(
+    size: tuple[int, int], centre: tuple[float, float], angle: float
+) -> tuple[int, int]:
+    """Return (width, height) of the upright box round a box of `size` turned by `angle`."""
+    corners = cv2.boxPoints((centre, size, angle))
     low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
     across, down = (high - low + 1).astype(int)
     return int(across), int(down)

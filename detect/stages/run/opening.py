@@ -56,4 +56,6 @@ def _open_images(told: RunOptions, reporter: Reporter) -> "Dataset":
         raise UsageError(f"{option('split', told.split)}: goes with one data set, not with images.")
     if not several and (told.split is not None or first.is_dir()):
         return open_data(first, told.split, reporter, skip_bad=told.skip_bad)
-    return usable(open_images(told.images), reporter, skip_bad=told.skip_bad)
+    return usable(
+        open_images(told.images, skip_bad=told.skip_bad), reporter, skip_bad=told.skip_bad
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from detect.errors import EnvironmentProblem
+from detect.proposals import selective_search
 from detect.proposals.selective_search import search_module
 
 PROGRAM = """
@@ -47,5 +48,15 @@ def test_without_numba_the_repair_and_the_other_search_are_named(
         search_module()
     first, second = str(caught.value).splitlines()
     assert first.startswith("numba, which compiles Selective Search, cannot be imported: ")
-    repair = "Repair: pip install --upgrade numba, or use search='opencv': the same boxes, slower."
+    repair = "Repair: pip install --upgrade numba, or use search=opencv: the same boxes, slower."
     assert second == repair
+
+
+def test_without_memory_for_numba_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selective_search, "_BYTES_TO_COMPILE", 2**62)
+    with pytest.raises(EnvironmentProblem) as caught:
+        search_module()
+    assert str(caught.value) == (
+        "not enough memory to load numba, which compiles Selective Search. Allow more (ulimit -v), "
+        "or use search=opencv: the same boxes, slower."
+    )

@@ -126,6 +126,14 @@ def test_regions_by_hand() -> None:
     assert found.colours[1, [9, 34, 59]] == pytest.approx([1 / 3] * 3)  # 100 * 25 / 256
 
 
+def test_turning_back_less_gives_the_same_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At this size the last pixels used would be among those that OpenCV rounds otherwise."""
+    image = texture(np.random.default_rng(6), (266, 200))
+    found = regions.gradients(image)
+    monkeypatch.setattr(regions, "_LAST_COLUMNS", 10**6)
+    np.testing.assert_array_equal(found, regions.gradients(image))
+
+
 def test_a_hierarchy_begins_with_the_segments_and_ends_with_the_whole() -> None:
     found = _regions()
     boxes, _ = grouping.group(found, (True, True, True, True))
