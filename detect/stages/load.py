@@ -19,6 +19,7 @@ from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
+from detect.stages.regressions import open_regression
 from detect.stages.scoring import (
     Again,
     Mirror,
@@ -246,14 +247,9 @@ def _refine(
     """
     if not isinstance(options.regression, Path):
         return None
-    from detect.detector.refine import RegionEncoder, refine
-    from detect.models.checkpoints import load_fitted
-    from detect.models.kinds import BOX_REGRESSION
-    from detect.models.model_files import model_hash
+    from detect.detector.refine import refine
 
-    encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
-    stored = load_fitted(
-        options.regression, BOX_REGRESSION, model_hash(network), encoder.dimensions
-    )
+    how = (device, options.precision, options.batch_size)
+    encoder, stored = open_regression(options.regression, network, model, *how)
     rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)
