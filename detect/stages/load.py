@@ -197,32 +197,14 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     threshold = lowest("threshold", options.threshold, options.svm)
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
     rounds = rounds_of(options)
+    from detect.detector import RegionScorer
     from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
     from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
-    scorer = _scorer(options, networks, models, combination, rounds, device)
-    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
-    refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    source = recorded_source(
-        networks, options.multibox, options.device, reporter, search=options.search
-    )
-    return Detector(scorer, source, refine)
-
-
-def _scorer(
-    options: LoadOptions,
-    networks: Sequence[Path],
-    models: Sequence["Model"],
-    combination: Combination,
-    rounds: Rounds,
-    device: "torch.device",
-) -> "RegionScorer":
-    from detect.detector import RegionScorer
-
-    return RegionScorer(
+    scorer = RegionScorer(
         models,
         device,
         score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
@@ -232,6 +214,12 @@ def _scorer(
         combination=combination,
         rounds=rounds,
     )
+    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
+    refine = _refine(options, networks[0], models[0], scorer.classes, device)
+    source = recorded_source(
+        networks, options.multibox, options.device, reporter, search=options.search
+    )
+    return Detector(scorer, source, refine)
 
 
 def _refine(
