@@ -1,9 +1,12 @@
-"""`detect propose` with one worker against two, on the same images, in one run.
+"""`detect propose` with one worker against two, or our search against OpenCV's, in one run.
 
     python benchmarks/propose.py [--images 60] [--data DATA --split S] [--preset rcnn]
+    python benchmarks/propose.py --against opencv [the same options]
 
-Whole commands are timed, starting Python and the workers included; both write the same bytes.
-Without --data it makes pictures of 640x480 px: ellipses on blotches, about 2 s each a core.
+Without --against whole commands are timed, starting Python and the workers included; both write
+the same bytes. With it every image is searched by both in turn in this process, on one core, what
+is compiled already compiled, and the boxes are compared.
+Without --data it makes pictures of 640x480 px: ellipses on blotches.
 """
 
 import argparse
@@ -11,37 +14,79 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.data import open_dataset, read_pixels
+from detect.proposals.estimate import spread
+from detect.proposals.selective_search import find_boxes, search_module
+from detect.proposals.settings import PRESETS, Search
+
 SIZE = (480, 640)
+SEARCHES: tuple[Search, ...] = ("own", "opencv")
 PROGRAM = "import sys; from detect.cli import main; main(['propose', *sys.argv[1:]])"
 
 
 def main() -> None:
-    """Time both and print seconds, images a second and their ratio."""
+    """Compare what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--images", type=int, default=60, help="how many are made")
+    parser.add_argument(
+        "--images", type=int, default=60, help="how many are made, or at most compared"
+    )
     parser.add_argument("--data", help="a data set or folder in place of made images")
     parser.add_argument("--split", help="of --data")
     parser.add_argument("--preset", default="rcnn")
+    parser.add_argument("--against", choices=("workers", "opencv"), default="workers")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = [given.data or str(make_images(folder / "images", given.images))]
-        data += ["--split", given.split] if given.split else []
-        seconds = {
-            workers: run([*data, "--preset", given.preset], folder / f"{workers}.parquet", workers)
-            for workers in (1, 2)
-        }
-        if (folder / "1.parquet").read_bytes() != (folder / "2.parquet").read_bytes():
-            sys.exit("one and two workers wrote different bytes")
+        data = given.data or str(make_images(folder / "images", given.images))
+        if given.against == "opencv":
+            compare_searches(Path(data), given.split, given.preset, given.images)
+        else:
+            compare_workers(data, given.split, given.preset, folder)
+
+
+def compare_workers(data: str, split: str | None, preset: str, folder: Path) -> None:
+    """Time the command with one worker and with two, and print both and their ratio."""
+    arguments = [data, *(["--split", split] if split else []), "--preset", preset]
+    seconds = {
+        workers: run(arguments, folder / f"{workers}.parquet", workers) for workers in (1, 2)
+    }
+    if (folder / "1.parquet").read_bytes() != (folder / "2.parquet").read_bytes():
+        sys.exit("one and two workers wrote different bytes")
     for workers, spent in seconds.items():
         print(f"{workers} worker{'s' * (workers > 1)}: {spent:.1f} s")
     print(f"two against one: {seconds[1] / seconds[2]:.2f} times as fast")
+
+
+def compare_searches(data: Path, split: str | None, preset: str, most: int) -> None:
+    """Search at most so many images of `data`, evenly spread, by both; print seconds and boxes."""
+    cv2.setNumThreads(1)
+    search_module().prepare()
+    settings = {name: replace(PRESETS[preset], search=name) for name in SEARCHES}
+    seconds = dict.fromkeys(SEARCHES, 0.0)
+    boxes = same = alike = 0
+    samples = spread(open_dataset(data, split).samples, most)
+    for number, sample in enumerate(samples):
+        image = read_pixels(sample)
+        found: dict[str, set[tuple[float, ...]]] = {}
+        for name in SEARCHES if number % 2 else reversed(SEARCHES):
+            start = time.process_time()
+            rows = find_boxes(image, settings[name])
+            seconds[name] += time.process_time() - start
+            found[name] = set(map(tuple, rows.tolist()))
+        boxes += len(found["opencv"])
+        same += len(found["own"] & found["opencv"])
+        alike += found["own"] == found["opencv"]
+    for name, spent in seconds.items():
+        print(f"{name}: {spent:.1f} s, {spent / len(samples):.3f} an image")
+    print(f"own against opencv: {seconds['opencv'] / seconds['own']:.2f} times as fast")
+    print(f"{same} of {boxes} boxes the same; {alike} of {len(samples)} images all alike")
 
 
 def run(arguments: list[str], out: Path, workers: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from detect.errors import DataError
 
-FORMAT = 3
+FORMAT = 4
 VERSION = version("detect")
 _FORMAT, _WRITER = "format", "detect"
 
@@ -39,12 +39,17 @@ _SELECTION: _Changes = {
     "fusion_iou": {None: 0.55},
     "vote": {None: "off"},
 }
+_LOOKS: _Changes = {"mirror": {None: False}, "rounds": {None: 1}, "again": {None: 0}}
 _CHANGES: dict[int, dict[What, _Changes]] = {
     1: {"model card": {"kind": {"classifier": "image-classifier"}}},
     2: {
         "scores card": _SELECTION,
         "run recipe": _SELECTION,
         "environment": {"batches": {None: "opencv"}},
+    },
+    3: {
+        "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}, **_LOOKS},
+        "run recipe": {"regression": {None: "off"}, **_LOOKS},
     },
 }
 

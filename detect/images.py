@@ -3,7 +3,8 @@
 Decided here, once (the content decides the format, the extension nothing):
 
 - grey, palette, CMYK, YCbCr: converted to RGB (Pillow); the first frame of an animation;
-- transparency: laid over white, as viewers show it (the colours below it are arbitrary);
+- transparency: laid over white, as viewers show it (the colours below it are arbitrary); a fourth
+  band of a TIFF that is not said to be transparency (near infrared, say) is left out;
 - 16 bits a channel: the whole range scaled to 8 bits; floats and 32 bits: DataError;
 - truncated, empty, not an image, more than `MAX_PIXELS` pixels, or more than `MAX_BYTES` of memory
   to decode: DataError naming the file.
@@ -21,6 +22,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from detect.errors import DataError, UsageError, option
+from detect.foreign import beginning
 from detect.structures import Image, Size
 
 # Which files of a folder count as images; their content decides how they are read.
@@ -28,6 +30,17 @@ EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
     | {".ppm", ".pgm"}
 )
+
+# Images that are not read, by their names and by what they begin with: (place, bytes).
+FOREIGN = frozenset(
+    {".heic", ".heif", ".hif", ".avif", ".jxl", ".svg", ".psd", ".tga", ".exr", ".hdr", ".dng"}
+    | {".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"}
+)
+_BEGINNINGS = (
+    (0, b"\xff\xd8\xff"), (0, b"\x89PNG\r\n\x1a\n"), (0, b"GIF8"), (8, b"WEBP"), (0, b"II*\0"),
+    (0, b"MM\0*"), (0, b"8BPS"), (0, b"\0\0\0\x0cJXL "), (0, b"\0\0\0\x0cjP  "), (4, b"ftyphei"),
+    (4, b"ftypmif1"), (4, b"ftypavif"), (4, b"ftyphev"), (4, b"ftypcrx"),
+)  # fmt: skip
 
 # Pillow's own guard against decompression bombs: 2^30 bytes / 4 / 3, about 9459 x 9459.
 # It warns above and raises above twice that; here the warning is an error too, in every thread.
@@ -48,6 +61,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
 
 # EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
 _ORIENTATION_TAG = 0x0112
+_EXTRA_SAMPLES_TAG = 338
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
@@ -66,6 +80,20 @@ def read_image(path: Path) -> Image:
         turn = orientation(picture)
         upright = picture if turn is None else picture.transpose(turn)
         return np.array(to_rgb(upright, path))
+
+
+def is_unread_image(path: Path) -> bool:
+    """Tell whether the file `path` is an image that a folder's readers would leave out.
+
+    By its name (HEIC, raw files of cameras), or by its first bytes, whatever it is called.
+    """
+    suffix = path.suffix.lower()
+    if suffix in EXTENSIONS or not path.is_file():
+        return False
+    if suffix in FOREIGN:
+        return True
+    first = beginning(path, 16)
+    return any(first[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
 
 
 def as_image(source: Any, argument: str) -> Image:
@@ -180,10 +208,23 @@ def to_rgb(picture: Pillow.Image, path: Path) -> Pillow.Image:
         raise DataError(f"{path}: floating-point pixels; expected 8 or 16 bits. Convert the file.")
     if picture.mode.startswith("I"):
         return _from_16_bits(np.asarray(picture), path).convert("RGB")
+    if picture.format == "TIFF" and _has_bands_without_meaning(picture):
+        return Pillow.merge("RGB", picture.split()[:3])
     if picture.has_transparency_data:
         layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _has_bands_without_meaning(picture: Pillow.Image) -> bool:
+    """Tell whether Pillow takes a band of a TIFF for alpha that the file does not call so.
+
+    Alpha is a band of ExtraSamples 1 or 2 (TIFF 6.0, page 31); any other may be near infrared.
+    """
+    tags: Any = picture.tag_v2  # type: ignore[attr-defined]
+    said = tags.get(_EXTRA_SAMPLES_TAG, ())
+    said = said if isinstance(said, tuple) else (said,)
+    return picture.mode == "RGBA" and not {1, 2} & set(said[:1])
 
 
 def _from_16_bits(grey: np.ndarray, path: Path) -> Pillow.Image:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from detect.errors import DataError
+from detect.json_values import DEPTH, check_halves, check_value, too_deep
 
 # Bytes of one file: a recipe; a card; text such as a list of images; COCO's annotations.
 TOML_BYTES, CARD_BYTES, TEXT_BYTES, RECORDS_BYTES = 2**20, 2**24, 2**28, 2**31
@@ -24,7 +25,6 @@ TOML_BYTES, CARD_BYTES, TEXT_BYTES, RECORDS_BYTES = 2**20, 2**24, 2**28, 2**31
 XML_BYTES = 2**24
 # Of unfinished.jsonl, an image: a hundred thousand detections. Of COCO results, an entry.
 LINE_BYTES = 2**24
-DEPTH = 64
 # Of an image id's parts, a class or a source: what file systems take as a name.
 NAME_BYTES = 255
 
@@ -32,8 +32,6 @@ _AGAIN = "Copy the file again, or make it anew."
 _OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
 _STEPS = np.zeros(256, np.int8)
 _STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
-# An escape for half of a surrogate pair. Whether the other half is there, encoding tells.
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 # A key of more than DEPTH parts, or text that looks like one. tomllib's memory grows with the
 # square of their number.
 _KEY = r"(?:[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
@@ -73,7 +71,8 @@ def read_text(path: Path, what: str, most: int = TEXT_BYTES, remedy: str = _AGAI
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at {error.start}). Expected {what}. {remedy}"
+            f"{path}: not UTF-8 text ({error.reason} at {error.start}). Expected {what}. Save it "
+            f"as UTF-8 if it is in another encoding. {remedy}"
         ) from error
 
 
@@ -101,7 +100,7 @@ def parse_json(text: str | bytes, where: object, what: str, remedy: str = _AGAIN
     try:
         decoded = _bounded(text)
         value = json.loads(decoded, object_pairs_hook=_object, parse_constant=_no_number)
-        _check(value)
+        check_value(value)
     except ValueError as error:
         raise _wrong(where, "JSON", error, what, remedy) from error
     return value
@@ -127,8 +126,7 @@ def parse_records(text: str | bytes, where: object, what: str, remedy: str = _AG
     try:
         decoded = _bounded(text)
         value = json.loads(decoded)
-        if _HALF.search(decoded):
-            _check(value, finite=False, whole=False)
+        check_halves(value, decoded)
     except ValueError as error:
         raise _wrong(where, "JSON", error, what, remedy) from error
     return value
@@ -141,20 +139,20 @@ def parse_toml(text: str, where: object, what: str, remedy: str = _AGAIN) -> dic
     """
     try:
         if _DEEP_KEY.search(text):
-            raise _too_deep()
+            raise too_deep()
         value = tomllib.loads(text)
-        _check(value, finite=False)
+        check_value(value, finite=False)
     except RecursionError as error:  # Brackets may stand in comments and four kinds of strings.
-        raise _wrong(where, "TOML", _too_deep(), what, remedy) from error
+        raise _wrong(where, "TOML", too_deep(), what, remedy) from error
     except ValueError as error:
         raise _wrong(where, "TOML", error, what, remedy) from error
     return value
 
 
 def read_json_lines(path: Path, what: str, remedy: str = _AGAIN) -> Iterator[tuple[int, Any]]:
-    """Yield number (from 1) and value of every line, one in memory; DataError as `parse_records`.
+    """Yield number (from 1) and value of each line of at most LINE_BYTES, one in memory.
 
-    A line has LINE_BYTES at most.
+    DataError as `parse_records`.
     """
     try:
         with path.open("rb") as file:
@@ -197,12 +195,8 @@ def _bounded(text: str | bytes) -> str:
     steps = _STEPS[signs]
     steps[np.logical_xor.accumulate(signs == ord('"'))] = 0  # Within a string.
     if np.cumsum(steps, dtype=np.int64).max(initial=0) > DEPTH:
-        raise _too_deep()
+        raise too_deep()
     return text if isinstance(text, str) else text.decode()
-
-
-def _too_deep() -> ValueError:
-    return ValueError(f"nested deeper than {DEPTH}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -216,31 +210,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number in JSON")
-
-
-def _check(value: Any, *, finite: bool = True, whole: bool = True) -> None:
-    """Raise ValueError for what no command could write again, whatever it is for."""
-    ahead = [(value, 1)]
-    while ahead:
-        one, depth = ahead.pop()
-        if isinstance(one, dict | list):
-            if depth > DEPTH:
-                raise _too_deep()
-            inner = [*one, *one.values()] if isinstance(one, dict) else one
-            ahead += [(each, depth + 1) for each in inner]
-        elif isinstance(one, str):
-            _check_text(one)
-        elif finite and isinstance(one, float) and not np.isfinite(one):
-            raise ValueError("a number that is not finite, or too large")
-        elif whole and isinstance(one, int) and abs(one) >= 2**64:
-            raise ValueError("a whole number beyond 64 bits")
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"half of a surrogate pair in {shown(text)}") from error
 
 
 def _wrong(where: object, form: str, error: ValueError, what: str, remedy: str) -> DataError:

@@ -90,8 +90,7 @@ class RunFolder:
         path = self.path / "config.toml"
         changed = "no recipe"
         if path.exists():
-            text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
-            values = upgraded(parse_toml(text, path, _RECIPE, _ANEW), what, path)
+            text, values = self._read(what)
             if values == parse_toml(config, path, _RECIPE):
                 return
             changed = _difference(_lines(text, values), config.splitlines())
@@ -100,6 +99,15 @@ class RunFolder:
             f"Leave the options and {option('config')} as they were, or begin anew in another "
             f"{option('out')}."
         )
+
+    def recipe(self, what: What = "recipe") -> dict[str, Any]:
+        """Return what config.toml holds; DataError if it is broken."""
+        return self._read(what)[1]
+
+    def _read(self, what: What) -> tuple[str, dict[str, Any]]:
+        path = self.path / "config.toml"
+        text = read_text(path, _RECIPE, TOML_BYTES, _ANEW)
+        return text, upgraded(parse_toml(text, path, _RECIPE, _ANEW), what, path)
 
     def environment(self) -> dict[str, Any]:
         """Return what environment.json holds, {} where there is none; DataError if it is broken."""

@@ -36,6 +36,27 @@ def network(seed: int = 0, **changes: Any) -> tuple[RegionClassifier, RegionClas
     return copy.deepcopy(_warmed(seed, len(card.classes))), card
 
 
+def moving_network(
+    seed: int = 0, kind: str = "agnostic", **changes: Any
+) -> tuple[RegionClassifier, RegionClassifierCard]:
+    """Return a network that moves boxes, by some tenths of their sides, and its card."""
+    told = {"regression": kind, "regression_maps": "4e", "regression_grid": 2}
+    plain, card = network(seed, **{**told, **changes})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = RegionClassifier(
+            len(card.classes), card.variant, card.width, card.mean, card.std,
+            regression=card.box_head,
+        )  # fmt: skip
+        assert model.regression is not None
+        model.load_state_dict(plain.state_dict(), strict=False)
+        std, mean = torch.tensor([0.1, 0.1, 0.2, 0.2]), torch.tensor([0.05, 0.0, 0.1, -0.1])
+        model.regression.set_statistics(mean, std)
+        with torch.no_grad():
+            model.regression.fc.weight.mul_(1000)
+    return model.eval(), card
+
+
 @functools.cache
 def _warmed(seed: int, classes: int) -> RegionClassifier:
     with torch.random.fork_rng(devices=[]):

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from commands import call
-from earlier import CLASSIFY, PROPOSE, REFINE, RUN, RUN_SVM, TRAIN, TRAIN_SVM, files
+from earlier import CLASSIFY, EXACT, PROPOSE, REFINE, RUN, RUN_SVM, TRAIN, TRAIN_SVM, files
 from safetensors.numpy import load_file
 
 from detect.config import RegionClassifierRecipe, load_recipe
@@ -159,3 +160,26 @@ def test_the_recipe_of_a_run_of_either_format_is_a_recipe() -> None:
         Path("new/config.toml").read_text().startswith(f'format = {FORMAT}\ndetect = "{VERSION}"')
     )
     assert load_recipe(RegionClassifierRecipe, Path("new/config.toml")) == recipe
+
+
+def test_proposals_made_before_there_was_a_choice_of_search_are_gone_on_with(capsys) -> None:
+    stored = ProposalFile(Path("proposals"))
+    boxes = [proposals.boxes for proposals in stored]
+    arguments = ("propose", "voc", "--split", "train", "--workers", 1, "--out")
+    assert stored.recipe["opencv"] != cv2.__version__ or (
+        call(*arguments, "proposals", "--resume") == 0
+    )
+    assert call(*arguments, "own") == 0
+    for now, then in zip(ProposalFile(Path("own")), boxes, strict=True):
+        np.testing.assert_array_equal(now.boxes, then)
+
+
+def test_a_run_that_proposed_before_there_was_a_choice_of_search_is_complete(capsys) -> None:
+    arguments = ("run", "voc", "--split", "test", "--model", "ensemble/1", *EXACT, "--no-pictures")
+    assert call(*arguments, "--search", "opencv", "--out", "mine") == 0
+    recipe = RunFolder(Path("mine")).recipe("run recipe")["proposals"]
+    assert "search" not in recipe["parameters"]
+    capsys.readouterr()
+    assert call(*arguments, "--out", "mine", "--resume") == 0
+    assert "already complete" in capsys.readouterr().out
+    assert call(*arguments, "--out", "mine", "--resume", "--search", "own") == 4

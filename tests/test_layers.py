@@ -35,8 +35,9 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.nms", "detect.files", "detect.reading", "detect.formats", "detect.locks",
-        "detect.memory", "detect.together", "detect.config", "detect.progress", "detect.trunks",
+        "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats",
+        "detect.locks", "detect.memory", "detect.together", "detect.config", "detect.progress",
+        "detect.foreign", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside
@@ -62,8 +63,11 @@ ONLY_FOR = {
     "torch": TORCH,
     "torchvision": ("detect.models",),
     "timm": ("detect.models",),
+    "numba": ("detect.proposals.search",),
 }
-HEAVY = ("torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow")
+HEAVY = (
+    "torch", "torchvision", "albumentations", "matplotlib", "cv2", "scipy", "pyarrow", "numba",
+)  # fmt: skip
 
 
 def _name(path: Path) -> str:

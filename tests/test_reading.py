@@ -140,6 +140,7 @@ def test_lines_are_numbered_and_bounded(tmp_path: Path) -> None:
 # Who decodes text from outside by itself, and why.
 _OWN_WAY = {
     "detect/reading.py": "the one way",
+    "detect/foreign.py": "first bytes, and YAML of text that reading.py has read",
     "detect/storage/parquet.py": "the one way for Parquet",
     "detect/storage/npz.py": "the one way for npz",
     "detect/storage/json_entries.py": "COCO results: an entry at a time",
@@ -155,6 +156,7 @@ _OWN_WAY = {
 _DECODERS = {
     "json.load", "json.loads", "tomllib.load", "tomllib.loads", "np.load", "np.loadtxt",
     "pq.ParquetFile", "pq.read_table", "zipfile.ZipFile", "pickle.load", "csv.reader",
+    "yaml.load", "yaml.safe_load",
 }  # fmt: skip
 _READERS = {"read_text", "read_bytes"}
 

@@ -5,10 +5,13 @@
 
 import errno
 import importlib
+import io
+import logging
 import math
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # albumentations asks the network for a newer version when imported, unless told not to.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _say_anything()
     try:
         _check_memory(arguments)
         result: Any = group.main(arguments, prog_name="detect", standalone_mode=False)
@@ -94,6 +98,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             traceback.print_exc()
         result = _explain(error, arguments)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _say_anything() -> None:
+    """Let letters that the terminal's encoding lacks stand as escapes, and libraries be silent.
+
+    Matplotlib logs where it keeps its caches when HOME cannot be written, joblib warns of a small
+    /dev/shm: nothing that anybody at the command line could act on.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="joblib")
 
 
 def _check_memory(arguments: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""`detect export`: proposals, or detections as a submission to ILSVRC, for other programs."""
+"""`detect export`: proposals, detections and data sets for other programs."""
 
 from typing import Any
 
@@ -10,17 +10,25 @@ from detect.stages.export_boxes import ExportOptions, export_boxes
 
 
 @click.command("export")
-@click.argument("file", type=PATH)
-@declared(ExportOptions, "file", out={"metavar": "PATH"}, data={"metavar": "DATA"}, split=SPLIT)
+@click.argument("file", metavar="GIVEN", type=PATH)
+@declared(
+    ExportOptions,
+    "file",
+    out={"metavar": "PATH"},
+    data={"metavar": "DATA"},
+    split=SPLIT,
+)
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
-    """Write the proposals or detections FILE in another form.
+    """Write proposals, detections or a split of a data set in the form --to.
 
-    Proposals as COCO results (category 1, since they have no class, and each box its source) or as
-    an array (N, 5) an image: x1, y1, x2, y2, score. Detections with --data and --split as ILSVRC's
-    submission file: image's number in the list, class id, confidence, xmin, ymin, xmax, ymax,
-    0-based and inclusive.
+    Proposals: as coco-results (category 1, since they have no class, and each box its source) or
+    npz, an array (N, 5) an image: x1, y1, x2, y2, score. Detections with --data and --split: as
+    ilsvrc, its submission file: image's number in the list, class id, confidence, xmin, ymin,
+    xmax, ymax, 0-based and inclusive. A data set: as voc, coco or yolo, its images copied; with
+    --exist-ok another split goes beside those there.
     """
     result = export_boxes(told(context, ExportOptions), Terminal())
-    detections = "" if result.detections is None else f", {result.detections} detections"
-    click.echo(f"{result.images} images{detections}: {result.path}")
+    counts = {"detections": result.detections, "objects": result.objects}
+    more = "".join(f", {count} {what}" for what, count in counts.items() if count is not None)
+    click.echo(f"{result.images} images{more}: {result.path}")

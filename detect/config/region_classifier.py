@@ -36,13 +36,17 @@ class CropSection(Section):
 
 
 class SamplingSection(Section):
-    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128)."""
+    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128).
+
+    `hard_fraction` of them, those with the highest loss, count in it (arXiv 1604.03540).
+    """
 
     batch_size: int = Field(128, ge=2)
     foreground_fraction: float = Field(0.25, gt=0, lt=1)
     foreground_iou: float = Field(0.5, gt=0, le=1)
     background_iou: tuple[float, float] = (0.0, 0.5)
     class_balance: bool = False
+    hard_fraction: float = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> "SamplingSection":
@@ -50,6 +54,25 @@ class SamplingSection(Section):
         if not 0 <= low < high <= self.foreground_iou:
             raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
         return self
+
+    def unsaid(self) -> set[str]:
+        """Return the names of what stands for nothing."""
+        return super().unsaid() | ({"hard_fraction"} if self.hard_fraction == 1 else set())
+
+
+class RegressionSection(Section):
+    """Whether the network learns to move boxes beside classifying them, and how.
+
+    Fast R-CNN, arXiv 1504.08083, section 2.3, which has a box a class (`classwise`), regions from
+    IoU 0.5 and weight 1. `agnostic` is one box for all classes. `maps` of stride 16 (4e) or 32
+    (5b), averaged over `grid` x `grid` places: ours, as are their defaults.
+    """
+
+    kind: Literal["off", "agnostic", "classwise"] = "off"
+    maps: Literal["4e", "5b"] = "4e"
+    grid: int = Field(3, ge=1, le=7)
+    iou: float = Field(0.5, gt=0, le=1)
+    weight: float = Field(1.0, gt=0)
 
 
 class RegionRunSection(RunSection):
@@ -78,6 +101,7 @@ class RegionClassifierRecipe(SeededRecipe):
     crops: CropSection = CropSection()
     sampling: SamplingSection = SamplingSection()
     augment: CropAugmentSection = CropAugmentSection()
+    regression: RegressionSection = RegressionSection()
     optimizer: AuxiliaryOptimizerSection
     run: RegionRunSection = RegionRunSection()
     ensemble: tuple[dict[str, Any], ...] = ()
@@ -93,4 +117,5 @@ class RegionClassifierRecipe(SeededRecipe):
 
     def unsaid(self) -> set[str]:
         """Return the names of what stands for nothing."""
-        return super().unsaid() | (set() if self.ensemble else {"ensemble"})
+        nothing = {"ensemble": not self.ensemble, "regression": self.regression.kind == "off"}
+        return super().unsaid() | {name for name, is_nothing in nothing.items() if is_nothing}

@@ -1,6 +1,6 @@
 """Hours, memory and disk of a stage, by arithmetic from what was timed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from detect.training.step_time import StepTime
 
 SCORE_BYTES = {"float32": 4, "float16": 2}
+# Of classwise deltas those of classes that score high enough are kept: one a region is assumed
+# here. Numbers a region, and the bytes of a class's place.
+_PAIRS, _PLACE_BYTES = 1, 4
+_DELTAS = {"off": 0, "agnostic": 4, "classwise": 4 * _PAIRS}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,10 @@ class TrainingFigures:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """Images, regions and networks; seconds a region and network; bytes of all scores if kept."""
+    """Images, regions and networks; seconds a region and network; bytes of all scores if kept.
+
+    `mirror`: mirrored regions are in the seconds; `again_per_image` regions of later rounds.
+    """
 
     images: int
     regions_per_image: float
@@ -47,6 +54,8 @@ class RunFigures:
     seconds_per_region: float
     regions_timed: int
     scores_bytes: int
+    mirror: bool
+    again_per_image: float
 
 
 Figures = ProposeFigures | TrainingFigures | RunFigures
@@ -169,16 +178,26 @@ def run_stage(
     networks: Sequence["RegionTime"],
     columns: int,
     kept: str | None,
+    *,
+    mirror: bool = False,
+    again: float = 0.0,
+    deltas: str = "off",
 ) -> StageCost:
     """Return the cost of `detect run` with `networks` over a split of `images`.
 
     `regions` an image; `columns` the classes and background; `kept`: the scores are, as that type,
-    and take their bytes twice while the finished file is made of a file an image.
+    and take their bytes twice while the finished file is made of a file an image; `mirror`: the
+    regions were timed with their mirror images; and `again` are those of later rounds, of an
+    image; `deltas` of networks that move boxes, which are kept with the scores.
     """
-    total = images * regions
+    total = images * (regions + again)
     per_region = sum(network.seconds for network in networks) / len(networks)
     several = len(networks) > 1
-    scores = round(total * (columns * len(networks) * SCORE_BYTES[kept or "float32"] + 4 * 4))
+    looked = f" and {again:,.0f} of later rounds" if again else ""
+    unit = "region" + " (mirrored too)" * mirror + " and network" * several
+    numbers = (columns + _DELTAS[deltas]) * len(networks) * SCORE_BYTES[kept or "float32"]
+    places = _PLACE_BYTES * _PAIRS if deltas == "classwise" else 0
+    scores = round(total * (numbers + places + 4 * 4))
     adds = f"{'kept scores take' if kept else '--keep-scores adds'} {bytes_text(scores)}"
     return StageCost(
         command="run",
@@ -186,11 +205,11 @@ def run_stage(
         seconds=total * sum(network.seconds for network in networks),
         memory=max(network.peak.memory for network in networks),
         disk=2 * scores if kept else 0,
-        basis=f"{images:,} images of {regions:,.0f} regions at {duration(per_region)} a region"
-        f"{' and network' if several else ''}; {networks[0].regions:,} regions timed; {adds}, and "
-        "as much again while the one file of all is being written",
+        basis=f"{images:,} images of {regions:,.0f} regions{looked} at {duration(per_region)} a "
+        f"{unit}; {networks[0].regions:,} regions timed; {adds}, and as much again while the one "
+        "file of all is being written",
         gpu_memory=max(network.peak.gpu for network in networks),
-        extrapolated=("every network cuts its own crops",) if several else (),
+        extrapolated=tuple(_concluded(several, again, deltas)),
         figures=RunFigures(
             images=images,
             regions_per_image=regions,
@@ -198,8 +217,20 @@ def run_stage(
             seconds_per_region=per_region,
             regions_timed=networks[0].regions,
             scores_bytes=scores,
+            mirror=mirror,
+            again_per_image=again,
         ),
     )
+
+
+def _concluded(several: bool, again: float, deltas: str) -> Iterator[str]:
+    """Yield what of a run was not measured."""
+    if several:
+        yield "every network cuts its own crops"
+    if again:
+        yield "regions of later rounds take as long as the others"
+    if deltas == "classwise":
+        yield f"how boxes move is kept for {_PAIRS} class a region"
 
 
 def total(stages: Sequence[StageCost]) -> StageCost:

@@ -1,4 +1,4 @@
-"""Data sets: VOC, COCO, ILSVRC DET, plain folders of images; the layout is recognised by itself.
+"""Data sets: VOC, COCO, YOLO, ILSVRC DET, folders of images; the layout is recognised by itself.
 
 Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad, need_images)`, and
 a line in `LAYOUTS`.
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from detect.data import coco, folder, imagenet_det, voc
+from detect.data import coco, folder, imagenet_det, voc, yolo
+from detect.data.listing import folders_in
+from detect.data.seen import seen_in
 from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.files import digest
@@ -19,8 +21,15 @@ Matches = Callable[[Path], bool]
 Read = Callable[[Path, str | None, bool, bool], Dataset]
 
 LAYOUTS: dict[str, tuple[Matches, Read]] = {
-    "VOC (Annotations/, JPEGImages/, ImageSets/Main/SPLIT.txt)": (voc.matches, voc.read),
-    "COCO (images/, annotations/instances_SPLIT.json)": (coco.matches, coco.read),
+    "VOC (Annotations/, JPEGImages/, ImageSets/Main/SPLIT.txt, or XML files beside their images)": (
+        voc.matches,
+        voc.read,
+    ),
+    "COCO (images/, annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json)": (
+        coco.matches,
+        coco.read,
+    ),
+    "YOLO (data.yaml, labels/*.txt)": (yolo.matches, yolo.read),
     "ILSVRC DET (Annotations/DET/, Data/DET/, ImageSets/DET/SPLIT.txt)": (
         imagenet_det.matches,
         imagenet_det.read,
@@ -64,12 +73,13 @@ def open_dataset(
     return dataset
 
 
-def open_images(paths: Sequence[Path]) -> Dataset:
+def open_images(paths: Sequence[Path], *, skip_bad: bool = False) -> Dataset:
     """Return the images `paths`, and those directly in folders among them, without annotations.
 
-    DataError for a path that is not there, a folder without images, two images of one id.
+    DataError for a path that is not there, a folder without images, two images of one id, and,
+    unless `skip_bad` leaves them out, for files of a folder that could not be used.
     """
-    return folder.of_images(paths)
+    return folder.of_images(paths, skip_bad=skip_bad)
 
 
 def open_annotations(json_path: Path) -> Dataset:
@@ -146,11 +156,11 @@ def _line(sample: Sample) -> str:
 
 
 def _no_data_set(root: Path) -> str:
-    """Return the text for a folder that is none, with the folder below it that is one."""
+    """Return the text for a folder that is none: what was seen there, or below, instead."""
+    hint = seen_in(root)
     candidates = [
-        path
-        for path in sorted(root.iterdir())
-        if path.is_dir() and any(matches(path) for matches, _ in LAYOUTS.values())
+        path for path in folders_in(root) if any(matches(path) for matches, _ in LAYOUTS.values())
     ]
-    hint = f" Did you mean {candidates[0]}?" if candidates else ""
+    if candidates and not hint:
+        hint = f" Did you mean {candidates[0]}?"
     return f"{root}: no data set. Looked for {'; '.join(LAYOUTS)}; and for images in it.{hint}"

@@ -1,8 +1,8 @@
 """Annotation files in VOC's XML, which ILSVRC DET uses with other pixel numbers."""
 
-import io
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,12 @@ from detect.reading import XML_BYTES, read_bytes
 from detect.structures import Annotations, Size
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_ROOT = "annotation"
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]+)["']""")
+# What the XML parser does not decode itself.
+_MULTIBYTE = re.compile(
+    r"gb_?k|gb_?2312|gb_?18030|big5(hkscs)?|shift_?jis|sjis|euc_?(jp|kr)|cp9\d\d"
+)
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,9 @@ def parse(path: Path) -> AnnotationXml:
     """Read `path`; DataError where it is missing, does not parse, has entities, lacks a part."""
     if not os.path.exists(path):
         raise DataError(f"{path}: a listed image has no such annotation file.")
-    content = read_bytes(path, "an annotation", XML_BYTES, SKIP_HINT)
+    content = _decodable(read_bytes(path, "an annotation", XML_BYTES, SKIP_HINT), path)
     try:
-        tree: Any = ElementTree.parse(io.BytesIO(content)).getroot()
+        tree: Any = ElementTree.fromstring(content)
     except DefusedXmlException as error:
         raise DataError(
             f"{path}: the XML declares entities, which are refused (they can read other files or "
@@ -50,6 +56,7 @@ def parse(path: Path) -> AnnotationXml:
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(f"{path}: the XML does not parse ({error}). {SKIP_HINT}") from error
     objects = tree.findall("object")
+    _check_structure(tree, objects, path)
     return AnnotationXml(
         path,
         _size(tree, path),
@@ -84,14 +91,68 @@ def to_annotations(
                 f"{annotation.path}: class {name!r} is not in the class list"
                 f"{nearest(name, labels)}. Correct the name or the list."
             )
-    boxes = np.array(annotation.corners, np.float64).reshape(-1, 4) + np.array(shift)
-    check_boxes(annotation.path, boxes, size, lambda index: _describe(annotation, index))
+    corners = np.array(annotation.corners, np.float64).reshape(-1, 4)
+    boxes = corners + np.array(shift)
+    check_boxes(annotation.path, boxes, size, lambda index: _describe(annotation, index), corners)
     object_labels = [labels[name] for name in annotation.names]
     return Annotations(
         boxes.astype(np.float32),
         np.array(object_labels, np.int64),
         np.array(annotation.difficult, bool),
     )
+
+
+def _decodable(content: bytes, path: Path) -> bytes | str:
+    """Return `content`, decoded where the parser cannot; DataError for bytes of no such text.
+
+    An XML that declares no encoding is UTF-8 (or UTF-16 with its mark): XML 1.0, section 4.3.3.
+    """
+    found = _DECLARED.match(content[:1000])
+    declared = found[1].decode().lower() if found else "utf-8"
+    is_ours = _MULTIBYTE.fullmatch(declared.replace("-", "_"))
+    if not is_ours and (declared not in ("utf-8", "utf8") or content[:1] in (b"\xff", b"\xfe")):
+        return content
+    try:
+        text = content.decode(declared)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: byte {error.start} is no {declared.upper()}, which an XML is that declares "
+            "no other encoding. Save it as UTF-8, or name its encoding in the first line, as in "
+            f'<?xml version="1.0" encoding="gbk"?>. {SKIP_HINT}'
+            if not found
+            else f"{path}: byte {error.start} is no {declared.upper()}, as its first line "
+            f"declares. Save it as UTF-8, or correct the first line. {SKIP_HINT}"
+        ) from error
+    return text if is_ours else content
+
+
+def _check_structure(tree: Any, objects: list[Any], path: Path) -> None:
+    """Raise DataError where objects may stand elsewhere than directly below <annotation>.
+
+    They would count as none: those of another program, in a namespace, or one level deeper.
+    """
+    expected = f"Expected VOC's <{_ROOT}> with an <object> below it for each object. {SKIP_HINT}"
+    if tree.tag != _ROOT:
+        seen = f"<{tree.tag:.80}>"
+        raise DataError(f"{path}: the XML begins with {seen}, {_kind(tree)}. {expected}")
+    known = {id(each) for one in objects for each in one.iter()}
+    for parent in tree.iter():
+        for child in parent:
+            name = child.tag.rpartition("}")[2].lower() if isinstance(child.tag, str) else ""
+            if name in ("object", "bndbox") and id(child) not in known:
+                raise DataError(
+                    f"{path}: <{child.tag:.80}> stands below <{parent.tag:.80}>, where no object "
+                    f"is looked for. {expected}"
+                )
+
+
+def _kind(tree: Any) -> str:
+    """Return what an XML with another root is, in words."""
+    if tree.tag == "annotations" and (tree.find("image") is not None or tree.find("meta")):
+        return "as CVAT's own format does, which detect import turns into a data set"
+    if tree.tag.startswith("{"):
+        return "a name in a namespace (xmlns), which VOC has not"
+    return "not as VOC's annotations do"
 
 
 def _describe(annotation: AnnotationXml, index: int) -> str:

@@ -138,6 +138,16 @@ def flip_boxes(boxes: FloatArray, flips: NDArray[np.bool_]) -> FloatArray:
     return flipped[:, [1, 0, 3, 2]] if flips[2] else flipped
 
 
+def flip_deltas(deltas: FloatArray, flips: NDArray[np.bool_]) -> FloatArray:
+    """`deltas` (N, 4) of boxes in N crops (models/box_regression.py) -> after `flips` (N, 3).
+
+    What encode gives of boxes and truths that are flipped alike.
+    """
+    flipped = deltas.copy()
+    flipped[:, :2] *= np.where(flips[:, :2], np.float32(-1), np.float32(1))
+    return np.where(flips[:, 2:], flipped[:, [1, 0, 3, 2]], flipped)
+
+
 def _flipped(crops: NDArray[np.uint8], flips: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """`crops` (N, S, S, 3), `flips` (N, 3) left-right, top-bottom, transposed -> copies."""
     flipped = crops.copy()

@@ -1,4 +1,4 @@
-"""COCO: `images/FILE_NAME`, `annotations/instances_SPLIT.json`.
+"""COCO: `images/FILE_NAME`, `annotations/instances_SPLIT.json`, and alike (coco_places.py).
 
 Crowd regions keep their flag and areas are the masks'. An extra field `difficult` of an
 annotation counts as VOC's. Boxes are 0-based xywh, real-valued.
@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from detect.data.coco_json import CocoJson, Record, is_number, number, parse
+from detect.data.coco_places import CocoPlace, find_places, name_of
 from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
@@ -18,12 +19,11 @@ from detect.reading import is_path
 from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
 
 LAYOUT = "coco"
-_PREFIX = "instances_"
 
 
 def matches(root: Path) -> bool:
-    """Tell whether `root` is laid out as COCO."""
-    return any((root / "annotations").glob(f"{_PREFIX}*.json"))
+    """Tell whether `root` is laid out as COCO, or alike."""
+    return bool(find_places(root))
 
 
 def read(
@@ -34,23 +34,18 @@ def read(
     A text file of ids chooses among the images of the first JSON (by name) that holds them all.
     With `skip_bad` an image with a bad annotation, or without file, is left out and recorded.
     """
-    lists = {
-        path.stem.removeprefix(_PREFIX): path
-        for path in sorted((root / "annotations").glob(f"{_PREFIX}*.json"))
-    }
-    name, list_path, is_json = find_list(root, split, lists)
-    if is_json:
-        skipping = Skipping(skip_bad)
-        content = parse(list_path, skipping)
+    places = find_places(root)
+    name, path, own = find_list(root, split, {name: one.json for name, one in places.items()})
+    if own:
+        skipping, place = Skipping(skip_bad), places[name]
+        content = parse(path, skipping)
         listed = tuple(content.images)
     else:
-        listed = read_ids(list_path)
-        content, skipping = _holding(listed, list_path, list(lists.values()), skip_bad)
-    json_name = content.path.stem.removeprefix(_PREFIX)
-    folders = (root / "images", root / "images" / json_name, root)
+        listed = read_ids(path)
+        content, skipping, place = _holding(listed, path, list(places.values()), skip_bad)
 
     def locate(record: Record) -> tuple[Path, Size | None]:
-        image = _place(record, folders, content.path, need_images)
+        image = _place(record, place.folders, content.path, need_images)
         stated = _stated_size(record, content.path)
         return image, stated or (read_size(image) if image.is_file() else None)
 
@@ -70,28 +65,35 @@ def read_annotations(path: Path) -> Dataset:
         file_name = str(record.get("file_name", record["id"]))
         return root / "images" / file_name, _stated_size(record, path)
 
-    name = path.stem.removeprefix(_PREFIX)
-    return _dataset(content, tuple(content.images), locate, skipping, root, name)
+    return _dataset(content, tuple(content.images), locate, skipping, root, name_of(path))
 
 
 def _holding(
-    ids: tuple[str, ...], list_path: Path, files: list[Path], skip_bad: bool
-) -> tuple[CocoJson, Skipping]:
-    """Return the first of `files` that holds all `ids`, with what reading it left out.
+    ids: tuple[str, ...], list_path: Path, places: list[CocoPlace], skip_bad: bool
+) -> tuple[CocoJson, Skipping, CocoPlace]:
+    """Return the first JSON of `places` that holds all `ids`, with what reading it left out.
 
     DataError naming an id where there is none.
     """
     lacking = "; there is none"
-    for path in files:
+    for place in places:
         skipping = Skipping(skip_bad)
-        content = parse(path, skipping)
+        content = parse(place.json, skipping)
         missing = [image_id for image_id in ids if image_id not in content.images]
         if not missing:
-            return content, skipping
-        lacking = f"; {path.name} has no image {missing[0]}"
-    raise DataError(
-        f"{list_path}: expected COCO image ids, all of one annotations/{_PREFIX}*.json{lacking}."
-    )
+            return content, skipping, place
+        meant = _meant(missing[0], content)
+        lacking = f"; {place.json.name} has no image {missing[0]}{meant}"
+    raise DataError(f"{list_path}: expected COCO image ids, all of one JSON of the set{lacking}.")
+
+
+def _meant(word: str, content: CocoJson) -> str:
+    """Return the id that `word` is the file's name of, as a hint."""
+    for image_id, record in content.images.items():
+        file = PurePosixPath(str(record.get("file_name", "")).replace("\\", "/"))
+        if word in (file.as_posix(), file.name, file.with_suffix("").as_posix(), file.stem):
+            return f" (that is the name of its file: the image's id is {image_id})"
+    return ""
 
 
 def _dataset(
@@ -107,6 +109,8 @@ def _dataset(
     samples = []
     for image_id in listed:
         with skipping.guard():
+            if image_id in content.faults:
+                raise DataError(content.faults[image_id])
             image, size = locate(content.images[image_id])
             truth = _annotations(content, image_id, size, labels)
             samples.append(Sample(image_id, image, size, truth))
@@ -131,17 +135,23 @@ def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) 
     file_name = record.get("file_name")
     if not isinstance(file_name, str) or not file_name:
         raise DataError(f"{path}: image {record['id']} has no file_name.")
-    relative = PurePosixPath(file_name)
-    if relative.is_absolute() or ".." in relative.parts or not is_path(relative.as_posix()):
+    names = [PurePosixPath(file_name), PurePosixPath(file_name.replace("\\", "/"))]
+    relative = names[-1]
+    outside = relative.is_absolute() or ".." in relative.parts or ":" in relative.parts[0]
+    if outside or not is_path(relative.as_posix()):
         raise DataError(
             f"{path}: image {record['id']}: file_name must lie below images/, got {file_name:.80}."
         )
     for folder in folders:
-        if (folder / file_name).is_file():
-            return folder / file_name
+        for name in names:
+            if (folder / name).is_file():
+                return folder / name
     if needed:
-        raise DataError(f"{folders[0] / file_name}: the split lists this image, but it is missing.")
-    return folders[0] / file_name
+        raise DataError(
+            f"{folders[0] / relative}: the split lists this image, but it is missing. Looked in "
+            f"{', '.join(map(str, folders))}."
+        )
+    return folders[0] / relative
 
 
 def _stated_size(record: Record, path: Path) -> Size | None:
@@ -160,7 +170,7 @@ def _annotations(
         return NO_ANNOTATIONS
     boxes_xywh = np.array([_bbox(record, path) for record in records], np.float64)
     boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
-    check_boxes(path, boxes, size, lambda index: _describe(records[index]))
+    check_boxes(path, boxes, size, lambda index: _describe(records[index]), boxes_xywh)
     return Annotations(
         boxes.astype(np.float32),
         np.array([_label(record, labels, path) for record in records], np.int64),

@@ -6,7 +6,13 @@ An image's id is its file's name without extension; its size is not known until 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from detect.data.image_files import ImageFiles, images_by_stem
+from detect.data.image_files import (
+    ImageFiles,
+    check_name,
+    images_by_stem,
+    images_in,
+    printable,
+)
 from detect.data.split import Skipping, find_list, read_ids
 from detect.errors import DataError
 from detect.structures import Dataset, Sample
@@ -27,7 +33,7 @@ def read(
     They are all there is: `need_images` makes no difference.
     """
     if split is None:
-        return of_images([root])
+        return of_images([root], skip_bad=skip_bad)
     name, list_path, _ = find_list(root, split, {})
     files, skipping, images = ImageFiles(root), Skipping(skip_bad), []
     listed = read_ids(list_path)
@@ -37,16 +43,18 @@ def read(
     return _dataset(root, name, images, listed, skipping)
 
 
-def of_images(paths: Sequence[Path]) -> Dataset:
+def of_images(paths: Sequence[Path], *, skip_bad: bool = False) -> Dataset:
     """Return the images `paths`, and those directly in the folders among them, in that order.
 
-    DataError for a path that is not there, a folder without images, two images of one id.
+    DataError for a path that is not there, a folder without images, two images of one id. With
+    `skip_bad` files of a folder that cannot be used (`images_in`) are left out and recorded.
     """
-    images: list[tuple[str, Path]] = []
+    skipping = Skipping(skip_bad)
+    images: list[Path] = []
     for path in paths:
-        images += _in_folder(path) if path.is_dir() else [_single(path)]
+        images += _in_folder(path, skipping) if path.is_dir() else [_single(path)]
     by_id: dict[str, Path] = {}
-    for image_id, path in images:
+    for image_id, path in ((path.stem, path) for path in images):
         if image_id in by_id:
             raise DataError(
                 f"image id {image_id} (a file's name without extension) stands for two files, "
@@ -54,22 +62,24 @@ def of_images(paths: Sequence[Path]) -> Dataset:
             )
         by_id[image_id] = path
     root = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
-    return _dataset(root, "", by_id.items(), tuple(by_id), Skipping(False))
+    return _dataset(root, "", by_id.items(), tuple(by_id), skipping)
 
 
-def _in_folder(folder: Path) -> list[tuple[str, Path]]:
-    by_stem = images_by_stem(folder)
-    if not by_stem:
+def _in_folder(folder: Path, skipping: Skipping) -> list[Path]:
+    images = images_in(folder, skipping)
+    if not images:
+        why = f" {skipping.lines[0]}" if skipping.lines else ""
         raise DataError(
-            f"{folder}: no image directly in this folder (by extension: .jpg, .png, ...)."
+            f"{folder}: no image directly in this folder (by extension: .jpg, .png, ...).{why}"
         )
-    return [(stem, path) for stem, paths in by_stem.items() for path in paths]
+    return images
 
 
-def _single(path: Path) -> tuple[str, Path]:
+def _single(path: Path) -> Path:
     if not path.is_file():
-        raise DataError(f"{path}: no such image file or folder.")
-    return path.stem, path
+        raise DataError(f"{printable(path)}: no such image file or folder.")
+    check_name(path)
+    return path
 
 
 def _dataset(

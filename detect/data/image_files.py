@@ -1,10 +1,15 @@
 """Finding the file of an image id, whatever its extension."""
 
-from pathlib import Path
+import os
+from collections.abc import Iterable
+from glob import escape
+from pathlib import Path, PurePosixPath
 
-from detect.data.split import nearest
-from detect.errors import DataError
-from detect.images import EXTENSIONS
+from detect.data.listing import files_in
+from detect.data.split import Skipping, nearest
+from detect.errors import DataError, option
+from detect.images import EXTENSIONS, is_unread_image
+from detect.reading import is_name
 
 # Of so many missing images the nearest name is told: each is compared with every name there is.
 _NAMES_TOLD = 3
@@ -36,14 +41,41 @@ class ImageFiles:
         if not files:
             raise DataError(
                 f"{self.folder / image_id}: the split lists this image, but there is no such file "
-                f"with an image's extension{self._nearest(self.folder / image_id)}."
+                f"with an image's extension{self._hint(image_id)}."
             )
         return only_file(files, image_id)
+
+    def _hint(self, image_id: str) -> str:
+        """Return what else the image may be: another id, or a file that is not read."""
+        own = id_of(image_id)
+        if own != image_id and self.candidates(own):
+            return f". An image's id is its name without ending, with slashes: list it as {own}"
+        path = self.folder / image_id
+        for other in sorted(path.parent.glob(f"{escape(path.name)}.*")):
+            if is_unread_image(other):
+                return f", but {other.name}, which is not read. Convert it to JPEG or PNG"
+        return self._nearest(path)
 
     def _nearest(self, path: Path) -> str:
         """Return the name that a missing image may have, of the first few alone."""
         self._names_left -= 1
         return nearest(path.name, self._listed[path.parent]) if self._names_left >= 0 else ""
+
+
+def id_of(file_name: str) -> str:
+    """Return the id that the name of an image's file stands for: slashes, no image's ending."""
+    path = PurePosixPath(file_name.replace("\\", "/"))
+    return path.with_suffix("").as_posix() if path.suffix.lower() in EXTENSIONS else str(path)
+
+
+def meant_id(given: object, ids: Iterable[str]) -> str:
+    """Return the one of `ids` that `given`, which is none of them, seems to mean, or "".
+
+    Other programs drop an id's leading zeros, and write the name of the file for it.
+    """
+    word = id_of(str(given))
+    alike = [one for one in ids if one == word or (word.isdecimal() and one.lstrip("0") == word)]
+    return alike[0] if len(alike) == 1 else ""
 
 
 def only_file(files: list[Path], image_id: str) -> Path:
@@ -63,3 +95,44 @@ def images_by_stem(folder: Path) -> dict[str, list[Path]]:
             if path.suffix.lower() in EXTENSIONS and not path.name.startswith("."):
                 images.setdefault(path.stem, []).append(path)
     return images
+
+
+def images_below(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the image files (by extension) in `folder` and, if `deep`, in those below it."""
+    found = files_in(folder, "**/*" if deep else "*")
+    return [path for path in found if path.suffix.lower() in EXTENSIONS]
+
+
+def images_in(folder: Path, skipping: Skipping) -> list[Path]:
+    """Return the images directly in `folder`, sorted.
+
+    DataError, which `skipping` may take, for one that could not be used: of a name that is not
+    UTF-8, and of a format that is not read.
+    """
+    kept = []
+    for path in files_in(folder, "*"):
+        with skipping.guard():
+            if path.suffix.lower() in EXTENSIONS:
+                check_name(path)
+                kept.append(path)
+            elif is_unread_image(path):
+                raise DataError(
+                    f"{printable(path)}: an image that is not read, by its name or its first "
+                    "bytes. Convert it to JPEG or PNG, give it the ending of what it is, or leave "
+                    f"it out with {option('skip_bad')}."
+                )
+    return kept
+
+
+def check_name(path: Path) -> None:
+    """Raise DataError where the name of the file `path`, an image's id, is not UTF-8."""
+    if not is_name(path.name):
+        raise DataError(
+            f"{printable(path)}: the file's name is not UTF-8 text, as the ids of images are. "
+            f"Rename it, or leave it out with {option('skip_bad')}."
+        )
+
+
+def printable(path: Path) -> str:
+    """Return `path` as text, with an escape for each byte that is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -14,8 +14,10 @@ import csv
 import re
 from pathlib import Path
 
-from detect.data.class_folders import Labelled, in_class_folders, split_folder, subfolders
+from detect.data.class_folders import Labelled, in_class_folders, split_folder
 from detect.data.image_files import images_by_stem
+from detect.data.listing import folders_in
+from detect.data.split import Skipping
 from detect.errors import DataError
 from detect.reading import read_text
 
@@ -28,20 +30,20 @@ def matches(root: Path) -> bool:
     return (root / "Data/CLS-LOC").is_dir()
 
 
-def read(root: Path, split: str | None) -> tuple[tuple[str, ...], Labelled]:
+def read(root: Path, split: str | None, skipping: Skipping) -> tuple[tuple[str, ...], Labelled]:
     """Return the WordNet ids of the classes, and the images of a split with that of each.
 
     Raises UsageError without `split`; DataError for one that is not there, and for images
     without ground truth.
     """
     data = root / "Data/CLS-LOC"
-    folder = split_folder(split, {path.name: path for path in subfolders(data)}, root)
+    folder = split_folder(split, {path.name: path for path in folders_in(data)}, root)
     train = data / "train"
-    wnids = {path.name for path in subfolders(train)} if train.is_dir() else set[str]()
-    if subfolders(folder):
-        wnids |= {path.name for path in subfolders(folder)}
+    wnids = {path.name for path in folders_in(train)} if train.is_dir() else set[str]()
+    if folders_in(folder):
+        wnids |= {path.name for path in folders_in(folder)}
         classes = tuple(sorted(wnids))
-        return classes, in_class_folders(folder, classes, str(train))
+        return classes, in_class_folders(folder, classes, str(train), skipping)
     images = images_by_stem(folder)
     truth = _ground_truth(root, folder, images)
     labelled = [(path, truth[stem]) for stem, paths in images.items() for path in paths]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from detect.data.annotation_xml import parse, size_of, to_annotations
 from detect.data.image_files import ImageFiles, only_file
+from detect.data.listing import files_in
 from detect.data.split import Skipping, find_list, read_ids, unique_names
 from detect.errors import DataError
 from detect.images import read_size
@@ -40,7 +41,7 @@ def read(
     `annotated` is False where the split's folder has no annotations at all (the test split).
     With `skip_bad` a bad sample is left out and recorded.
     """
-    lists = {path.stem: path for path in (root / "ImageSets/DET").glob("*.txt")}
+    lists = {path.stem: path for path in files_in(root / "ImageSets/DET", "*.txt")}
     name, list_path, _ = find_list(root, split, lists)
     listed = read_ids(list_path, numbered=True)
     synsets, classes, category_ids = read_synsets(root)

@@ -70,8 +70,8 @@ def open_labelled(root: Path, split: str | None, *, skip_bad: bool = False) -> L
             f"{root}: no folder of classes. Looked for SPLIT/CLASS/ with images, and for "
             "ILSVRC12's Data/CLS-LOC/."
         )
-    classes, labelled = layout.read(root, split)
     skipping = Skipping(skip_bad)
+    classes, labelled = layout.read(root, split, skipping)
     kept = _readable(labelled, skipping) if skip_bad else labelled
     if not kept:
         reason = f": {skipping.lines[0]}" if skipping.lines else "."

@@ -31,12 +31,19 @@ def boxes_as_written() -> Iterator[None]:
 
 
 def check_boxes(
-    path: Path, boxes: NDArray[np.float64], size: Size | None, describe: Callable[[int], str]
+    path: Path,
+    boxes: NDArray[np.float64],
+    size: Size | None,
+    describe: Callable[[int], str],
+    written: NDArray[np.float64] | None = None,
 ) -> None:
     """Raise DataError for the first of `boxes` (N, 4) xyxy without area or outside the image.
 
     `describe` names object i as the file has it. A `size` that is not known, None, is not checked.
+    Where the file has pixels, `written` (N, 4) are its own numbers: fractions are refused.
     """
+    if written is not None:
+        _check_pixels(path, written, describe)
     with np.errstate(over="ignore"):
         stored = boxes.astype(np.float32)
     if not np.isfinite(stored).all():
@@ -60,4 +67,18 @@ def check_boxes(
         raise DataError(
             f"{path}: {describe(first)} leaves the image of {width}x{height} px (width x height) "
             f"by {farthest[first]:g} px. {SKIP_HINT}"
+        )
+
+
+def _check_pixels(path: Path, written: NDArray[np.float64], describe: Callable[[int], str]) -> None:
+    """Raise DataError for the first box whose numbers are fractions: within one pixel, not whole.
+
+    Taken as pixels it would be smaller than one and train to nothing without a word.
+    """
+    inside = ((written >= 0) & (written <= 1)).all(axis=1) & (written % 1 != 0).any(axis=1)
+    if inside.any():
+        raise DataError(
+            f"{path}: {describe(int(np.argmax(inside)))} has numbers from 0 to 1 alone: fractions "
+            "of the image's sides, it seems; expected pixels. Multiply those of x by the image's "
+            f"width, those of y by its height. {SKIP_HINT}"
         )

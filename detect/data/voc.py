@@ -1,14 +1,17 @@
-"""PASCAL VOC: `Annotations/ID.xml`, `JPEGImages/ID.*`, `ImageSets/Main/SPLIT.txt`.
+"""PASCAL VOC: `Annotations/ID.xml`, `JPEGImages/ID.*`, `ImageSets/Main/SPLIT.txt`, and alike.
 
-Boxes there are 1-based and inclusive (VOC devkit, 2007-2012). The class list is `classes.txt`
-at the root, else the sorted names over all annotations of every split.
+Other places of the same files: voc_places.py. Boxes are 1-based and inclusive (VOC devkit,
+2007-2012). The class list is `classes.txt` at the root, else the sorted names over all annotations
+of every split.
 """
 
 from pathlib import Path
 
 from detect.data.annotation_xml import AnnotationXml, parse, size_of, to_annotations
 from detect.data.image_files import ImageFiles
-from detect.data.split import Skipping, find_list, read_ids, read_names
+from detect.data.listing import files_in
+from detect.data.split import Skipping, read_names
+from detect.data.voc_places import VocPlaces, find_places
 from detect.errors import DataError
 from detect.structures import Dataset, Sample
 
@@ -17,9 +20,8 @@ _SHIFT = (-1, -1, 0, 0)
 
 
 def matches(root: Path) -> bool:
-    """Tell whether `root` is laid out as VOC."""
-    beside = (root / "JPEGImages", root / "ImageSets/Main")
-    return (root / "Annotations").is_dir() and any(path.is_dir() for path in beside)
+    """Tell whether `root` is laid out as VOC, or alike."""
+    return find_places(root) is not None
 
 
 def read(
@@ -31,13 +33,14 @@ def read(
     image's header where that says 0x0. With `skip_bad` a bad sample is left out and recorded; an
     XML that does not parse outside the split then only adds no class names.
     """
-    lists = {path.stem: path for path in (root / "ImageSets/Main").glob("*.txt")}
-    name, list_path, _ = find_list(root, split, lists)
-    listed = read_ids(list_path)
-    files = _Annotations(root)
+    places = find_places(root)
+    if places is None:
+        raise ValueError(f"read: {root} is not laid out as VOC")
+    name, listed = places.ids(split)
+    files = _Annotations(places)
     classes = files.classes(skip_bad)
     labels = {name: label for label, name in enumerate(classes)}
-    images, skipping, samples = ImageFiles(root / "JPEGImages"), Skipping(skip_bad), []
+    images, skipping, samples = ImageFiles(places.images), Skipping(skip_bad), []
     for image_id in listed:
         with skipping.guard():
             image, xml = images.find(image_id, need_images), files.take(image_id)
@@ -59,9 +62,9 @@ def read(
 class _Annotations:
     """The XML files of a set, each parsed at most once."""
 
-    def __init__(self, root: Path) -> None:
-        self._folder = root / "Annotations"
-        self._names = root / "classes.txt"
+    def __init__(self, places: VocPlaces) -> None:
+        self._folder = places.annotations
+        self._names = places.root / "classes.txt"
         self._parsed: dict[str, AnnotationXml] = {}
 
     def take(self, image_id: str) -> AnnotationXml:
@@ -73,10 +76,11 @@ class _Annotations:
         if self._names.is_file():
             return read_names(self._names)
         skipping, names = Skipping(skip_bad), set[str]()
-        for path in sorted(self._folder.glob("*.xml")):
+        for path in files_in(self._folder, "**/*.xml"):
+            image_id = path.relative_to(self._folder).with_suffix("").as_posix()
             with skipping.guard():
-                self._parsed[path.stem] = parse(path)
-                names.update(self._parsed[path.stem].names)
+                self._parsed[image_id] = parse(path)
+                names.update(self._parsed[image_id].names)
         if not names:
             raise DataError(f"{self._folder}: no object in any annotation.")
         return tuple(sorted(names))

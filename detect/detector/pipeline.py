@@ -2,7 +2,8 @@
 
 The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the region classifier
 (arXiv 1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
-threshold, NMS within each class. A crop is cut once for all networks that want it the same.
+threshold, NMS within each class. A crop is cut once for all networks that want it the same. Where
+the networks move boxes, every region is moved before anything is selected.
 """
 
 from collections import deque
@@ -17,18 +18,22 @@ from torch import Tensor
 
 from detect.detector.ahead import run_ahead
 from detect.detector.batches import CropSettings, Packing, grouped, packed
-from detect.detector.classes import listed, shared_classes
+from detect.detector.classes import places, shared_classes, shared_regression
 from detect.detector.forward import Forward
+from detect.detector.localised import Localised, begun, check_size
+from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops, in_order
 from detect.detector.scoring import Score, softmax
 from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
-from detect.errors import DataError
+from detect.ensemble.rounds import Rounds
+from detect.errors import DataError, option
 from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled, compiling
 from detect.models.inference import ready_on
 from detect.models.region_classifier import RegionClassifier
-from detect.structures import Detections, FloatArray, Image, IntArray, Proposals
+from detect.storage.scores_card import Deltas
+from detect.structures import Detections, FloatArray, Image, Proposals
 
 About = TypeVar("About")
 
@@ -47,9 +52,11 @@ class RegionScorer:
     `classes` gives the order of the labels returned, by default the first model's; it may hold
     classes the models do not know. `batch_size` as in `forward.Forward`, `precision` as in
     `models.device.resolve_precision`, `score` turns a network and crops into scores, `combination`
-    says how those become detections, `packing` makes batches (None: as suits the device).
-    Raises DataError for models that know different classes, or classes not in `classes`;
-    ValueError without a model.
+    says how those become detections, `packing` makes batches (None: as suits the device); without
+    `regression` no box is moved; `rounds` of moving, None: one. `moves` is how boxes are moved:
+    "off", "agnostic" or "classwise".
+    Raises DataError for models that know different classes or do not all move boxes alike, for
+    several rounds of those that move none, or classes not in `classes`; ValueError without a model.
     """
 
     def __init__(
@@ -61,17 +68,19 @@ class RegionScorer:
         batch_size: int | None = None,
         precision: str = "auto",
         score: Score = softmax,
+        regression: bool = True,
         combination: Combination | None = None,
+        rounds: Rounds | None = None,
         packing: Packing | None = None,
     ) -> None:
         cards = [card for _, card in models]
         self.model_classes = shared_classes([card.classes for card in cards])
         self.classes = self.model_classes if classes is None else tuple(classes)
-        self._labels = _places(self.model_classes, self.classes)
+        self._labels = places(self.model_classes, self.classes)
         self._columns = [
-            np.append(_places(self.model_classes, card.classes), len(card.classes))
-            for card in cards
+            np.append(places(self.model_classes, card.classes), len(card.classes)) for card in cards
         ]
+        self.moves: Deltas = shared_regression(cards) if regression else "off"
         self.device = torch.device("cpu") if device is None else device
         self._networks = [ready_on(self.device, model, precision) for model, _ in models]
         self._groups = grouped([CropSettings.of(card) for card in cards])
@@ -79,6 +88,12 @@ class RegionScorer:
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
         self._combination = combination or Combination()
+        self.rounds = rounds or Rounds()
+        if self.rounds.count > 1 and self.moves == "off":
+            raise DataError(
+                f"{option('rounds', self.rounds.count)}: the models move no boxes, so there is "
+                "nothing to look at again. Leave it out, or train models that do."
+            )
 
     def compile(self) -> None:
         """Compile the networks, and cutting on a device, before the first image comes.
@@ -92,42 +107,54 @@ class RegionScorer:
         try:
             with compiling():
                 # Two sides that nothing else has: what is equal would count as the same variable.
-                self.scores(
+                self.outputs(
                     np.zeros((97, 131, 3), np.uint8), np.array([[3, 3, 90, 50]], np.float32)
                 )
         except BaseException:
             self._networks, self.packing = before
             raise
 
-    def scores(self, image: Image, boxes: FloatArray) -> FloatArray:
-        """`image` (H, W, 3), `boxes` (N, 4) -> scores (M, N, C+1) of the M networks.
+    def outputs(self, image: Image, boxes: FloatArray) -> RegionOutputs:
+        """`image` (H, W, 3), `boxes` (N, 4) -> what the M networks say of them.
 
         Columns are `model_classes`, then background.
         """
         items = self._packed([Regions(image, boxes, None)])
-        return next(self._table(regions) for regions in in_order(items, self._classify, 0))
+        return next(self._outputs(regions) for regions in in_order(items, self._classify, 0))
 
     def detect(self, image: Image, proposals: Proposals) -> Detections:
         """`image` (H, W, 3) and its `proposals` -> the selected detections, best first.
 
         Raises DataError for proposals made on an image of another size.
         """
-        _check_size(image, proposals)
-        return self.selected(proposals, self.scores(image, proposals.boxes))
+        found = self.localised(image, proposals)
+        return self.selected(found.proposals, found.outputs)
 
-    def candidates(self, proposals: Proposals, scores: FloatArray) -> Detections:
-        """`scores` (M, N, C+1) -> what NMS chooses from: every box of every class, best first.
+    def localised(self, image: Image, proposals: Proposals) -> Localised:
+        """`image` (H, W, 3) and its `proposals` -> the regions of all rounds.
+
+        Raises DataError for proposals made on an image of another size.
+        """
+        check_size(image, proposals)
+        found = Localised(proposals, self.outputs(image, proposals.boxes))
+        for _ in range(1, self.rounds.count):
+            boxes = found.best(self.rounds.again)
+            found = found.another(boxes, self.outputs(image, boxes))
+        return found
+
+    def candidates(self, proposals: Proposals, outputs: RegionOutputs) -> Detections:
+        """Return what NMS chooses from: every box, moved, of every class, best first.
 
         A box comes once for every class that it scores the threshold or more for.
         """
         boxes, labels, found = candidates(
-            proposals.boxes, average(scores), self._combination.threshold
+            outputs.moved(proposals), average(outputs.scores), self._combination.threshold
         )
         return Detections(proposals.image_id, boxes, self._labels[labels], found, self.classes)
 
-    def selected(self, proposals: Proposals, scores: FloatArray) -> Detections:
-        """`scores` (M, N, C+1) -> the detections, labels in the order of `classes`."""
-        boxes, labels, kept = self._combination.select(proposals.boxes, scores)
+    def selected(self, proposals: Proposals, outputs: RegionOutputs) -> Detections:
+        """Return the detections among the `proposals`, labels in the order of `classes`."""
+        boxes, labels, kept = self._combination.select(outputs.moved(proposals), outputs.scores)
         labels = self._labels[labels]
         return Detections(proposals.image_id, boxes, labels, kept, self.classes)
 
@@ -141,29 +168,44 @@ class RegionScorer:
 
     def detected(
         self, pairs: Iterable[tuple[Image, Proposals]]
-    ) -> Generator[tuple[Image, Proposals, FloatArray, Detections], None, None]:
+    ) -> Generator[tuple[Image, Proposals, RegionOutputs, Detections], None, None]:
         """Yield what `scored` does, with the detections `selected`: beside a GPU, in threads."""
-        waiting = deque[tuple[Image, Proposals, FloatArray, Future[Detections]]]()
+        waiting = deque[tuple[Image, Proposals, RegionOutputs, Future[Detections]]]()
         with ThreadPoolExecutor(_THREADS) as pool, closing(self.scored(pairs)) as scored:
-            for image, proposals, scores in scored:
-                found = pool.submit(self.selected, proposals, scores)
-                waiting.append((image, proposals, scores, found))
+            for image, proposals, outputs in scored:
+                found = pool.submit(self.selected, proposals, outputs)
+                waiting.append((image, proposals, outputs, found))
                 while len(waiting) > _SELECTING[self.device.type]:
                     yield _selected(waiting.popleft())
             yield from map(_selected, waiting)
 
     def scored(
         self, pairs: Iterable[tuple[Image, Proposals]]
-    ) -> Generator[tuple[Image, Proposals, FloatArray], None, None]:
-        """Yield each of `pairs` with its scores (M, N, C+1), in order, a few batches in memory.
+    ) -> Generator[tuple[Image, Proposals, RegionOutputs], None, None]:
+        """Yield each of `pairs` with what the networks say, in order, a few batches in memory.
 
-        `pairs` is read, and crops are cut, in a thread ahead of the networks; on a GPU some
-        batches further than what is yielded. What `selected` makes of the result is what
-        `detect` returns.
+        Behind the proposals come the regions of later rounds. `pairs` is read, and crops are cut,
+        in a thread ahead of the networks; on a GPU some batches further than what is yielded. What
+        `selected` makes of the result is what `detect` returns.
         """
-        with closing(run_ahead(self._packed(_regions(pairs)), _BATCHES_AHEAD)) as items:
-            for regions in in_order(items, self._classify, self._begun):
-                yield regions.image, regions.about, self._table(regions)
+        with closing(run_ahead(self._packed(begun(pairs)), _BATCHES_AHEAD)) as items:
+            found = (
+                (one.image, Localised(one.about, self._outputs(one)))
+                for one in in_order(items, self._classify, self._begun)
+            )
+            for _ in range(1, self.rounds.count):
+                found = self._again(found)
+            for image, one in found:
+                yield image, one.proposals, one.outputs
+
+    def _again(
+        self, found: Iterator[tuple[Image, Localised]]
+    ) -> Generator[tuple[Image, Localised], None, None]:
+        """Yield the images with one more round, whose batches may hold crops of several."""
+        regions = (Regions(image, one.best(self.rounds.again), one) for image, one in found)
+        # A GPU has the earlier round's batches to do meanwhile: one begun here is enough.
+        for one in in_order(self._packed(regions), self._classify, min(1, self._begun)):
+            yield one.image, one.about.another(one.boxes, self._outputs(one))
 
     def _packed(self, images: Iterable[Regions[About]]) -> Iterator[Regions[About] | SharedCrops]:
         return packed(images, self._groups, self.packing, self._forward.size)
@@ -171,49 +213,31 @@ class RegionScorer:
     def _classify(self, batch: SharedCrops) -> Tensor:
         return self._forward(batch, self._score_crops)
 
-    def _table(self, regions: Regions[Any]) -> FloatArray:
-        """Return the scores (M, N, C+1) of all networks, columns in the order of the classes."""
-        shape = (len(self._networks), len(regions.boxes), len(self.model_classes) + 1)
-        found = np.empty(shape, np.float32)
+    def _outputs(self, regions: Regions[Any]) -> RegionOutputs:
+        """Return what all networks say, columns in the order of the classes."""
+        count, classes = len(regions.boxes), len(self.model_classes)
+        scores = np.empty((len(self._networks), count, classes + 1), np.float32)
+        deltas = None
+        if self.moves != "off":
+            kinds = classes if self.moves == "classwise" else 1
+            deltas = np.empty((len(self._networks), count, kinds, 4), np.float32)
         for network, values in regions.values():
-            found[network] = values[:, self._columns[network]]
-        return found
+            columns = self._columns[network]
+            scores[network] = values[:, columns]
+            if deltas is not None:
+                own = values[:, classes + 1 :].reshape(count, -1, 4)
+                deltas[network] = own[:, columns[:-1]] if own.shape[1] > 1 else own
+        return RegionOutputs(scores, deltas)
 
     def _score_crops(self, network: int, crops: Tensor) -> Tensor:
-        return self._score(self._networks[network], crops)
+        values = self._score(self._networks[network], crops)
+        # Networks of several kinds may score together while none of them moves a box.
+        return values[:, : len(self.model_classes) + 1] if self.moves == "off" else values
 
 
 def _selected(
-    one: tuple[Image, Proposals, FloatArray, "Future[Detections]"],
-) -> tuple[Image, Proposals, FloatArray, Detections]:
+    one: tuple[Image, Proposals, RegionOutputs, "Future[Detections]"],
+) -> tuple[Image, Proposals, RegionOutputs, Detections]:
     """Wait for the detections of an image."""
-    image, proposals, scores, found = one
-    return image, proposals, scores, found.result()
-
-
-def _regions(
-    pairs: Iterable[tuple[Image, Proposals]],
-) -> Iterator[Regions[Proposals]]:
-    """Yield the regions of every pair, which are on their way then; DataError as _check_size."""
-    for image, proposals in pairs:
-        _check_size(image, proposals)
-        yield Regions(image, proposals.boxes, proposals)
-
-
-def _places(names: Sequence[str], classes: Sequence[str]) -> IntArray:
-    """Return the place in `classes` of each of `names` (N,); DataError for one not there."""
-    if unknown := [name for name in names if name not in classes]:
-        raise DataError(
-            f"the model has classes that the data set does not have: {listed(unknown)}. The data "
-            f"set has {listed(classes)}. Train a model on these classes, or name them alike."
-        )
-    return np.array([classes.index(name) for name in names], np.int64)
-
-
-def _check_size(image: Image, proposals: Proposals) -> None:
-    """Raise DataError for proposals made on an image of another size."""
-    if proposals.size != image.shape[:2]:
-        raise DataError(
-            f"{proposals.image_id}: the image has (height, width) {image.shape[:2]}, its proposals "
-            f"were made on {proposals.size}. They belong to other images: run detect propose."
-        )
+    image, proposals, outputs, found = one
+    return image, proposals, outputs, found.result()

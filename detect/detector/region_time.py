@@ -10,6 +10,7 @@ import torch
 
 from detect.detector.batches import CropSettings, automatic_size
 from detect.detector.pipeline import RegionScorer
+from detect.detector.scoring import Score, softmax
 from detect.models.cards import RegionClassifierCard
 from detect.models.crop_time import Peak, forget_peaks, peaks
 from detect.models.region_classifier import RegionClassifier
@@ -34,15 +35,17 @@ def time_regions(
     device: torch.device,
     precision: str,
     pairs: Sequence[tuple[Image, Proposals]],
+    score: Score = softmax,
 ) -> RegionTime:
     """Detect in the first regions of images of `pairs`, and measure: cutting, network, NMS.
 
-    `precision` as in models.device.autocast. ValueError without a region.
+    `precision` as in models.device.autocast, `score` as in RegionScorer. ValueError without a
+    region.
     """
     if not any(len(proposals) for _, proposals in pairs):
         raise ValueError("time_regions: expected at least one region")
     forget_peaks(device)
-    detector = RegionScorer([(model, card)], device, precision=precision)
+    detector = RegionScorer([(model, card)], device, precision=precision, score=score)
     most = _BATCHES * automatic_size(CropSettings.of(card), device)
     some = [(image, proposals.take(slice(most))) for image, proposals in pairs if len(proposals)]
     first, *others = islice(cycle(some), _IMAGES)

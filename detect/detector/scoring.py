@@ -1,22 +1,50 @@
-"""What a network says of crops: its softmax, or linear SVMs in place of it."""
+"""What a network says of crops: its softmax, or linear SVMs in place of it, and deltas of boxes."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from detect.models.region_classifier import RegionClassifier
+from detect.models.region_classifier import Outputs, RegionClassifier
 from detect.models.svm import LinearSvms
 
-# A network and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of its classes, background last.
+# log(1000 / 16): no side grows further in torchvision (models.detection._utils.BoxCoder); ours is
+# that no centre moves further, in sides.
+_LARGEST_DELTA = math.log(1000 / 16)
+
+# A network and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of its classes, background last, and
+# behind them (n, 4K) how the boxes move, if it says so.
 Score = Callable[[RegionClassifier, Tensor], Tensor]
 
 
 def softmax(network: RegionClassifier, crops: Tensor) -> Tensor:
-    """`crops` (n, 3, S, S) -> probabilities (n, C+1)."""
-    logits: Tensor = network(crops)
-    return logits.float().softmax(dim=1)
+    """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
+    outputs = network(crops)
+    moves = isinstance(outputs, Outputs)
+    logits: Tensor = outputs.logits if moves else outputs
+    probabilities = logits.float().softmax(dim=1)
+    if not moves:
+        return probabilities
+    deltas = outputs.deltas.flatten(1).clamp(-_LARGEST_DELTA, _LARGEST_DELTA)
+    return torch.cat([probabilities, deltas], 1)
+
+
+def mirrored(score: Score) -> Score:
+    """Return what scores crops by the mean of `score` of them and of their mirror images.
+
+    GoogLeNet averages so over the crops of an image it classifies (arXiv 1409.4842, section 7);
+    for regions it is ours. A box that moves right in the mirror image moves left. Of SVMs, which
+    are linear, it is their score of the mean features.
+    """
+
+    def both(network: RegionClassifier, crops: Tensor) -> Tensor:
+        turned = score(network, crops.flip(3))
+        turned[:, network.num_classes + 1 :: 4] *= -1  # t_x of every delta
+        return (score(network, crops) + turned) / 2
+
+    return both
 
 
 def svm_scores(svms: LinearSvms) -> Score:

@@ -9,6 +9,7 @@ voting are later than it.
 from detect.ensemble.averaging import average
 from detect.ensemble.box_fusion import select_fused
 from detect.ensemble.combination import Combination
+from detect.ensemble.moving import moved
 from detect.ensemble.selection import select
 from detect.ensemble.soft_nms import select_softly
 from detect.ensemble.voting import vote
@@ -16,6 +17,7 @@ from detect.ensemble.voting import vote
 __all__ = [
     "Combination",
     "average",
+    "moved",
     "select",
     "select_fused",
     "select_softly",

@@ -13,17 +13,20 @@ Selected = tuple[FloatArray, IntArray, NDArray[np.float64]]
 def candidates(boxes: Floats, probabilities: Floats, threshold: float) -> Selected:
     """`boxes` (N, 4), `probabilities` (N, C+1), background last -> every box of every class.
 
-    A box counts once for every class with a probability of at least `threshold`. The order does
-    not depend on that of the boxes. Raises ValueError on other shapes.
+    Boxes (N, C, 4) are one a class. A box counts once for every class with a probability of at
+    least `threshold`. The order does not depend on that of the boxes. Raises ValueError on other
+    shapes.
     """
-    count = len(probabilities)
-    if boxes.shape != (count, 4) or probabilities.ndim != 2:
+    shape = probabilities.shape
+    classes = shape[1] - 1 if probabilities.ndim == 2 else -1
+    if classes < 0 or boxes.shape not in ((shape[0], 4), (shape[0], classes, 4)):
         raise ValueError(
-            f"expected boxes (N, 4) and probabilities (N, C+1), got {boxes.shape} "
-            f"and {probabilities.shape}"
+            f"expected boxes (N, 4) or (N, C, 4) and probabilities (N, C+1), got {boxes.shape} "
+            f"and {shape}"
         )
     rows, labels = np.nonzero(probabilities[:, :-1] >= np.float32(threshold))
-    return best_first(boxes[rows], labels, probabilities[rows, labels])
+    own = boxes[rows] if boxes.ndim == 2 else boxes[rows, labels]
+    return best_first(own, labels, probabilities[rows, labels])
 
 
 def best_first(boxes: Floats, labels: IntArray, scores: Floats) -> Selected:

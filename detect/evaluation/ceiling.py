@@ -74,8 +74,8 @@ def proposal_ceiling(
     and it can have one that no other object of its class in the image needs (the largest
     matching). With precision 1 up to that recall and nothing beyond, AP is the recall. One box
     may stand for objects of two classes, as R-CNN's detections may. Of proposals it bounds only
-    detections whose boxes are proposals: voting (ensemble.voting) makes others, which may reach
-    more. Raises DataError where no object counts.
+    detections whose boxes are proposals: voting (ensemble.voting) and regression
+    (ensemble.moving) make others, which may reach more. Raises DataError where no object counts.
     """
     classes = len(dataset.classes)
     reached, positives = np.zeros(classes), np.zeros(classes)

@@ -47,7 +47,7 @@ def encode(truths: Floats, boxes: Floats) -> Doubles:
     return np.concatenate([shifts, np.log(truth_sides / sides)], axis=1)
 
 
-def decode(targets: Doubles, boxes: Floats) -> Doubles:
+def decode(targets: Floats, boxes: Floats) -> Doubles:
     """`targets` (N, 4), `boxes` (N, 4) -> boxes (N, 4): equations 1 to 4, the inverse of encode."""
     centres, sides = _centres_and_sides(boxes)
     moved = centres + targets[:, :2] * sides

@@ -9,6 +9,7 @@ import torch
 from detect.data.folds import parse_fold
 from detect.errors import DataError
 from detect.models.box_coder import ENCODINGS, BoxCoder
+from detect.models.box_head import MOST_PLACES, REGRESSIONS, BoxHeadDesign
 from detect.models.googlenet import SMALLEST_INPUT
 from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
@@ -170,13 +171,18 @@ class RegionClassifierCard(NamedClassesCard):
     """Everything besides weights that is needed to use a region classifier.
 
     `context` px around the box in a crop of 224; `crop_mode` "warp" or "square"; `image_side`
-    longest side px images are shrunk to before cropping, 0 for full resolution. The other fields
-    are NamedClassesCard's.
+    longest side px images are shrunk to before cropping, 0 for full resolution; `regression`
+    "agnostic" or "classwise" of a network that moves boxes, by `regression_grid` x
+    `regression_grid` places of its `regression_maps`; "off", which no card says, of others. The
+    other fields are NamedClassesCard's.
     """
 
     context: float
     crop_mode: str
     image_side: int
+    regression: str = "off"
+    regression_maps: str = "5b"
+    regression_grid: int = 1
 
     CHECKS: ClassVar[Checks] = {
         **NamedClassesCard.CHECKS,
@@ -186,7 +192,39 @@ class RegionClassifierCard(NamedClassesCard):
         ),
         "crop_mode": _one_of(CROP_MODES),
         "image_side": (_is_count(0, 2**31), "a whole number from 0"),
+        "regression": _one_of(("off", *REGRESSIONS)),
+        "regression_maps": _one_of(TAPS),
+        "regression_grid": (
+            _is_count(1, MOST_PLACES),
+            f"a whole number from 1 to {MOST_PLACES}",
+        ),
     }
+    _OF_REGRESSION: ClassVar = ("regression", "regression_maps", "regression_grid")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as plain JSON values: of a network that moves no boxes as ever."""
+        values = super().to_json()
+        left_out = self._OF_REGRESSION if self.box_head is None else ()
+        return {name: value for name, value in values.items() if name not in left_out}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Build a card from JSON `values`, which need not speak of regression."""
+        if not values.keys() & set(cls._OF_REGRESSION):
+            values = {**values, **{name: getattr(cls, name) for name in cls._OF_REGRESSION}}
+        return super().from_json(values, where)
+
+    @property
+    def box_head(self) -> BoxHeadDesign | None:
+        """The shape of what moves boxes; None where nothing does."""
+        if self.regression == "off":
+            return None
+        return BoxHeadDesign(self.regression, self.regression_maps, self.regression_grid)
+
+    @property
+    def design(self) -> GoogLeNetDesign:
+        """What decides the shape of the network."""
+        return GoogLeNetDesign(self.variant, self.width, len(self.classes), self.box_head)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,9 @@ from detect.models.layers import (
 )
 from detect.models.variants import INCEPTIONS, STEM, VARIANTS, Variant, scale_channels
 
+# Of the network alone, or in training with auxiliary classifiers of these too.
+Logits = Tensor | tuple[Tensor, Tensor, Tensor]
+
 # Below 32 px nothing is left to pool: the strides up to 5b multiply to 32.
 SMALLEST_INPUT = 32
 
@@ -77,6 +80,10 @@ class GoogLeNet(nn.Module):
                 self.add_module(side, head)
         return channels
 
+    def channels(self, until: str) -> int:
+        """Return the channels of the maps of Inception module `until`."""
+        return INCEPTIONS[until].scaled(self.width).outputs
+
     @property
     def dtype(self) -> torch.dtype:
         """The type of the weights."""
@@ -117,7 +124,7 @@ class GoogLeNet(nn.Module):
             delattr(self, name)
         self.drop_auxiliary()
         self.steps, self.until = self.steps[: last + 1], until
-        return INCEPTIONS[until].scaled(self.width).outputs
+        return self.channels(until)
 
     def features(self, images: Tensor, until: str = "5b") -> Tensor:
         """`images` (N, 3, H, W), normalised -> the maps of Inception module `until`.
@@ -126,23 +133,33 @@ class GoogLeNet(nn.Module):
         """
         return self._run(images, f"inception{until}", None)
 
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> Logits:
         """`images` (N, 3, H, W), normalised -> logits (N, num_outputs).
 
         In training with auxiliary classifiers: the logits (N, num_outputs) of the network, of
         the classifier on 4a and of the one on 4d. ValueError below 32 px.
         """
+        return self.with_maps(images, "5b")[0]
+
+    def with_maps(self, images: Tensor, until: str) -> tuple[Logits, Tensor]:
+        """Return what `forward` does, and the maps of Inception module `until` as `features`."""
         sides: list[Tensor] | None = [] if self.training and self.has_auxiliary else None
-        maps = self._run(images, self.steps[-1], sides)
+        kept = self._run(images, f"inception{until}", sides)
+        rest = self.steps[self.steps.index(f"inception{until}") + 1 :]
+        maps = self._through(kept, rest, sides)
         logits: Tensor = self.fc(self.dropout(self.avgpool(maps).flatten(1)))
-        return (logits, sides[0], sides[1]) if sides else logits
+        return ((logits, sides[0], sides[1]) if sides else logits), kept
 
     def _run(self, maps: Tensor, last: str, sides: list[Tensor] | None) -> Tensor:
         """Run the trunk up to the step `last`; append auxiliary logits to `sides` if given."""
         if min(maps.shape[2:]) < SMALLEST_INPUT:
             got = "x".join(map(str, maps.shape[2:]))
             raise ValueError(f"GoogLeNet: inputs of at least {SMALLEST_INPUT} px, got {got}")
-        for name in self.steps[: self.steps.index(last) + 1]:
+        return self._through(maps, self.steps[: self.steps.index(last) + 1], sides)
+
+    def _through(self, maps: Tensor, steps: tuple[str, ...], sides: list[Tensor] | None) -> Tensor:
+        """Run some steps of the trunk."""
+        for name in steps:
             maps = getattr(self, name)(maps)
             if sides is not None and name in AUXILIARY:
                 sides.append(getattr(self, AUXILIARY[name])(maps))

@@ -45,7 +45,8 @@ class FittedKind(Generic[Parameters]):
 
 
 def _region_classifier(card: RegionClassifierCard) -> RegionClassifier:
-    return RegionClassifier(len(card.classes), card.variant, card.width, auxiliary=False)
+    told = (len(card.classes), card.variant, card.width)
+    return RegionClassifier(*told, auxiliary=False, regression=card.box_head)
 
 
 def _image_classifier(card: ImageClassifierCard) -> ImageClassifier:

@@ -6,7 +6,6 @@ Erhan et al. 2014 (arXiv 1312.2249); with GoogLeNet's trunk: Szegedy et al. 2014
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import torch
@@ -14,13 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detect.models.box_coder import BoxCoder
-from detect.models.googlenet import GoogLeNet
 from detect.models.layers import ConvBlock
+from detect.models.map_sides import map_side
 from detect.models.networks import build_trunk
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD, NormalisedNetwork
-from detect.models.timm_models import map_shape
 from detect.models.variants import VARIANTS
-from detect.trunks import EXPECTED, is_variant, timm_name
+from detect.trunks import EXPECTED, is_variant
 
 Head = Literal["fc", "conv"]
 HEADS: tuple[Head, ...] = ("fc", "conv")
@@ -82,16 +80,6 @@ def grid_sides(variant: str, until: str, input_size: int, levels: int) -> tuple[
     while len(sides) < levels:
         sides.append((sides[-1] + 1) // 2)
     return tuple(sides)
-
-
-@cache
-def map_side(variant: str, until: str, input_size: int) -> int:
-    """Return the side of the maps of module `until` for inputs of `input_size` px."""
-    if timm_name(variant):
-        return map_shape(variant, until, input_size)[1]
-    with torch.device("meta"):
-        trunk = GoogLeNet(1, variant, auxiliary=False).eval()
-        return int(trunk.features(torch.empty(1, 3, input_size, input_size), until).shape[-1])
 
 
 class MultiBox(NormalisedNetwork):

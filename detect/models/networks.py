@@ -14,15 +14,17 @@ def build_classifier(
     width: float = 1.0,
     auxiliary: bool = True,
     dropout: float | None = None,
+    maps: str = "5b",
 ) -> AnyClassifier:
     """Return a network of `variant` with `num_outputs`; the other arguments are GoogLeNet's.
 
-    Networks of timm have no auxiliary classifiers; ValueError for a `width` of theirs.
+    `maps` are those that its `with_maps` can return. Networks of timm have no auxiliary
+    classifiers; ValueError for a `width` of theirs.
     """
     if not timm_name(variant):
         return GoogLeNet(num_outputs, variant, width, auxiliary, dropout)
     _check_width(width)
-    return TimmNetwork(num_outputs, variant, dropout)
+    return TimmNetwork(num_outputs, variant, dropout, maps)
 
 
 def build_trunk(variant: str, width: float, until: str) -> tuple[AnyNetwork, int]:

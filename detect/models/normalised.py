@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from detect.models.box_head import BoxHeadDesign
 from detect.models.networks import AnyNetwork
 
 # ImageNet's channel means and deviations in 0..255 units (torchvision.transforms' 0.485, 0.456,
@@ -15,11 +16,15 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 class GoogLeNetDesign(NamedTuple):
-    """What decides the shape of a classifier, of regions or of images; background is no class."""
+    """What decides the shape of a classifier, of regions or of images; background is no class.
+
+    `regression` of a classifier of regions that moves their boxes.
+    """
 
     variant: str
     width: float
     classes: int
+    regression: BoxHeadDesign | None = None
 
 
 class NormalisedNetwork(nn.Module):

@@ -1,9 +1,12 @@
-"""A region classifier: crops in, logits of the classes and of background out."""
+"""A region classifier: crops in, logits of the classes and background out, and deltas of boxes."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from detect.models.box_head import BoxHead, BoxHeadDesign
+from detect.models.googlenet import Logits
 from detect.models.networks import AnyClassifier, build_classifier
 from detect.models.normalised import (
     IMAGENET_MEAN,
@@ -13,15 +16,23 @@ from detect.models.normalised import (
 )
 
 
+class Outputs(NamedTuple):
+    """What a network says of N crops: `logits` as without `deltas` (N, K, 4) of their boxes."""
+
+    logits: Logits
+    deltas: Tensor
+
+
 class RegionClassifier(NormalisedNetwork):
     """A network with `num_classes` + 1 outputs; background is the last column.
 
-    `mean` and `std` (3,) RGB in 0..255 units. The other arguments are
-    build_classifier's.
+    `mean` and `std` (3,) RGB in 0..255 units; with `regression` it moves boxes as well. The other
+    arguments are build_classifier's.
     """
 
     network: AnyClassifier
     design: GoogLeNetDesign
+    regression: BoxHead | None
 
     def __init__(
         self,
@@ -33,23 +44,37 @@ class RegionClassifier(NormalisedNetwork):
         *,
         auxiliary: bool = True,
         dropout: float | None = None,
+        regression: BoxHeadDesign | None = None,
     ) -> None:
         super().__init__(mean, std)
         self.num_classes = num_classes
-        self.design = GoogLeNetDesign(variant, width, num_classes)
-        self.network = build_classifier(num_classes + 1, variant, width, auxiliary, dropout)
+        self.design = GoogLeNetDesign(variant, width, num_classes, regression)
+        shape = (num_classes + 1, variant, width, auxiliary, dropout)
+        self.regression = None
+        if regression is None:
+            self.network = build_classifier(*shape)
+        else:
+            self.network = build_classifier(*shape, regression.maps)
+            channels = self.network.channels(regression.maps)
+            self.regression = BoxHead(regression, channels, num_classes)
 
     def new_layers(self) -> list[nn.Module]:
-        """Return the classifiers, the auxiliary ones among them."""
-        return self.network.classifiers()
+        """Return the classifiers, the auxiliary ones among them, and what moves boxes."""
+        heads = [] if self.regression is None else [self.regression]
+        return [*self.network.classifiers(), *heads]
 
-    def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    def forward(self, crops: Tensor) -> Logits | Outputs:
         """`crops` (N, 3, S, S) RGB 0..255, float32 or uint8 -> logits (N, num_classes + 1).
 
-        In training with auxiliary classifiers: those logits of the network, of 4a and of 4d.
+        In training with auxiliary classifiers: those logits of the network, of 4a and of 4d. A
+        network that moves boxes: Outputs with these, from the same pass.
         """
-        logits: Tensor | tuple[Tensor, Tensor, Tensor] = self.network(self.normalise(crops))
-        return logits
+        images = self.normalise(crops)
+        if self.regression is None:
+            logits: Logits = self.network(images)
+            return logits
+        logits, maps = self.network.with_maps(images, self.regression.design.maps)
+        return Outputs(logits, self.regression(maps))
 
     def pooled(self, crops: Tensor) -> Tensor:
         """`crops` (N, 3, S, S) RGB 0..255 -> features (N, D), float32, of the last classifier.

@@ -9,6 +9,9 @@ from torch import Tensor
 from detect.errors import DataError, option
 from detect.models.training_state import is_plain, read_pickle
 
+# What they put before the name of every layer.
+_WRAPPERS = ("module.", "_orig_mod.", "module.")
+
 
 @dataclass(frozen=True)
 class Initialised:
@@ -56,8 +59,26 @@ def read_state_dict(path: Path, accepted: str) -> dict[str, Tensor]:
         raise DataError(f"{path}: no such file. {takes}")
     remedy = f"Copy or download it again; {takes}"
     state = read_pickle(path, "PyTorch state dict", remedy)
-    if not isinstance(state, dict) or not all(map(is_plain, state.values())):
-        raise DataError(f"{path}: not a state dict of tensors. {takes}")
-    if not all(isinstance(name, str) for name in state):
-        raise DataError(f"{path}: not a state dict of tensors. {takes}")
+    if not _is_state_dict(state):
+        entries = state.items() if isinstance(state, dict) else ()
+        inner = [key for key, value in entries if _is_state_dict(value)]
+        within = f" but holds one under {inner[0]!r}: save that alone" if inner else ""
+        raise DataError(f"{path}: not a state dict of tensors{within}. {takes}")
+    return unwrapped(state)
+
+
+def unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return `state` by the names that its layers have without DataParallel and torch.compile."""
+    for wrapper in _WRAPPERS:
+        if all(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): value for name, value in state.items()}
     return state
+
+
+def _is_state_dict(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(name, str) for name in value)
+        and all(map(is_plain, value.values()))
+    )

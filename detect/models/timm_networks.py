@@ -12,7 +12,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from detect.models.timm_models import check_maps, create, map_names, own_size, refused, run
+from detect.errors import DataError
+from detect.models.timm_models import (
+    STRIDES,
+    check_maps,
+    create,
+    map_names,
+    map_shape,
+    own_size,
+    refused,
+    run,
+)
 
 
 class TimmMaps(nn.Module):
@@ -43,18 +53,23 @@ class TimmNetwork(nn.Module):
     """timm's `variant` with `num_outputs`: `forward_features`, average pooling, a new last layer.
 
     timm's own layers between pooling and classifier (MobileNetV3's, VGG's, ConvNeXt's norm) are
-    left out. It has one width, and no auxiliary classifiers. DataError for a network that timm
-    does not have, or that gives no maps.
+    left out. It has one width, and no auxiliary classifiers. `maps` are those that `with_maps`
+    returns. DataError for a network that timm does not have, or that gives no maps.
     """
 
     has_auxiliary = False
     until = ""  # The whole network.
 
-    def __init__(self, num_outputs: int, variant: str, dropout: float | None = None) -> None:
+    def __init__(
+        self, num_outputs: int, variant: str, dropout: float | None = None, maps: str = "5b"
+    ) -> None:
         super().__init__()
         self.variant, self.width, self.num_outputs = variant, 1.0, num_outputs
         self.trunk = create(variant)
         self.order = _prepare(variant, self.trunk)
+        self._kept: list[Tensor] = []
+        if maps != "5b":
+            self._tap(maps)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout or 0.0)
         self.fc = nn.Linear(self.trunk.num_features, num_outputs)  # type: ignore[arg-type]
@@ -65,6 +80,30 @@ class TimmNetwork(nn.Module):
     def dtype(self) -> torch.dtype:
         """The type of the weights."""
         return self.fc.weight.dtype
+
+    def _tap(self, until: str) -> None:
+        """Let every pass keep the maps `until`, which timm names by the module they come from."""
+        names = [name for stride, name in map_names(self.variant) if stride == STRIDES[until]]
+        modules = dict(self.trunk.named_modules())
+        places = {name: place for place, name in enumerate(modules)}
+        place = _place(places, names[-1]) if names else None
+        if place is None:
+            raise DataError(
+                f"model.variant {self.variant} has no maps of stride {STRIDES[until]} that "
+                f"regression.maps {until} means. Choose 5b."
+            )
+        [*modules.values()][place].register_forward_hook(partial(_keep, self._kept))
+
+    def channels(self, until: str) -> int:
+        """Return the channels of the maps `until`."""
+        last: int = self.fc.in_features
+        return last if until == "5b" else map_shape(self.variant, until, own_size(self.variant))[0]
+
+    def with_maps(self, images: Tensor, until: str) -> tuple[Tensor, Tensor]:
+        """`images` (N, 3, H, W), normalised -> logits (N, num_outputs), and the maps `until`."""
+        maps = self.features(images)
+        logits = self.fc(self.dropout(self.avgpool(maps).flatten(1)))
+        return logits, maps if until == "5b" else self._kept.pop()
 
     def classifiers(self) -> list[nn.Module]:
         """Return the last layer."""
@@ -80,13 +119,15 @@ class TimmNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """`images` (N, 3, H, W), normalised -> logits (N, num_outputs)."""
-        maps = self.features(images)
-        logits: Tensor = self.fc(self.dropout(self.avgpool(maps).flatten(1)))
-        return logits
+        return self.with_maps(images, "5b")[0]
 
     def stages(self) -> list[list[nn.Module]]:
         """Return the layers with weights of every stage: what runs up to its maps."""
         return _stages(self.variant, self.trunk, self.order)
+
+
+def _keep(kept: list[Tensor], _: nn.Module, __: object, maps: Tensor) -> None:
+    kept[:] = [maps]
 
 
 def _check_until(own: str, asked: str) -> None:

@@ -12,7 +12,7 @@ from detect.models.checkpoints import load_model
 from detect.models.kinds import KINDS
 from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
-from detect.models.state_dicts import Initialised, layers_of, read_state_dict
+from detect.models.state_dicts import Initialised, layers_of, read_state_dict, unwrapped
 from detect.models.tensor_files import opened_tensors
 from detect.models.timm_models import create
 from detect.models.timm_networks import TimmMaps, TimmNetwork
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix != ".safetensors":
         return read_state_dict(path, _ACCEPTED)
     try:
-        return dict(load_file(path))
+        return unwrapped(load_file(path))
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a complete .safetensors file. Copy it again.") from error
 

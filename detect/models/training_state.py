@@ -1,7 +1,9 @@
 """Training states on disk: what an interrupted training goes on from."""
 
+import re
 import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeGuard
 
 import torch
@@ -10,6 +12,9 @@ from torch import Tensor
 from detect.errors import DataError, option
 from detect.files import writing
 from detect.formats import stamped, upgraded
+
+# What torch says of a class that it does not read with `weights_only`.
+_OBJECT = re.compile(r"(?:Unsupported global|Unsupported class|GLOBAL) (?:GLOBAL )?([\w.]+)")
 
 START_ANEW = f"Delete it and start again without {option('resume')}."
 
@@ -52,6 +57,14 @@ def read_pickle(path: Path, what: str, remedy: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
+    except UnpicklingError as error:
+        if not (found := _OBJECT.search(str(error))):
+            raise DataError(f"{path}: not a complete {what} (UnpicklingError). {remedy}") from error
+        raise DataError(
+            f"{path}: holds an object of {found[1]}, a whole pickled model it seems, which could "
+            f"run code and is not read. Expected a {what}: where it was made, write "
+            "torch.save(model.state_dict(), FILE)."
+        ) from error
     except Exception as error:  # Bytes that are no pickle raise nearly anything.
         raise DataError(
             f"{path}: not a complete {what} ({type(error).__name__}). {remedy}"

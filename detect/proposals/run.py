@@ -141,6 +141,12 @@ def propose_images(
                 "a worker process was ended from outside, most likely for want of memory. "
                 f"Use fewer {option('workers')}, and {option('resume')} to go on."
             ) from error
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"worker processes cannot start: {error.strerror or error}. They share memory in "
+                "/dev/shm: free some of it or make it larger (docker run --shm-size 1g), or use "
+                f"{option('workers', 1)}."
+            ) from error
 
 
 def _check_memory() -> None:

@@ -1,4 +1,4 @@
-"""Selective Search, built by hand from OpenCV's parts.
+"""Selective Search: by our own grouping, or built by hand from OpenCV's parts.
 
 Uijlings, van de Sande, Gevers, Smeulders: Selective Search for Object Recognition, IJCV 2013;
 settings from R-CNN's selective_search/selective_search_boxes.m. OpenCV's own
@@ -6,8 +6,11 @@ settings from R-CNN's selective_search/selective_search_boxes.m. OpenCV's own
 double superpixels as GoogLeNet's entry did (section 8 of the paper); here it is k, as in R-CNN.
 """
 
+import importlib
+import mmap
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import areas, canonical_order, clip
-from detect.errors import EnvironmentProblem
+from detect.errors import EnvironmentProblem, option
 from detect.proposals.settings import LONGEST_SIDE, ColourSpace, SearchSettings, Strategy
 from detect.structures import FloatArray, Image, Proposals
 
 SOURCE = "selective-search"
+_BYTES_TO_COMPILE = 2**29  # address space; with less than 300 MiB LLVM ends the process
 
 
 def _rgi(image: Image) -> Image:
@@ -49,6 +53,7 @@ _CONVERSIONS: dict[ColourSpace, Callable[[Image], Image]] = {
 }
 
 # Uijlings et al. section 3.2, "Complementary Similarity Measures"; names as in R-CNN's file.
+MEASURES = ("Color", "Texture", "Size", "Fill")
 _MEASURES: dict[Strategy, tuple[str, ...]] = {
     "colour+texture+size+fill": ("Color", "Texture", "Size", "Fill"),
     "texture+size+fill": ("Texture", "Size", "Fill"),
@@ -80,8 +85,10 @@ def propose(image: Image, image_id: str, settings: SearchSettings, seed: int = 0
     side below `min_side` has none; one without any edge has one, the whole of it.
     """
     size = (image.shape[0], image.shape[1])
-    boxes = find_boxes(image, settings)
-    boxes = boxes[_ranking(boxes, image_id, seed)]
+    found = _find(image, settings)
+    by = _by_hierarchy if settings.ranking == "hierarchy" else _by_area
+    generator = np.random.default_rng([seed % 2**32, zlib.crc32(image_id.encode())])
+    boxes = found.boxes[by(found, generator)]
     sources = np.full(len(boxes), SOURCE)
     return Proposals(image_id, size, boxes, scores_by_rank(len(boxes)), sources)
 
@@ -93,17 +100,39 @@ def scores_by_rank(count: int) -> FloatArray:
 
 def find_boxes(image: Image, settings: SearchSettings) -> FloatArray:
     """`image` (H, W, 3) -> distinct boxes (N, 4), in canonical order."""
+    return _find(image, settings).boxes
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Distinct `boxes` (N, 4) in canonical order, and the M regions that they are of.
+
+    `box_of` (M,) is a region's place among `boxes`, -1 if it was dropped; `positions` (M,) in its
+    hierarchy, 1 the whole image, 0 where they are not known (OpenCV).
+    """
+
+    boxes: FloatArray
+    box_of: NDArray[np.intp]
+    positions: NDArray[np.intp]
+
+
+def _find(image: Image, settings: SearchSettings) -> _Found:
     height, width = image.shape[:2]
     if min(height, width) < settings.min_side:
-        return np.zeros((0, 4), np.float32)
+        none = np.zeros(0, np.intp)
+        return _Found(np.zeros((0, 4), np.float32), none, none)
     resized = _resize(image, settings.width)
-    rectangles = np.asarray(_search(resized, settings), np.float64).reshape(-1, 4)
-    boxes = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1)
-    boxes *= np.tile([width / resized.shape[1], height / resized.shape[0]], 2)
-    distinct = clip(np.unique(boxes.astype(np.float32), axis=0), (height, width))
+    search = _search if settings.search == "own" else _search_by_opencv
+    boxes, positions = search(resized, settings)
+    boxes = boxes * np.tile([width / resized.shape[1], height / resized.shape[0]], 2)
+    distinct, box_of = np.unique(boxes.astype(np.float32), axis=0, return_inverse=True)
+    distinct = clip(distinct, (height, width))
     sides = distinct[:, 2:] - distinct[:, :2]
-    kept = distinct[(sides >= settings.min_side).all(axis=1)]
-    return kept[canonical_order(kept)]
+    kept = np.flatnonzero((sides >= settings.min_side).all(axis=1))
+    kept = kept[canonical_order(distinct[kept])]
+    places = np.full(len(distinct), -1)
+    places[kept] = np.arange(len(kept))
+    return _Found(distinct[kept], places[box_of.reshape(-1)], positions)
 
 
 def _resize(image: Image, width: int) -> Image:
@@ -115,8 +144,44 @@ def _resize(image: Image, width: int) -> Image:
     return np.asarray(cv2.resize(image, target, interpolation=method), np.uint8)
 
 
-def _search(image: Image, settings: SearchSettings) -> NDArray[np.int32]:
-    """`image` (H, W, 3) -> rectangles_xywh (N, 4) px of it, in OpenCV's order (C rand())."""
+def _search(image: Image, settings: SearchSettings) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """`image` (H, W, 3) -> boxes (M, 4) px of it and their positions (M,), by our own grouping."""
+    found = list(
+        search_module().hierarchies(
+            [_CONVERSIONS[name](image) for name in settings.colour_spaces],
+            settings.ks,
+            settings.sigma,
+            [tuple(one in _MEASURES[name] for one in MEASURES) for name in settings.strategies],
+        )
+    )
+    # The last that was made is the top of the hierarchy.
+    positions = np.concatenate([np.arange(len(boxes), 0, -1) for boxes in found])
+    return np.concatenate(found), positions
+
+
+def search_module() -> Any:
+    """Return detect.proposals.search, or raise EnvironmentProblem with what to do without it."""
+    other = f"{option('search', 'opencv')}: the same boxes, slower."
+    try:
+        mmap.mmap(-1, _BYTES_TO_COMPILE).close()
+    except (OSError, MemoryError) as error:
+        raise EnvironmentProblem(
+            "not enough memory to load numba, which compiles Selective Search. Allow more "
+            f"(ulimit -v), or use {other}"
+        ) from error
+    try:
+        return importlib.import_module("detect.proposals.search")
+    except (ImportError, OSError) as error:
+        raise EnvironmentProblem(
+            f"numba, which compiles Selective Search, cannot be imported: {error}\n"
+            f"Repair: pip install --upgrade numba, or use {other}"
+        ) from error
+
+
+def _search_by_opencv(
+    image: Image, settings: SearchSettings
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """`image` (H, W, 3) -> boxes (M, 4) px of it, in OpenCV's order (C rand()); positions 0."""
     module = segmentation_module()
     search = module.createSelectiveSearchSegmentation()
     search.setBaseImage(image)
@@ -128,7 +193,9 @@ def _search(image: Image, settings: SearchSettings) -> NDArray[np.int32]:
         )
     for strategy in settings.strategies:
         search.addStrategy(_strategy(module, _MEASURES[strategy]))
-    return np.asarray(search.process(), np.int32)
+    rectangles = np.asarray(search.process(), np.int32).reshape(-1, 4)
+    corners = np.concatenate([rectangles[:, :2], rectangles[:, :2] + rectangles[:, 2:]], axis=1)
+    return corners, np.zeros(len(corners), np.intp)
 
 
 def _strategy(module: Any, measures: tuple[str, ...]) -> Any:
@@ -139,14 +206,27 @@ def _strategy(module: Any, measures: tuple[str, ...]) -> Any:
     )
 
 
-def _ranking(boxes: FloatArray, image_id: str, seed: int) -> NDArray[np.intp]:
-    """`boxes` (N, 4) in canonical order -> their ranking (N,), best first.
+def _by_area(found: _Found, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Return the ranking (N,) of the boxes, best first: their place by area times chance.
 
     Uijlings et al. section 3.3 sort by position in the hierarchy (1: the whole image) times a
     random number, so that large regions come early but not always. OpenCV does not give the
     position (and its own order puts small regions first): the place by area stands for it.
     """
-    position = np.empty(len(boxes))
-    position[np.argsort(-areas(boxes), kind="stable")] = np.arange(1, len(boxes) + 1)
-    generator = np.random.default_rng([seed % 2**32, zlib.crc32(image_id.encode())])
-    return np.argsort(position * generator.random(len(boxes)), kind="stable")
+    boxes = found.boxes
+    place = np.empty(len(boxes))
+    place[np.argsort(-areas(boxes), kind="stable")] = np.arange(1, len(boxes) + 1)
+    return np.argsort(place * generator.random(len(boxes)), kind="stable")
+
+
+def _by_hierarchy(found: _Found, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Return the ranking (N,) of the boxes, best first, of Uijlings et al. section 3.3.
+
+    Every region has its position times a random number of its own; of those with one box the
+    first counts.
+    """
+    values = found.positions * generator.random(len(found.positions))
+    kept = found.box_of >= 0
+    best = np.full(len(found.boxes), np.inf)
+    np.minimum.at(best, found.box_of[kept], values[kept])
+    return np.argsort(best, kind="stable")

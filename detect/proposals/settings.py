@@ -12,6 +12,9 @@ LONGEST_SIDE = 1500  # px of the resized image: bounds time and memory of very l
 # Uijlings et al. section 3.2, "Complementary Colour Spaces" and "... Similarity Measures".
 ColourSpace = Literal["hsv", "lab", "rgi", "hue", "intensity"]
 Strategy = Literal["colour+texture+size+fill", "texture+size+fill", "fill", "size"]
+# Our own grouping or OpenCV's; what ranks the boxes: see selective_search.py.
+Search = Literal["own", "opencv"]
+Ranking = Literal["area", "hierarchy"]
 Preset = Literal["rcnn", "googlenet", "rcnn-quality", "googlenet-quality"]
 COLOUR_SPACES: tuple[ColourSpace, ...] = get_args(ColourSpace)
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -24,6 +27,7 @@ class SearchSettings:
     `ks` scale of Felzenszwalb and Huttenlocher's graph segmentation and smallest superpixel,
     px of the resized image; `sigma` its Gaussian, px; `width` px the image is resized to, its
     longer side at most 1500; `min_side` px of the original below which a box is dropped.
+    `search` finds the boxes, `ranking` orders them.
     """
 
     colour_spaces: tuple[ColourSpace, ...] = ("hsv", "lab")
@@ -32,6 +36,8 @@ class SearchSettings:
     sigma: float = 0.8
     width: int = 500
     min_side: float = 10.0
+    search: Search = "own"
+    ranking: Ranking = "area"
 
     def __post_init__(self) -> None:
         """Raise ValueError for an unknown name or a number out of its range."""
@@ -46,6 +52,8 @@ class SearchSettings:
             raise ValueError(f"width must be 16 to {LONGEST_SIDE} px, got {self.width}")
         if not (0 < self.sigma < math.inf and 0 <= self.min_side < math.inf):
             raise ValueError("sigma must be above 0 px and min_side at least 0 px, both finite")
+        if self.ranking == "hierarchy" and self.search == "opencv":
+            raise ValueError("OpenCV does not give the hierarchy: ranking by it takes search own")
 
 
 # R-CNN's fast mode (k 50, 100) and full mode (five colour spaces, four strategies, k 50 to 300).

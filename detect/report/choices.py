@@ -29,7 +29,8 @@ DEPARTURES = (
     ),
     (
         "no bounding box regression, for lack of time (section 8)",
-        "none in detect run; detect train-regression and detect refine tell what it would bring",
+        "none, unless a recipe's [regression] trains networks to move boxes; detect "
+        "train-regression and detect refine tell what R-CNN's would bring",
     ),
     (
         "200 MultiBox boxes (section 8), from a fully connected head with a slot a prior (arXiv "

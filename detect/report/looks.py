@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
 from detect.files import write_bytes
+from detect.visualize.canvas import has_glyph
 
 # Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/, without the
 # yellow, which is too light for a line on white; and a marker each, for print without colours.
@@ -86,7 +87,13 @@ def title(panel: Axes, text: str, subtitle: str) -> None:
     panel.annotate(subtitle, **place, textcoords="offset points", color=GREY, fontsize=9)
 
 
+def printable(name: str) -> str:
+    """Return `name` with "U+732B" for each letter that the font of plots lacks."""
+    return "".join(one if has_glyph(one) else f"U+{ord(one):04X}" for one in name)
+
+
 def shortened(name: str, most: int = 24) -> str:
     """Return `name`, its middle left out where it is longer than `most` characters."""
+    name = printable(name)
     half = (most - 1) // 2
     return name if len(name) <= most else f"{name[: most - 1 - half]}…{name[-half:]}"

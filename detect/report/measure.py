@@ -29,7 +29,11 @@ _NAMES = {
     "perfect_labels_and_nms": "perfect labels and NMS",
 }
 _ON_PROPOSALS = "every object that a proposed box reaches is found once, and nothing else is"
-_VOTED = "; this run's boxes are means of several, and may reach objects that no proposed box does"
+_MOVED = {
+    "voting": "; this run's boxes are means of several, and may reach objects that no proposed box "
+    "does",
+    "regression": "; this run's boxes were moved, and may reach objects that no proposed box does",
+}
 
 # Iterates over samples, showing what it is for.
 Track = Callable[[Sequence[Sample], str], Iterable[Sample]]
@@ -91,7 +95,7 @@ def measure(
     stages = [
         (_NAMES[name], STAGES[name], value) for name, value in ceiling(dataset, first).items()
     ]
-    reached = _ON_PROPOSALS + (_VOTED if runs[0].voted else "")
+    reached = _ON_PROPOSALS + "".join(_MOVED[way] for way in runs[0].moved_by[-1:])
     stages += [(f"the same on {file.name}", reached, file.ceiling) for file in proposed]
     return Measured(
         scored=scored,

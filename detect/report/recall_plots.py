@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from detect.report.looks import LOOKS, drawing, percent_axis, title
+from detect.report.looks import LOOKS, drawing, percent_axis, printable, title
 
 MOST_FILES = len(LOOKS)
 
@@ -27,6 +27,7 @@ def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, An
     """
     if not 1 <= len(reports) <= MOST_FILES:
         raise ValueError(f"plot_recall: expected 1 to {MOST_FILES} files, got {len(reports)}")
+    names = list(map(printable, names))
     most = max(1, _LEGEND_CHARACTERS // (max(map(len, names)) + 8))
     rows = math.ceil(len(reports) / most)
     with drawing(path, _HEIGHT + _LEGEND_ROW * rows) as figure:
@@ -36,7 +37,7 @@ def plot_recall(path: Path, names: Sequence[str], reports: Sequence[dict[str, An
         _draw_by_size(panels[2], reports)
         handles = [_line(look) for look in LOOKS[: len(reports)]]
         figure.legend(
-            handles, list(names), loc="outside upper left", ncols=math.ceil(len(reports) / rows)
+            handles, names, loc="outside upper left", ncols=math.ceil(len(reports) / rows)
         )
 
 

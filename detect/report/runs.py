@@ -36,9 +36,12 @@ class Run:
         return len(models) if isinstance(models, list) and models else None
 
     @property
-    def voted(self) -> bool:
-        """Tell whether its boxes are means of several (voted, wbf), and none that was proposed."""
-        return self.config.get("vote", "off") != "off" or self.config.get("kind") == "wbf"
+    def moved_by(self) -> tuple[str, ...]:
+        """Return what made other boxes of those proposed: voting (wbf too), regression."""
+        voted = self.config.get("vote", "off") != "off" or self.config.get("kind") == "wbf"
+        moved = self.config.get("regression", "off") != "off"
+        ways = {"voting": voted, "regression": moved}
+        return tuple(way for way, is_so in ways.items() if is_so)
 
     @property
     def proposals(self) -> str:

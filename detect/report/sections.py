@@ -125,7 +125,8 @@ def _headline(measured: Measured) -> Iterator[tuple[str, str]]:
     yield percent(as_found), "mAP at IoU 0.5, rules of VOC 2012"
     top = measured.proposed[0].ceiling if measured.proposed else measured.stages[-1][2]
     regions = f"the regions of {measured.proposed[0].name}" if measured.proposed else "these boxes"
-    unmoved = ", no voting" if measured.proposed and measured.scored[0].run.voted else ""
+    ways = measured.scored[0].run.moved_by if measured.proposed else ()
+    unmoved = f", no {' or '.join(ways)}" if ways else ""
     yield percent(top), f"the most that {regions} allow (perfect labels and NMS{unmoved})"
     types = measured.errors["types"]
     worst = max(types, key=lambda kind: types[kind]["cost"])

@@ -112,7 +112,9 @@ def _answer(options: ClassifyOptions, scorer: "ImageScorer", reporter: Reporter)
     """Return the five best classes of every image."""
     from detect.data import open_images
 
-    dataset = usable(open_images(options.images), reporter, skip_bad=options.skip_bad)
+    dataset = usable(
+        open_images(options.images, skip_bad=options.skip_bad), reporter, skip_bad=options.skip_bad
+    )
     answers: dict[str, dict[str, float]] = {}
     for sample, scores in _scores(scorer, dataset.samples, reporter):
         mean = scores.mean(axis=(0, 1), dtype=float)

@@ -1,28 +1,47 @@
-"""Proposals, or detections as a submission to ILSVRC, for other programs."""
+"""Proposals, detections and data sets for other programs."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from detect.errors import UsageError, option
+from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.together import together
 
-_SUBMISSION = ".txt"
+if TYPE_CHECKING:
+    from detect.storage.given import Kind
+
+Target = Literal["coco-results", "npz", "ilsvrc", "voc", "coco", "yolo"]
+# What is given -> how it is called, what it goes to.
+_TARGETS: dict[str, tuple[str, tuple[Target, ...]]] = {
+    "proposals": ("a file of proposals", ("coco-results", "npz")),
+    "results": ("a file of detections", ("ilsvrc",)),
+    "data set": ("a data set", ("voc", "coco", "yolo")),
+}
+_EXPECTED = "Expected proposals, detections (COCO results) or a data set."
+# Before there was `to`, the ending of `out` told.
+_FORMERLY: dict[str, Target] = {".json": "coco-results", ".npz": "npz", ".txt": "ilsvrc"}
 
 
 class ExportOptions(o.Options):
     """What `export_boxes` is told."""
 
-    file: Path = Field(description="Proposals, or detections (COCO results).")
-    out: Path = Field(
-        description="File to write. Of proposals: COCO results if it ends in .json, NumPy arrays "
-        "if in .npz. Of detections: a submission to ILSVRC if it ends in .txt."
+    file: Path = Field(
+        description="Proposals, detections (COCO results) or a data set. Its content tells which."
     )
-    data: Path | None = Field(None, description="The detections' data set (.txt).")
+    to: Target | None = Field(
+        None,
+        description="coco-results or npz: of proposals. ilsvrc: a submission, of detections. voc, "
+        "coco or yolo: of a data set.",
+    )
+    out: Path = Field(description="File to write; of a data set its folder, which may have others.")
+    data: Path | None = Field(None, description="The detections' data set.")
     split: o.Split = None
     exist_ok: o.ExistOk = False
     skip_bad: o.SkipBad = False
@@ -30,50 +49,80 @@ class ExportOptions(o.Options):
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What is at `path` now: of how many images, and how many `detections`, None of proposals."""
+    """What is at `path` now: of how many images, and how many `detections` or `objects`.
+
+    None of these two for what has none of them.
+    """
 
     path: Path
     images: int
     detections: int | None = None
+    objects: int | None = None
 
 
 @by_keywords
 def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportResult:
-    """Write proposals or detections in another form.
+    """Write proposals, detections or a split of a data set in the form of another program.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     files and data that are wrong or do not belong together.
     """
-    out = options.out
-    if out.suffix not in (".json", ".npz", _SUBMISSION):
-        raise UsageError(
-            f"{option('out', out)}: expected a name ending in .json (COCO results) or .npz for "
-            "proposals, in .txt (ILSVRC's submission file) for detections."
-        )
-    if out.suffix != _SUBMISSION and (options.data or options.split or options.skip_bad):
-        raise UsageError(
-            f"{option('data')}, {option('split')} and {option('skip_bad')} are for detections, "
-            f"with {option('out', 'FILE.txt')}."
-        )
-    if out.suffix == _SUBMISSION and options.data is None:
-        raise UsageError(
-            f"{option('out', out)}: a submission needs {option('data')} and {option('split')} of "
-            "its detections."
-        )
-    check_out(out, exist_ok=options.exist_ok, folder=False)
-    if options.data is None:
-        return _proposals(options.file, out, reporter)
-    return _detections(options, options.data, reporter)
+    from detect.storage.given import kind_of
+
+    if options.to is None:
+        raise UsageError(_no_target(options))
+    kind = kind_of(options.file, _EXPECTED)
+    _check(options, options.to, kind)
+    if kind == "data set":
+        with holding(options.out, reporter):
+            check_out(options.out, exist_ok=options.exist_ok)
+            return _data_set(options, options.to, reporter)
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
+    if kind == "proposals":
+        return _proposals(options.file, options.to, options.out, reporter)
+    return _detections(options, options.data or Path(), reporter)
 
 
-def _proposals(file: Path, out: Path, reporter: Reporter) -> ExportResult:
+def _no_target(options: ExportOptions) -> str:
+    """Return what to type, in place of the ending of `out` alone."""
+    known = ", ".join(target for _, targets in _TARGETS.values() for target in targets)
+    former = _FORMERLY.get(options.out.suffix)
+    now = f" What {option('out', options.out)} ends in no longer tells: add {option('to', former)}."
+    return f"{option('to')} is missing: one of {known}.{now if former else ''}"
+
+
+def _check(options: ExportOptions, to: Target, kind: "Kind") -> None:
+    """Raise UsageError for a form that what is given has not, and options that go with another."""
+    called, targets = _TARGETS.get(kind, (kind, ()))
+    if to not in targets:
+        others = f"which goes to {' or '.join(targets)}." if targets else f"not known. {_EXPECTED}"
+        raise UsageError(f"{option('to', to)}: {options.file} is {called}, {others}")
+    if kind == "results":
+        if options.data is None:
+            raise UsageError(
+                f"{option('to', to)}: a submission needs {option('data')} and {option('split')} "
+                "of its detections."
+            )
+        return
+    if options.data:
+        raise UsageError(
+            f"{option('data')} is for detections, with {option('to', 'ilsvrc')}. Leave it out."
+        )
+    if kind == "proposals" and (options.split or options.skip_bad):
+        raise UsageError(
+            f"{option('split')} and {option('skip_bad')} are for detections and data sets, not "
+            "for proposals. Leave them out."
+        )
+
+
+def _proposals(file: Path, to: Target, out: Path, reporter: Reporter) -> ExportResult:
     from detect.storage.exchange import are_numbers, write_coco, write_npz
     from detect.storage.proposals import ProposalFile
 
     stored = ProposalFile(file)
     stored.check_finished()
     rows = reporter.track(stored, len(stored), "export")
-    if out.suffix == ".json":
+    if to == "coco-results":
         write_coco(out, rows, integer_ids=are_numbers(stored.image_ids))
     else:
         write_npz(out, rows)
@@ -88,3 +137,19 @@ def _detections(options: ExportOptions, data: Path, reporter: Reporter) -> Expor
     found = read_detections(options.file, dataset)
     count = write_submission(options.out, found.values(), dataset)
     return ExportResult(options.out, len(dataset), count)
+
+
+def _data_set(options: ExportOptions, to: Target, reporter: Reporter) -> ExportResult:
+    """Write one split of a data set beside what else is in its folder."""
+    from detect.storage.written_sets import WRITERS
+
+    dataset = open_data(options.file, options.split, reporter, skip_bad=options.skip_bad)
+    if not dataset.annotated:
+        raise UsageError(f"{option('to', to)}: {options.file} has images without annotations.")
+    with together(options.out) as folder:
+        samples = reporter.track(dataset.samples, len(dataset), "copying images")
+        written, left_out = WRITERS[to](folder, dataset, samples, options.out)
+    if left_out:
+        what = "crowd regions" if to == "voc" else "crowd regions and difficult objects"
+        reporter.warn(f"{left_out} {what} left out: {to} has no place for them.")
+    return ExportResult(options.out, len(dataset), objects=written)

@@ -1,4 +1,4 @@
-"""Boxes of other programs as proposals, an ILSVRC submission as detections."""
+"""Boxes of other programs as proposals, a submission as detections, labels as a data set."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -19,23 +19,30 @@ from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.exchange import External
+    from detect.storage.given import Kind
     from detect.structures import Dataset, Proposals
 
-_SUBMISSION = ".txt"
-_EXPECTED = "Expected COCO results (.json), .npz, or a submission to ILSVRC (.txt)."
+_EXPECTED = (
+    "Expected COCO results, NumPy arrays (.npz), a submission to ILSVRC, or labels of CVAT, Label "
+    "Studio or LabelMe."
+)
 
 
 class ImportOptions(o.Options):
     """What `import_boxes` is told."""
 
     file: Path = Field(
-        description="COCO results (.json), NumPy arrays (.npz) or ILSVRC's submission (.txt)."
+        description="COCO results, NumPy arrays (.npz), ILSVRC's submission, or labels: CVAT's "
+        "XML, Label Studio's JSON, LabelMe's files or their folder. Its content tells which."
     )
-    data: Path = Field(description="A data set.")
+    data: Path | None = Field(
+        None,
+        description="The boxes' data set. The labels' images. [default of labels: their folder]",
+    )
     split: o.Split = None
     out: Path = Field(
         description="Of proposals: folder for the parts, or one file ending in .parquet. Of a "
-        "submission: COCO results, ending in .json."
+        "submission: COCO results, ending in .json. Of labels: folder for a COCO data set."
     )
     source: str | None = Field(None, description="What made the boxes. [default: imported]")
     coordinates: Literal["xyxy", "xywh", "voc", "rcnn"] | None = Field(
@@ -56,7 +63,7 @@ class ImportResult:
     """
 
     path: Path
-    kind: Literal["proposals", "detections"]
+    kind: Literal["proposals", "detections", "objects"]
     images: int
     boxes: int
     dropped: int = 0
@@ -65,29 +72,48 @@ class ImportResult:
 
 @by_keywords
 def import_boxes(options: ImportOptions, reporter: Reporter = QUIET) -> ImportResult:
-    """Turn a file into proposals, or a submission into detections, for a split of a data set.
+    """Turn boxes into proposals, a submission into detections, labels into a COCO data set.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
     files and data that are wrong or do not belong together.
     """
-    _check(options)
-    if options.source is not None and not is_name(options.source):
-        raise UsageError(
-            f"{option('source', f'{options.source:.60}')}: expected a name of 1 to {NAME_BYTES} "
-            "bytes."
-        )
+    from detect.storage.given import LABELS, kind_of
+
+    kind = kind_of(options.file, _EXPECTED)
+    if kind in LABELS:
+        return _labels(options, kind, reporter)
+    _check(options, kind)
     # A single file is there at once or not at all; a folder's parts are another's until the end.
-    in_parts = options.file.suffix != _SUBMISSION and options.out.suffix != ".parquet"
+    in_parts = kind != "submission" and options.out.suffix != ".parquet"
     with holding(options.out, reporter) if in_parts else nullcontext():
         check_out(options.out, exist_ok=options.exist_ok, folder=in_parts)
-        return _import(options, reporter)
+        return _import(options, kind, reporter)
 
 
-def _import(options: ImportOptions, reporter: Reporter) -> ImportResult:
-    dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
-    if options.file.suffix == _SUBMISSION:
+def _labels(options: ImportOptions, kind: "Kind", reporter: Reporter) -> ImportResult:
+    from detect.stages.import_labels import import_labels
+
+    for name in options.gave("split", "source", "coordinates"):
+        raise UsageError(
+            f"{option(name)} means nothing for labels of {kind}, which become a data set of the "
+            "split all. Leave it out."
+        )
+    out, skip_bad = options.out, options.skip_bad
+    with holding(out, reporter):
+        check_out(out, exist_ok=options.exist_ok)
+        given = (options.file, kind, options.data, out)
+        dataset, objects = import_labels(*given, skip_bad=skip_bad, reporter=reporter)
+    return ImportResult(out, "objects", len(dataset), objects)
+
+
+def _import(options: ImportOptions, kind: "Kind", reporter: Reporter) -> ImportResult:
+    data = options.data
+    if data is None:
+        raise UsageError(f"{option('data')} is missing: the data set that the boxes are of.")
+    dataset = open_data(data, options.split, reporter, skip_bad=options.skip_bad)
+    if kind == "submission":
         return _detections(options.file, options.out, dataset)
-    result = _proposals(options, dataset)
+    result = _proposals(options, kind, dataset)
     if result.dropped:
         reporter.warn(f"{result.dropped} boxes lie outside their image: left out.")
     if result.without:
@@ -95,13 +121,21 @@ def _import(options: ImportOptions, reporter: Reporter) -> ImportResult:
     return result
 
 
-def _check(options: ImportOptions) -> None:
-    """Raise UsageError on options that the kind of the file has no use for."""
-    if options.coordinates and options.file.suffix == ".json":
+def _check(options: ImportOptions, kind: "Kind") -> None:
+    """Raise UsageError on options that the kind of the file has no use for, DataError for ours."""
+    if kind in ("proposals", "data set"):
+        what = "proposals of detect already" if kind == "proposals" else "a folder"
+        raise DataError(f"{options.file}: {what}. {_EXPECTED}")
+    if options.source is not None and not is_name(options.source):
+        raise UsageError(
+            f"{option('source', f'{options.source:.60}')}: expected a name of 1 to {NAME_BYTES} "
+            "bytes."
+        )
+    if options.coordinates and kind == "results":
         raise UsageError(
             f"{option('coordinates')} is for .npz files: COCO's boxes are x, y, width, height."
         )
-    if options.file.suffix != _SUBMISSION:
+    if kind != "submission":
         return
     if options.source or options.coordinates:
         raise UsageError(
@@ -120,7 +154,6 @@ def _detections(file: Path, out: Path, dataset: "Dataset") -> ImportResult:
     from detect.storage.detections import writing_detections
     from detect.storage.submission import read_submission
 
-    _check_file(file)
     boxes = 0
     with writing_detections(out, dataset) as writer:
         for found in read_submission(file, dataset):
@@ -129,17 +162,12 @@ def _detections(file: Path, out: Path, dataset: "Dataset") -> ImportResult:
     return ImportResult(out, "detections", len(dataset), boxes)
 
 
-def _check_file(file: Path) -> None:
-    if not file.is_file():
-        raise DataError(f"{file}: no such file. {_EXPECTED}")
-
-
-def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
+def _proposals(options: ImportOptions, kind: "Kind", dataset: "Dataset") -> ImportResult:
     from detect.data import data_hash
     from detect.storage.proposals import part_files, write_proposals
 
     coordinates = options.coordinates or "xyxy"
-    external = _read(options.file, options.source, coordinates)
+    external = _read(options.file, kind, options.source, coordinates)
     recipe = {
         "method": "import",
         "parameters": {"source": options.source, "coordinates": coordinates},
@@ -164,15 +192,14 @@ def _proposals(options: ImportOptions, dataset: "Dataset") -> ImportResult:
     return ImportResult(options.out, "proposals", images, boxes, dropped, without)
 
 
-def _read(file: Path, source: str | None, coordinates: str) -> Mapping[str, "External"]:
+def _read(
+    file: Path, kind: "Kind", source: str | None, coordinates: str
+) -> Mapping[str, "External"]:
     from detect.storage.exchange import DEFAULT_SOURCE, read_coco, read_npz
 
-    _check_file(file)
-    if file.suffix == ".json":
+    if kind == "results":
         return read_coco(file, source)
-    if file.suffix == ".npz":
-        return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
-    raise DataError(f"{file}: unknown format. {_EXPECTED}")
+    return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
 
 
 def _in_order(
@@ -189,11 +216,19 @@ def _in_order(
 
 
 def _check_known(dataset: "Dataset", external: Mapping[str, "External"], file: Path) -> None:
+    from detect.data.image_files import meant_id
+
     known = {sample.image_id for sample in dataset.samples}
     unknown = [image_id for image_id in external if image_id not in known]
     if unknown:
+        meant = meant_id(unknown[0], known)
+        remedy = (
+            f"Ids there are as {meant!r}: write that for it."
+            if meant
+            else (f"Give the {option('data')} and {option('split')} these boxes were made for.")
+        )
         raise DataError(
             f"{file}: {len(unknown)} of {len(external)} images are not in split "
             f"{dataset.split or 'of the folder'} of {dataset.root}, the first {unknown[0]}. "
-            f"Give the {option('data')} and {option('split')} these boxes were made for."
+            f"{remedy}"
         )

@@ -5,26 +5,32 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
+from detect.proposals.settings import Search
 from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.recorded import recorded_source
 from detect.stages.scoring import (
+    Again,
+    Mirror,
     Models,
+    RoundCount,
     Svm,
     check_alone,
     check_compile,
     compile_if_it_pays,
     lowest,
     network_paths,
+    rounds_of,
     scoring,
 )
 from detect.stages.sources import Source
@@ -48,21 +54,30 @@ class LoadOptions(o.Options):
 
     model: Models
     svm: Svm = None
-    regression: Path | None = Field(
-        None,
-        description="From detect train-regression: move the boxes by this one of the "
-        f"{option('model')}.",
+    regression: Literal["on", "off"] | Path = Field(
+        "on",
+        description="Whether regions move by what the networks say, where they learned to; or, "
+        "from detect train-regression, what moves the detections of the one "
+        f"{option('model')} instead.",
     )
     multibox: o.Paths = Field(
         (),
         description="The MultiBox network, or those of all folds, that proposed for the "
         f"{option('model')}'s training. [default: looked for beside its run]",
     )
+    search: Search | None = Field(
+        None,
+        description="Selective Search of our own, or OpenCV's: the same boxes, slower. "
+        "[default: the training's]",
+    )
     threshold: float | None = Field(
         None, description=f"Lowest score of a detection. [default: 0.01; -1 with {option('svm')}]"
     )
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
+    mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay
@@ -119,12 +134,12 @@ class Detector:
     def candidates(self, image: ImageLike, proposals: Proposals | None = None) -> Detections:
         """Return what NMS chooses the detections of `image` from: every region of every class.
 
-        Best first, those that score the detector's threshold or more; boxes are not moved.
-        Otherwise as a call.
+        Best first, those of all rounds that score the detector's threshold or more; moved as the
+        networks say, and by no other regression. Otherwise as a call.
         """
         pixels, regions = self._pair(image, proposals)
-        scores = self.scorer.scores(pixels, regions.boxes)
-        found = self.scorer.candidates(regions, scores)
+        every = self.scorer.localised(pixels, regions)
+        found = self.scorer.candidates(every.proposals, every.outputs)
         return replace(found, image_id=found.image_id or None)
 
     def _found(self, images: Iterable[Any], proposals: Any) -> Iterator[Detections]:
@@ -176,7 +191,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     check_compile(options.compile, options.svm)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
-    if options.regression is not None:
+    if isinstance(options.regression, Path):
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
@@ -189,7 +204,9 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     scorer = _scorer(options, networks, models, combination, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    source = recorded_source(networks, options.multibox, options.device, reporter)
+    source = recorded_source(
+        networks, options.multibox, options.device, reporter, search=options.search
+    )
     return Detector(scorer, source, refine)
 
 
@@ -205,10 +222,12 @@ def _scorer(
     return RegionScorer(
         models,
         device,
-        score=scoring(options.svm, networks[0], models[0]),
+        score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
         batch_size=options.batch_size,
         precision=options.precision,
+        regression=options.regression == "on" and options.svm is None,
         combination=combination,
+        rounds=rounds_of(options),
     )
 
 
@@ -223,7 +242,7 @@ def _refine(
 
     DataError for a regression of another network.
     """
-    if options.regression is None:
+    if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import RegionEncoder, refine
     from detect.models.checkpoints import load_fitted

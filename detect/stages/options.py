@@ -44,6 +44,12 @@ class Options(BaseModel):
             for value in values if isinstance(values, tuple) else (values,):
                 if isinstance(value, Path) and _is_empty(said.get(name)):
                     raise UsageError(f"{option(name)}: expected a path, got an empty text.")
+                if _is_place(name, value) and not _is_text(value):
+                    got = os.fsencode(value).decode("utf-8", "backslashreplace")
+                    raise UsageError(
+                        f"{option(name, got)}: not UTF-8 text, as the records of what is written "
+                        "are. Give it another name (mv), or a link."
+                    )
                 if _is_place(name, value) and not _can_be(value):
                     got = f"{value!s:.60}..."
                     raise UsageError(f"{option(name, got)}: no file can have this name.")
@@ -99,6 +105,15 @@ def _is_place(name: str, value: Any) -> bool:
 def _is_empty(given: Any) -> bool:
     """Tell whether a path was given as "", which Path takes for the folder one is in."""
     return given == "" or (isinstance(given, list | tuple) and "" in given)
+
+
+def _is_text(path: Path | str) -> bool:
+    """Tell whether `path` is text: bytes of a name that are not UTF-8 stand as half surrogates."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _can_be(path: Path | str) -> bool:

@@ -1,13 +1,13 @@
 """What proposes for a trained network: what proposed the regions that it was trained on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 from detect.errors import DataError, UsageError, option
 from detect.progress import Reporter
-from detect.proposals.settings import PRESETS, SearchSettings
+from detect.proposals.settings import PRESETS, Search, SearchSettings
 from detect.runs import RunFolder
 from detect.stages.members import is_member
 from detect.stages.sources import (
@@ -18,6 +18,7 @@ from detect.stages.sources import (
     MultiBoxChoice,
     Source,
     make_source,
+    recorded_settings,
 )
 
 _PRESET = "rcnn"
@@ -26,13 +27,19 @@ _Made = tuple[str, SearchSettings, int, MultiBoxChoice]
 
 
 def recorded_source(
-    networks: Sequence[Path], multibox: Sequence[Path], device: str, reporter: Reporter
+    networks: Sequence[Path],
+    multibox: Sequence[Path],
+    device: str,
+    reporter: Reporter,
+    *,
+    search: Search | None = None,
 ) -> Source:
     """Return what proposes as the run of the first of `networks` notes it, else preset rcnn.
 
     MultiBox networks are known by their hashes, among those at `multibox` or, without, beside the
-    run. `reporter` is warned where it is not as noted. UsageError for `multibox` that the run does
-    not need, DataError for one that is none; errors of `make_source`.
+    run; `search`, if given, takes the place of the one noted. `reporter` is warned where it is not
+    as noted. UsageError for `multibox` that the run does not need, DataError for one that is none;
+    errors of `make_source`.
     """
     given = _by_hash(multibox)
     try:
@@ -42,10 +49,16 @@ def recorded_source(
             remedy = "Give what the run was trained with, or leave it out."
             raise UsageError(f"{option('multibox')}: {error.marked} {remedy}") from error
         reporter.warn(f"{error.marked} Proposing by Selective Search, preset {_PRESET}.")
-        return make_source(SEARCH, PRESETS[_PRESET], 0, MultiBoxChoice((), device, "auto"))
+        made = (SEARCH, PRESETS[_PRESET], 0, MultiBoxChoice((), device, "auto"))
+        return _source(made, search)
     if any(_note(one) != _note(networks[0]) for one in networks[1:]):
         reporter.warn(f"trained on different proposals: proposing as for {networks[0]}.")
-    return make_source(*made)
+    return _source(made, search)
+
+
+def _source(made: _Made, search: Search | None) -> Source:
+    method, settings, seed, choice = made
+    return make_source(method, replace(settings, search=search or settings.search), seed, choice)
 
 
 def _by_hash(paths: Sequence[Path]) -> dict[str, Path]:
@@ -89,7 +102,7 @@ def _read(recipe: dict[str, Any], folder: Path, given: Mapping[str, Path], devic
     own = parameters if method == BOTH else {method: parameters}
     settings, seed, choice = PRESETS[_PRESET], 0, MultiBoxChoice((), device, "auto")
     if method != MULTIBOX:
-        settings, seed = _settings(own[SEARCH]), int(own[SEARCH]["seed"])
+        settings, seed = recorded_settings(own[SEARCH]), int(own[SEARCH]["seed"])
     if method != SEARCH:
         choice = _choice(own[MULTIBOX], recipe["models"], folder, given, device)
     elif given:
@@ -112,13 +125,6 @@ def _choice(
         nms=0.0 if values["nms"] == "adaptive" else values["nms"],
         boxes=values["boxes"],
     )
-
-
-def _settings(values: dict[str, Any]) -> SearchSettings:
-    chosen: dict[str, Any] = {field.name: values[field.name] for field in fields(SearchSettings)}
-    for name, value in chosen.items():
-        chosen[name] = tuple(value) if isinstance(value, list) else value
-    return SearchSettings(**chosen)
 
 
 def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, EnvironmentProblem, UsageError, option
 from detect.progress import Reporter
 from detect.stages import options as o
@@ -34,6 +35,24 @@ Svm = Annotated[
         description=f"From detect train-svm: score by these SVMs of the one {option('model')}, "
         "not by its softmax.",
     ),
+]
+Mirror = Annotated[
+    bool,
+    Field(
+        description="Average the scores of every region, and how it moves, with those of its "
+        "mirrored crop: twice the work of the networks."
+    ),
+]
+RoundCount = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Crop the best regions again where the networks moved them, score and move "
+        "them, so often in all; all rounds are selected from.",
+    ),
+]
+Again = Annotated[
+    int, Field(ge=1, description=f"Regions of an image in every later one of {option('rounds')}.")
 ]
 
 # Of probabilities (ours), and of SVM scores: R-CNN's demonstration detects from -1, the margin on
@@ -64,6 +83,24 @@ def check_compile(choice: str, svm: Path | None) -> None:
             f"{option('compile', 'on')} and {option('svm')}: only a network with its own last "
             "layer is compiled. Leave one out."
         )
+
+
+def rounds_of(options: o.Options) -> Rounds:
+    """Return the rounds told; UsageError for what does not go together."""
+    count, again = (getattr(options, name) for name in ("rounds", "again"))
+    if count == 1:
+        for name in options.gave("again"):
+            raise UsageError(
+                f"{option(name)} means nothing without {option('rounds')}: leave it out."
+            )
+        return Rounds()
+    for name, told in (("svm", None), ("regression", "on")):
+        if (given := getattr(options, name, told)) != told:
+            raise UsageError(
+                f"{option('rounds', count)} and {option(name, given)}: what is cropped again are "
+                "regions that the networks moved. Leave one out."
+            )
+    return Rounds(count, again)
 
 
 def lowest(name: str, given: float | None, svm: Path | None) -> float:
@@ -99,18 +136,24 @@ def compile_if_it_pays(
         reporter.say(f"{error} Going on without.")
 
 
-def scoring(svm: Path | None, path: Path, model: "Model") -> "Score":
+def scoring(svm: Path | None, path: Path, model: "Model", *, mirror: bool) -> "Score":
     """Return what scores crops: the softmax, or the SVMs at `svm` of the network at `model`.
 
-    DataError unless they are that network's, with its `classes`.
+    With `mirror` averaged with the mirrored ones. DataError unless the SVMs are that network's,
+    with its `classes`.
     """
-    from detect.detector.scoring import softmax, svm_scores
+    from detect.detector.scoring import mirrored, softmax
+
+    score = softmax if svm is None else _svm_scores(svm, path, model)
+    return mirrored(score) if mirror else score
+
+
+def _svm_scores(svm: Path, path: Path, model: "Model") -> "Score":
+    from detect.detector.scoring import svm_scores
     from detect.models.checkpoints import load_fitted
     from detect.models.kinds import LINEAR_SVMS
     from detect.models.model_files import model_hash
 
-    if svm is None:
-        return softmax
     network, card = model
     stored = load_fitted(svm, LINEAR_SVMS, model_hash(path), network.network.fc.in_features)
     if stored.classes != card.classes:

@@ -1,7 +1,7 @@
 """How scores become detections, as the options of a stage choose it."""
 
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -43,6 +43,13 @@ Nms = Annotated[
         le=1,
         description="IoU above which the worse of two boxes of a class goes; where the linear "
         "decay begins.",
+    ),
+]
+Regression = Annotated[
+    Literal["on", "off"],
+    Field(
+        description="Whether regions move by what the networks say, before all else, where they "
+        "learned to."
     ),
 ]
 PerClass = Annotated[int, Field(ge=1, description="Most detections of a class in an image.")]

@@ -1,7 +1,7 @@
 """What proposes regions, as the options of a stage choose it, and the recipe that says how."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from detect.errors import UsageError, option
-from detect.proposals.settings import SearchSettings
+from detect.proposals.settings import Search, SearchSettings
 from detect.stages.options import Options, Paths
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ MultiBoxModels = Annotated[
     ),
 ]
 SEARCH, MULTIBOX, BOTH = "selective-search", "multibox", "both"
+OPENCV: Search = "opencv"
+ChosenSearch = Annotated[
+    Search,
+    Field(description="Selective Search of our own, or OpenCV's: the same boxes, slower."),
+]
+# What a recipe does not say: it was true of all recipes when there was no choice.
+_UNSAID = (("search", OPENCV), ("ranking", "area"))
 
 
 @dataclass(frozen=True)
@@ -107,15 +114,44 @@ def make_source(method: str, settings: SearchSettings, seed: int, choice: MultiB
 def _search(settings: SearchSettings, seed: int) -> Source:
     import cv2
 
-    from detect.proposals.selective_search import propose, segmentation_module
+    from detect.proposals.selective_search import propose, search_module, segmentation_module
 
-    segmentation_module()
+    if settings.search == OPENCV:
+        segmentation_module()
+    else:
+        search_module().prepare()  # here, so that workers find it compiled
+    values = {name: v for name, v in asdict(settings).items() if (name, v) not in _UNSAID}
     recipe = {
         "method": SEARCH,
-        "parameters": _json_ready(asdict(settings)) | {"seed": seed},
+        "parameters": _json_ready(values) | {"seed": seed},
         "opencv": cv2.__version__,
     }
     return Source(partial(propose, settings=settings, seed=seed), recipe)
+
+
+def recorded_search(recipe: Mapping[str, Any]) -> Search | None:
+    """Return the search that a `recipe` of proposals is of, None where it is of none."""
+    parameters = recipe.get("parameters", {})
+    if recipe.get("method") == BOTH:
+        parameters = parameters.get(SEARCH)
+    elif recipe.get("method") != SEARCH:
+        return None
+    try:
+        return recorded_settings(parameters).search
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def recorded_settings(parameters: Mapping[str, Any]) -> SearchSettings:
+    """Read the settings from a recipe's `parameters` of Selective Search.
+
+    KeyError, TypeError or ValueError where they are none.
+    """
+    known = dict(_UNSAID) | dict(parameters)
+    chosen: dict[str, Any] = {field.name: known[field.name] for field in fields(SearchSettings)}
+    for name, value in chosen.items():
+        chosen[name] = tuple(value) if isinstance(value, list) else value
+    return SearchSettings(**chosen)
 
 
 def _json_ready(values: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.data.image_files import meant_id
 from detect.errors import DataError
 from detect.files import writing_text
 from detect.storage.json_entries import NotAListError, read_entries
@@ -193,9 +194,15 @@ def _problem(
         return f"has no {missing[0]!r}. {_EXPECTED}"
     image, category = entry["image_id"], entry["category_id"]
     if not isinstance(image, (int, str)) or image not in images:
+        names = [name for name in images if isinstance(name, str)]
+        meant = meant_id(image, names)
         return (
             f"is of image {image!r}, which is not in split {dataset.split!r} of {dataset.root} "
-            f"({len(dataset)} images). Use the split the detections were made for."
+            f"({len(dataset)} images). "
+        ) + (
+            f"Ids there are as {json.dumps(meant, ensure_ascii=False)}: write that for it."
+            if meant
+            else "Use the split the detections were made for."
         )
     if not isinstance(category, int) or category not in categories:
         known = ", ".join(map(str, dataset.category_ids[:10]))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from detect.errors import DataError
-from detect.reading import DEPTH, LINE_BYTES, RECORDS_BYTES
+from detect.json_values import DEPTH, check_halves
+from detect.reading import LINE_BYTES, RECORDS_BYTES
 
 _CHARACTERS_AT_ONCE = 2**18
 _BLANK = re.compile(r"[ \t\n\r]*")  # what JSON allows between its parts (RFC 8259, section 2)
@@ -29,7 +30,8 @@ def read_entries(path: Path) -> Iterator[Any]:
     """Yield the entries of the list in `path`.
 
     Raises what json.load raises of the whole file, where the text goes wrong and not before, and
-    NotAListError; DataError beyond a bound: RECORDS_BYTES a file, LINE_BYTES an entry, DEPTH.
+    NotAListError; DataError beyond a bound (RECORDS_BYTES a file, LINE_BYTES an entry, DEPTH), and
+    for halves of surrogate pairs.
     """
     try:
         yield from _read(path)
@@ -39,13 +41,13 @@ def read_entries(path: Path) -> Iterator[Any]:
 
 def _read(path: Path) -> Iterator[Any]:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             if os.fstat(stream.fileno()).st_size > RECORDS_BYTES:
                 raise DataError(f"{path}: expected at most {RECORDS_BYTES:,} bytes, got more.")
             yield from _Entries(stream, path)
     except ValueError:
         # The place in the text that json names is one in the whole of it.
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         if isinstance(content, list):
             longest = f"{LINE_BYTES:,} characters"
             raise DataError(f"{path}: an entry is longer than {longest}.") from None
@@ -89,7 +91,7 @@ class _Entries:
                 # Only what follows tells that a number does not go on in what is not read yet.
                 end = self._after_blanks(end)
                 if self._text[end : end + 1] in (",", "]"):
-                    self._check_depth(entry, end)
+                    self._check(entry, end)
                     self._at = end
                     return entry
                 if self._ended:
@@ -98,11 +100,15 @@ class _Entries:
                 raise ValueError("an entry that does not end")
             self._read()
 
-    def _check_depth(self, entry: Any, end: int) -> None:
-        """Raise DataError where the `entry` up to `end` nests deeper than the list lets it."""
+    def _check(self, entry: Any, end: int) -> None:
+        """Raise DataError where the `entry` up to `end` nests too deep or has half of a pair."""
         brackets = sum(self._text.count(sign, self._at, end) for sign in "[{")
         if brackets >= DEPTH and _deeper(entry, DEPTH - 1):
             raise _too_deep(self._path)
+        try:
+            check_halves(entry, self._text, self._at, end)
+        except ValueError as error:
+            raise DataError(f"{self._path}: not valid JSON: {error}.") from error
 
     def _take(self, sign: str) -> None:
         if self._next() != sign:

@@ -1,7 +1,8 @@
 """Every network's scores of every region: Parquet, a row an image, what they are in the metadata.
 
 Columns: image_id, height, width, boxes (flat, 4 a box), sources, scores (flat: network by network,
-box by box, the classes and background last; float32 or float16).
+box by box, the classes and background last; float32 or float16). Where networks move boxes, their
+deltas as well (kept_deltas.py).
 """
 
 import json
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from detect.errors import DataError, option
 from detect.files import replacing
 from detect.formats import stamped, upgraded
+from detect.storage.kept_deltas import delta_fields, packed, unpacked
 from detect.storage.parquet import Parquet, boxes_of, cells, image_of, numbers, texts
-from detect.storage.scores_card import Dtype, ScoresCard
+from detect.storage.scores_card import Dtype, Kept, ScoresCard
 from detect.structures import FloatArray, Size
 from detect.together import settle
 
@@ -37,7 +39,8 @@ class RegionScores:
     """The regions of one image and what M networks say of them.
 
     `size` (H, W) px; `boxes` (N, 4) xyxy px; `sources` (N,) as in Proposals; `scores` (M, N, C+1)
-    softmax, background last. Raises ValueError where the shapes do not go together.
+    softmax, background last; `deltas` (M, N, K, 4) of networks that move boxes. Raises ValueError
+    where the shapes do not go together.
     """
 
     image_id: str
@@ -45,6 +48,7 @@ class RegionScores:
     boxes: FloatArray
     sources: NDArray[np.str_]
     scores: FloatArray
+    deltas: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes."""
@@ -57,17 +61,19 @@ class RegionScores:
             )
 
 
-def scores_table(row: RegionScores, dtype: Dtype) -> pa.Table:
-    """Return `row` as a table of one row, its scores rounded to `dtype`."""
+def scores_table(row: RegionScores, kept: Kept) -> pa.Table:
+    """Return `row` as a table of one row, as it is `kept`."""
+    scores = row.scores.astype(kept.dtype)
     columns = {
         "image_id": [row.image_id],
         "height": [row.size[0]],
         "width": [row.size[1]],
         "boxes": [row.boxes.reshape(-1)],
         "sources": [row.sources.tolist()],
-        "scores": [row.scores.reshape(-1).astype(dtype)],
+        "scores": [scores.reshape(-1)],
+        **packed(scores.astype(np.float32), row.deltas, kept),
     }
-    return pa.table(columns, schema=_schema(dtype))
+    return pa.table(columns, schema=_schema(kept))
 
 
 def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> None:
@@ -76,7 +82,7 @@ def write_scores(path: Path, tables: Iterable[pa.Table], card: ScoresCard) -> No
     Raises errors of files.replacing.
     """
     metadata = {_KEY: json.dumps(stamped(asdict(card)), sort_keys=True).encode()}
-    schema = _schema(card.dtype).with_metadata(metadata)
+    schema = _schema(card.kept).with_metadata(metadata)
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(
@@ -96,12 +102,12 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
-def read_table(path: Path, dtype: Dtype) -> pa.Table:
-    """Read what `write_table` wrote; DataError where it is missing, broken or not of `dtype`."""
-    parquet = _open(path)
-    if not parquet.schema.equals(_schema(dtype)) or parquet.rows != 1 or parquet.groups != 1:
-        raise DataError(f"{path}: not the scores of an image in {dtype}. {_EXPECTED}")
-    return parquet.read(0).cast(_schema(dtype))
+def read_table(path: Path, kept: Kept) -> pa.Table:
+    """Read what `write_table` wrote; DataError where it is missing, broken or not so `kept`."""
+    parquet, schema = _open(path), _schema(kept)
+    if not parquet.schema.equals(schema) or parquet.rows != 1 or parquet.groups != 1:
+        raise DataError(f"{path}: not the scores of an image in {kept.dtype}. {_EXPECTED}")
+    return parquet.read(0).cast(schema)
 
 
 class ScoresFile:
@@ -115,7 +121,7 @@ class ScoresFile:
         settle(self.path.parent)
         self._parquet = _open(self.path)
         self.card = self._read_card()
-        if not self._parquet.schema.equals(_schema(self.card.dtype)):
+        if not self._parquet.schema.equals(_schema(self.card.kept)):
             raise DataError(f"{self.path}: its columns are not those of scores. {_EXPECTED}")
 
     def __len__(self) -> int:
@@ -165,7 +171,8 @@ class ScoresFile:
             if not ((scores >= 0) & (scores <= _HIGHEST)).all():
                 raise ValueError("a score is no probability")
             scores = scores.reshape(networks, len(boxes), columns)
-            return RegionScores(image_id, size, boxes, texts(values, "sources"), scores)
+            deltas = unpacked(values, scores, self.card.kept)
+            return RegionScores(image_id, size, boxes, texts(values, "sources"), scores, deltas)
         except ValueError as error:
             raise DataError(
                 f"{self.path}: image {image_id}: not the scores of {networks} networks "
@@ -174,14 +181,15 @@ class ScoresFile:
             ) from error
 
 
-def _schema(dtype: Dtype) -> pa.Schema:
+def _schema(kept: Kept) -> pa.Schema:
     columns: dict[str, pa.DataType] = {
         "image_id": pa.string(),
         "height": pa.int32(),
         "width": pa.int32(),
         "boxes": pa.list_(pa.float32()),
         "sources": pa.list_(pa.string()),
-        "scores": pa.list_(_TYPES[dtype]),
+        "scores": pa.list_(_TYPES[kept.dtype]),
+        **delta_fields(kept, _TYPES[kept.dtype]),
     }
     return pa.schema(columns)
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import (
@@ -17,6 +17,8 @@ from pydantic import (
 from detect.reading import is_name, is_path
 
 Dtype = Literal["float32", "float16"]
+# Whether networks move boxes, and how (models/box_head.py).
+Deltas = Literal["off", "agnostic", "classwise"]
 # How scores become detections (ensemble.Combination).
 Kind = Literal["nms", "soft-nms", "wbf"]
 DecayKind = Literal["linear", "gaussian"]
@@ -49,15 +51,27 @@ Names = Annotated[tuple[str, ...], AfterValidator(_are_names)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
+class Kept(NamedTuple):
+    """What of every region is kept: scores as `dtype`, and its `deltas`.
+
+    Of classwise ones those that some network scores `deltas_from` or more.
+    """
+
+    dtype: Dtype
+    deltas: Deltas = "off"
+    deltas_from: float = 0.0
+
+
 @dataclass(frozen=True)
 class ScoresCard:
     """What a file of scores says about itself.
 
     `classes` and `category_ids` of the data set the run was on, `integer_ids` as in Dataset;
     `columns` the classes the networks know, in the order of the scores; `names` and `hashes` of
-    the M networks; `precision` they ran in, "float32" or "bfloat16", `dtype` the scores are kept
-    in; `proposals` the regions' recipe, `data` the digest of the images; the rest is what the run
-    selected by.
+    the M networks; `precision` they ran in, "float32" or "bfloat16"; `dtype`, `deltas` and
+    `deltas_from` as in Kept; `proposals` the regions' recipe, `data` the digest of the images;
+    `mirror`: scores and deltas are means with those of mirrored crops; `rounds` and `again` as in
+    ensemble.rounds, the regions of all rounds are there; the rest is what the run selected by.
     """
 
     split: str
@@ -71,6 +85,9 @@ class ScoresCard:
     dtype: Dtype
     proposals: dict[str, Any]
     data: str
+    mirror: bool
+    rounds: Annotated[int, Field(ge=1)]
+    again: Annotated[int, Field(ge=0)]
     threshold: Probability
     nms: Probability
     per_class: Annotated[int, Field(ge=1)]
@@ -79,8 +96,15 @@ class ScoresCard:
     sigma: Annotated[float, Field(gt=0)]
     fusion_iou: Probability
     vote: Vote
+    deltas: Deltas
+    deltas_from: Probability
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+
+    @property
+    def kept(self) -> Kept:
+        """What of every region is kept."""
+        return Kept(self.dtype, self.deltas, self.deltas_from)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -20,7 +20,7 @@ from detect.storage.scores import (
     write_scores,
     write_table,
 )
-from detect.storage.scores_card import Dtype, ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 from detect.structures import Detections
 from detect.together import remove
 
@@ -86,14 +86,14 @@ class UnfinishedDetections:
 
 
 class UnfinishedScores:
-    """The scores of finished images, a file each in the folder `path`, kept as `dtype`.
+    """The scores of finished images, a file each in the folder `path`, as they are `kept`.
 
     They are twice on the disk while the finished file is being written. None is brought to the
     disk (fsync, 3 ms a file): `finish` reads all, and refuses what a power cut has damaged.
     """
 
-    def __init__(self, path: Path, dtype: Dtype) -> None:
-        self.path, self.dtype = path, dtype
+    def __init__(self, path: Path, kept: Kept) -> None:
+        self.path, self.kept = path, kept
 
     def check(self) -> None:
         """Raise DataError where the folder is a symbolic link, which is not written through."""
@@ -101,11 +101,11 @@ class UnfinishedScores:
 
     def add(self, scores: RegionScores) -> None:
         """Write the scores of one image, over those it had. Raises errors of files.replacing."""
-        write_table(self._file(scores.image_id), scores_table(scores, self.dtype))
+        write_table(self._file(scores.image_id), scores_table(scores, self.kept))
 
     def finish(self, path: Path, image_ids: Iterable[str], card: ScoresCard) -> None:
         """Write the scores of `image_ids` in their order to `path`; DataError for one missing."""
-        tables = (read_table(self._file(image_id), self.dtype) for image_id in image_ids)
+        tables = (read_table(self._file(image_id), self.kept) for image_id in image_ids)
         write_scores(path, tables, card)
 
     def remove(self) -> None:

@@ -1,7 +1,11 @@
-"""What a network begins with besides its weights: mean and std, and whether it takes its inputs."""
+"""What a network begins with besides its weights: mean and std, and whether it takes its inputs.
+
+And what shape has that which moves boxes.
+"""
 
 from detect.config.multibox import MultiBoxModelSection
-from detect.config.region_classifier import ModelSection
+from detect.config.region_classifier import ModelSection, RegionClassifierRecipe
+from detect.models.box_head import BoxHeadDesign, check_grid
 from detect.models.timm_models import check_input, normalisation
 from detect.trunks import timm_name
 
@@ -20,3 +24,13 @@ def mean_and_std(model: ModelSection | MultiBoxModelSection) -> tuple[Triple, Tr
     mean, std = normalisation(model.variant)
     said = model.model_fields_set
     return model.mean if "mean" in said else mean, model.std if "std" in said else std
+
+
+def box_head(recipe: RegionClassifierRecipe) -> BoxHeadDesign | None:
+    """Return the shape of what moves boxes, None where nothing does; DataError as check_grid."""
+    told = recipe.regression
+    if told.kind == "off":
+        return None
+    design = BoxHeadDesign(told.kind, told.maps, told.grid)
+    check_grid(recipe.model.variant, design, recipe.model.input_size)
+    return design

@@ -13,20 +13,24 @@ from detect.data import read_pixels
 from detect.detector import RegionScorer
 from detect.errors import DataError, option
 from detect.evaluation.average_precision import evaluate
+from detect.models.box_head import BoxHead
 from detect.models.cards import RegionClassifierCard
 from detect.models.checkpoints import load_model, save_model
+from detect.models.googlenet import Logits
 from detect.models.kinds import REGION_CLASSIFIER
 from detect.models.pretrained import initialise
-from detect.models.region_classifier import RegionClassifier
+from detect.models.region_classifier import Outputs, RegionClassifier
 from detect.progress import Track, untracked
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Sample
+from detect.training.box_targets import statistics
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.initial import mean_and_std
+from detect.training.hard_examples import hardest
+from detect.training.initial import box_head, mean_and_std
 from detect.training.loop import Batch, train
-from detect.training.losses import classification_losses
+from detect.training.losses import box_loss, classification_losses
 from detect.training.region_data import CropBatches, RegionData
 from detect.training.torch_batches import TorchBatches
 from detect.trunks import timm_name
@@ -89,18 +93,35 @@ class RegionTask:
         self._batches = TorchBatches(*told, device) if batches == "torch" else CropBatches(*told)
 
     def batch(self, step: int, processes: Processes = ALONE) -> Batch:
-        """Return crops (N, 3, S, S) uint8, channels last, and labels (N,)."""
+        """Return crops (N, 3, S, S) uint8, channels last, labels (N,), and how boxes move."""
         rows = processes.rows(self.recipe.sampling.batch_size)
         if isinstance(self._batches, TorchBatches):
             return self._batches.make(step, rows)
-        crops, labels = self._batches.make(step, rows)
-        return torch.from_numpy(crops).permute(0, 3, 1, 2), torch.from_numpy(labels)
+        crops, *rest = self._batches.make(step, rows)
+        return torch.from_numpy(crops).permute(0, 3, 1, 2), *map(torch.from_numpy, rest)
 
     def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5)."""
-        crops, labels = batch
-        weight = self.recipe.optimizer.auxiliary_weight
-        return classification_losses(model(crops), labels, weight)
+        """Cross-entropy of the classifier plus 0.3 of each auxiliary one (section 5).
+
+        And the `box_loss` of a network that moves boxes, where the batch has what they move to.
+        """
+        crops, labels, *moves = batch
+        outputs = model(crops)
+        if not isinstance(outputs, Outputs):
+            return self._classification(outputs, labels)
+        losses = self._classification(outputs.logits, labels)
+        head = cast(BoxHead, model.regression)
+        targets, objects = moves
+        moved = box_loss(outputs.deltas, targets, objects, head.std)
+        total = losses["loss"] + self.recipe.regression.weight * moved
+        return {**losses, "loss": total, "box_loss": moved}
+
+    def _classification(self, logits: Logits, labels: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the classifiers, of the hardest rows where the recipe says so."""
+        fraction = self.recipe.sampling.hard_fraction
+        if fraction < 1:
+            logits, labels = hardest(logits, labels, fraction)
+        return classification_losses(logits, labels, self.recipe.optimizer.auxiliary_weight)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""
@@ -141,9 +162,19 @@ class RegionTask:
             context=crops.context,
             crop_mode=crops.mode,
             image_side=crops.image_side,
+            **self._regression(),
             recipe=self.recipe.model_dump(mode="json"),
             metrics=metrics,
         )
+
+    def _regression(self) -> dict[str, Any]:
+        """Return what the card says of what moves boxes, if anything does."""
+        told = self.recipe.regression
+        if told.kind == "off":
+            return {}
+        return {
+            "regression": told.kind, "regression_maps": told.maps, "regression_grid": told.grid,
+        }  # fmt: skip
 
 
 def build_region_classifier(
@@ -157,12 +188,14 @@ def build_region_classifier(
     torch.manual_seed(recipe.weights_seed)
     model = recipe.model
     begins_with = mean_and_std(model)
+    head = box_head(recipe)
     network = RegionClassifier(
         num_classes,
         model.variant,
         model.width,
         *begins_with,
         dropout=model.dropout,
+        regression=head,
     )
     if recipe.init:
         show(str(initialise(network, recipe.init)))
@@ -190,6 +223,9 @@ def train_region_classifier(
     that is not finite, EnvironmentProblem when memory does not suffice.
     """
     network, recipe = build_region_classifier(recipe, len(classes), call.reporter.say)
+    if network.regression is not None:
+        told = statistics(data.samples, data.boxes, data.truths)
+        network.regression.set_statistics(*map(torch.from_numpy, told))
     task = RegionTask(recipe, data, classes, call.folder, call.device, validation, batches)
     per_step = recipe.sampling.batch_size * recipe.sampling.foreground_fraction
     epoch = max(len(data.foreground) / per_step, 1.0)

@@ -1,7 +1,10 @@
 """Batches of crops for the region classifier: which regions there are, and how they look."""
 
+import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +14,19 @@ from detect.config import RegionClassifierRecipe
 from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data.augment import Changes
+from detect.data.seen import seen_in
 from detect.errors import DataError, option
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.storage.proposals import ProposalFile
 from detect.structures import Annotations, Dataset, FloatArray, Proposals, Sample
+from detect.training.box_targets import moves_of, moving_to
 from detect.training.extra_positives import assigned
 from detect.training.image_cache import ImageCache
 from detect.training.sampling import make_augmenter
 
-# What RegionData holds of a region: the box, and a row of a Pool.
+# What RegionData holds of a region: the box, and a row of a Pool; and the object it moves to.
 REGION_BYTES = 4 * 4 + 3 * 4
+TRUTH_BYTES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +34,15 @@ class RegionData:
     """The regions of a data set to draw from.
 
     `boxes` one (N, 4) an image, proposals and ground truth together; `foreground` and
-    `background` point into them.
+    `background` point into them. `truths` one (N,) an image where boxes are learned to move: the
+    object that a box moves to, -1 for none.
     """
 
     samples: tuple[Sample, ...]
     boxes: tuple[FloatArray, ...]
     foreground: Pool
     background: Pool
+    truths: tuple[NDArray[np.int32], ...] = ()
 
     def positives(self, classes: Sequence[str]) -> dict[str, int]:
         """Return the number of positive regions of each class."""
@@ -71,7 +79,10 @@ def collect(
     boxes += [sample.annotations.boxes for sample in extra]
     assignments += [assigned(sample.annotations) for sample in extra]
     foreground, background = pools(assignments)
-    data = RegionData((*dataset.samples, *extra), tuple(boxes), foreground, background)
+    moving = [] if recipe.regression.kind == "off" else assignments
+    truths = tuple(moving_to(one, recipe.regression.iou) for one in moving)
+    samples = (*dataset.samples, *extra)
+    data = RegionData(samples, tuple(boxes), foreground, background, truths)
     _check_pools(data, dataset)
     return data
 
@@ -89,8 +100,14 @@ def check_same_image(sample: Sample, proposals: Proposals) -> None:
 def choose_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     """Return `dataset` with `classes` alone, in their order; objects of others are left out.
 
-    Raises DataError for a class the data set does not have.
+    Raises DataError for a class the data set does not have, and for images without annotations.
     """
+    if not dataset.annotated:
+        raise DataError(
+            f"{dataset.root}: split {dataset.split!r} is of images without annotations, so there "
+            "is nothing to train on. Expected a labelled data set: VOC, COCO, YOLO or ILSVRC DET."
+            f"{seen_in(dataset.root)}"
+        )
     for name in classes:
         if name not in dataset.classes:
             known = ", ".join(dataset.classes)
@@ -119,13 +136,27 @@ def _with(sample: Sample, annotations: Annotations) -> Sample:
     return Sample(sample.image_id, sample.path, sample.size, annotations)
 
 
+def _why_none(dataset: Dataset) -> str:
+    """Say why no region is positive for any class."""
+    number = sum(len(sample.annotations) for sample in dataset.samples)
+    if not number:
+        return "no image has an object of the classes to learn. Give a split with objects."
+    return (
+        f"all {number} objects are marked difficult or crowd, which are neither positive nor "
+        "negative: nothing can be learned. Unmark those that can (<difficult>0</difficult>, "
+        '"iscrowd": 0), or give a split with others.'
+    )
+
+
 def _check_pools(data: RegionData, dataset: Dataset) -> None:
     """Raise DataError for a class without positive regions, or a set without background."""
     counts = data.positives(dataset.classes)
     missing = [name for name, count in counts.items() if not count]
+    if len(missing) == len(counts):
+        raise DataError(f"split {dataset.split}: {_why_none(dataset)}")
     if missing:
-        present = ", ".join(name for name, count in counts.items() if count)
-        without = f'"classes=[{present}]"'
+        present = json.dumps([name for name in counts if counts[name]], ensure_ascii=False)
+        without = shlex.quote(f"classes={present}")
         raise DataError(
             f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
             f"learned. Add images of it, or leave it out: {option('set', without)}."
@@ -142,13 +173,14 @@ class Drawn:
     """What N samples of a batch show.
 
     `regions` of a RegionData, `labels` (N,) with the number of classes for background,
-    `interpolations` (N,) and `changes` of their crops.
+    `interpolations` (N,) and `changes` of their crops; `moves` of their boxes if they learn to.
     """
 
     regions: Pool
     labels: NDArray[np.int64]
     interpolations: list[str]
     changes: Changes
+    moves: tuple[FloatArray, NDArray[np.int64]] | tuple[()] = ()
 
 
 class RegionDraws:
@@ -175,8 +207,11 @@ class RegionDraws:
         interpolations = self.augmenter.interpolations(rng, len(drawn))
         changes = self.augmenter.draw(rng, len(drawn)).take(rows)
         drawn = drawn.take(np.arange(len(drawn))[rows])
-        labels = np.where(drawn.label < 0, self._num_classes, drawn.label)
-        return Drawn(drawn, labels.astype(np.int64), interpolations[rows], changes)
+        labels = np.where(drawn.label < 0, self._num_classes, drawn.label).astype(np.int64)
+        data = self._data
+        where = (data.samples, data.boxes, data.truths)
+        moves = moves_of(*where, drawn, changes.flips) if data.truths else ()
+        return Drawn(drawn, labels, interpolations[rows], changes, moves)
 
 
 class CropBatches:
@@ -189,14 +224,15 @@ class CropBatches:
 
     def make(
         self, step: int, rows: slice = slice(None)
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.uint8], *tuple[NDArray[Any], ...]]:
         """Return crops (N, S, S, 3) and labels (N,), the number of classes for background.
 
-        Of the batch of `step`, `rows` alone.
+        And the `moves` of their boxes where they learn to. Of the batch of `step`, `rows` alone.
         """
         drawn = self._draws.draw(step, rows)
         crops = self._crops(drawn.regions, drawn.interpolations)
-        return self._draws.augmenter.change(crops, drawn.changes), drawn.labels
+        changed = self._draws.augmenter.change(crops, drawn.changes)
+        return changed, drawn.labels, *drawn.moves
 
     def _crops(self, drawn: Pool, interpolations: Sequence[str]) -> NDArray[np.uint8]:
         model, crops = self._recipe.model, self._recipe.crops

@@ -1,8 +1,8 @@
 """A few steps of a training by its recipe, timed, before there is all that it needs.
 
 Real: network, optimizer, batch size, precision, images of the split, crops and distortions. Made
-up, because the cost does not depend on it: fresh weights, where regions lie and what they show,
-the classes of a pre-training.
+up, because the cost does not depend on it: fresh weights, where regions lie, what they show and
+where they move, the classes of a pre-training.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from detect.data.labelled import LabelledImages
 from detect.matching import BACKGROUND, Pool
 from detect.proposals.estimate import IMAGES_TIMED, spread
 from detect.structures import Dataset, FloatArray, Sample
+from detect.training.box_targets import NOWHERE
 from detect.training.call import Call
 from detect.training.image_cache import CACHE_BYTES
 from detect.training.loop import Task
@@ -87,6 +88,9 @@ def _region_classifier(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scen
     own = cast(RegionClassifierRecipe, recipe)
     network, own = build_region_classifier(own, len(dataset.classes), call.reporter.say)
     data = _drawn_regions(dataset.samples, len(dataset.classes))
+    if own.regression.kind != "off":
+        nowhere = np.full(_REGIONS, NOWHERE, np.int32)
+        data = replace(data, truths=(nowhere,) * len(data.samples))
 
     def task(batch: int) -> Task:
         sampling = own.sampling.model_copy(update={"batch_size": batch})

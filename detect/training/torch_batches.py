@@ -53,8 +53,8 @@ class TorchBatches:
         kept = _room(device) if limit is None else limit
         self._images = KeptImages(recipe.crops.image_side, kept, self._uploaded)
 
-    def make(self, step: int, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
-        """Return crops (N, 3, S, S) uint8, channels last, and labels (N,), as CropBatches does.
+    def make(self, step: int, rows: slice = slice(None)) -> tuple[Tensor, ...]:
+        """Return crops (N, 3, S, S) uint8, channels last, and what else CropBatches does.
 
         Of the batch of `step`, `rows` alone. Thread-safe; a GPU is not waited for. Where memory
         runs out, the images are given back and read anew; EnvironmentProblem if that is not enough.
@@ -72,14 +72,15 @@ class TorchBatches:
             )
         return made
 
-    def _made(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
+    def _made(self, drawn: Drawn) -> tuple[Tensor, ...]:
         crops = self._crops(drawn.regions, drawn.interpolations, drawn.changes)
         if self._draws.augmenter.photometric:
             shown = distorted(crops, drawn.changes.orders, drawn.changes.factors)
         else:
             shown = crops[..., :3].contiguous()
-        labels = to_device(torch.from_numpy(drawn.labels), self._device)
-        return shown.permute(0, 3, 1, 2), labels
+        rest = (drawn.labels, *drawn.moves)
+        told = (to_device(torch.from_numpy(one), self._device) for one in rest)
+        return shown.permute(0, 3, 1, 2), *told
 
     def _uploaded(self, image: Image) -> Tensor:
         """Return `image` on the device, (H, W) int32."""

@@ -138,7 +138,7 @@ class Canvas:
 
 def printable(name: str, label: int) -> str:
     """Return `name`, or "class N" where the font lacks a letter of it (Chinese, for one)."""
-    return name if all(_has_glyph(letter) for letter in name) else f"class {label}"
+    return name if all(has_glyph(letter) for letter in name) else f"class {label}"
 
 
 def _strokes(outline: Rectangle, width: int, dash: tuple[float, ...]) -> Iterator[Rectangle]:
@@ -180,7 +180,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=4096)
-def _has_glyph(letter: str) -> bool:
+def has_glyph(letter: str) -> bool:
     """Tell whether DejaVu Sans draws `letter` itself, not the sign for a missing one."""
     small = font(SMALLEST_FONT)
     missing = small.getmask("\U0010fffd")

@@ -95,6 +95,14 @@ def test_keeping_scores_changes_no_detection_and_float16_halves_them(root, tmp_p
         np.testing.assert_allclose(second.scores, first.scores, atol=2**-11)
 
 
+def test_mirrored_scores_are_kept_as_means_and_recombined(root, tmp_path):
+    assert _run(root, tmp_path / "run", *_models(root), "--mirror", "--keep-scores") == 0
+    assert call("ensemble", tmp_path / "run", "--out", tmp_path / "again") == 0
+    assert _bytes(tmp_path / "again") == _bytes(tmp_path / "run")
+    assert _bytes(tmp_path / "run") != _bytes(root / "all")
+    assert _recipe(tmp_path / "run")["mirror"] is _recipe(tmp_path / "again")["mirror"] is True
+
+
 def test_what_the_scores_are_of_stands_in_the_file(root):
     card = ScoresFile(root / "all").card
     assert card.names == ("m0", "m1", "m2")

@@ -40,8 +40,9 @@ def test_out_and_back(
 ) -> None:
     written = [_proposals("test_000"), _proposals("test_001")]
     write_proposals(tmp_path / "p.parquet", written, {"method": "x"})
+    to = {"json": "coco-results"}.get(extension, extension)
     foreign, back = tmp_path / f"boxes.{extension}", tmp_path / target
-    out, _ = _detect(capsys, "export", tmp_path / "p.parquet", "--out", foreign)
+    out, _ = _detect(capsys, "export", tmp_path / "p.parquet", "--to", to, "--out", foreign)
     assert out == f"2 images: {foreign}\n"
     out, error = _detect(capsys, "import", foreign, "--data", voc, "--split", "test", "--out", back)
     assert (out, error) == (f"2 images, 4 boxes: {back}\n", "")
@@ -83,7 +84,15 @@ def test_numbers_as_coco_writes_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         capsys, "import", tmp_path / "r.json", "--data", root, "--split", "test",
         "--out", tmp_path / "p.parquet",
     )  # fmt: skip
-    _detect(capsys, "export", tmp_path / "p.parquet", "--out", tmp_path / "back.json")
+    _detect(
+        capsys,
+        "export",
+        tmp_path / "p.parquet",
+        "--to",
+        "coco-results",
+        "--out",
+        tmp_path / "back.json",
+    )
     (entry,) = json.loads((tmp_path / "back.json").read_text())
     assert entry == {
         "image_id": ids[0], "category_id": 1, "bbox": [1, 2, 30, 40], "score": 2,
@@ -114,7 +123,8 @@ def test_a_submission_out_and_back(tmp_path: Path, capsys: pytest.CaptureFixture
     ]
     (tmp_path / "d.json").write_text(json.dumps(entries))
     data, text = ("--data", root, "--split", "test"), tmp_path / "s.txt"
-    out, _ = _detect(capsys, "export", tmp_path / "d.json", *data, "--out", text)
+    told = ("--to", "ilsvrc", *data, "--out", text)
+    out, _ = _detect(capsys, "export", tmp_path / "d.json", *told)
     assert out == f"2 images, 2 detections: {text}\n"
     assert text.read_text().splitlines()[0] == "1 1 0.7 0.0 0.0 127.0 95.0"
     out, error = _detect(capsys, "import", text, *data, "--out", tmp_path / "back.json")
@@ -126,20 +136,20 @@ def test_submissions_that_cannot_be(
     tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, text = ("--data", voc, "--split", "test"), tmp_path / "s.txt"
-    _, error = _detect(capsys, "export", tmp_path / "d.json", "--out", text, code=2)
-    assert "s.txt: a submission needs --data and --split of its detections." in error
-    _, error = _detect(capsys, "export", "p", *data, "--out", tmp_path / "b.npz", code=2)
-    assert "--data, --split and --skip-bad are for detections, with --out FILE.txt." in error
-    _, error = _detect(capsys, "export", tmp_path / "d.json", *data, "--out", text, code=4)
-    assert "d.json: cannot be read" in error
+    results, back = tmp_path / "d.json", ("--out", tmp_path / "back.json")
+    to = ("--to", "ilsvrc", "--out", text)
+    _, error = _detect(capsys, "export", results, *data, *to, code=4)
+    assert "d.json: no such file. Expected proposals, detections (COCO results) or a data" in error
+    results.write_text("[]")
+    _, error = _detect(capsys, "export", results, *to, code=2)
+    assert "--to ilsvrc: a submission needs --data and --split of its detections." in error
+    _, error = _detect(capsys, "import", text, *data, *back, code=4)
+    assert "s.txt: no such file. Expected COCO results, NumPy arrays (.npz), a submission" in error
+    text.write_text("3 1 0.5 0 0 9 9\n")
     _, error = _detect(capsys, "import", text, *data, "--out", tmp_path / "p", code=2)
     assert "a submission becomes detections: expected a name ending in .json." in error
-    back = ("--out", tmp_path / "back.json")
     _, error = _detect(capsys, "import", text, *data, *back, "--source", "x", code=2)
     assert "--source and --coordinates are for proposals, not for a submission." in error
-    _, error = _detect(capsys, "import", text, *data, *back, code=4)
-    assert "s.txt: no such file. Expected COCO results (.json), .npz, or a submission" in error
-    text.write_text("3 1 0.5 0 0 9 9\n")
     _, error = _detect(capsys, "import", text, *data, *back, code=4)
     assert "s.txt, line 1: there is no image 3 in split 'test'" in error
     assert not (tmp_path / "back.json").exists()
@@ -150,7 +160,7 @@ def test_what_cannot_be_imported(
 ) -> None:
     rest = ("--data", voc, "--split", "test", "--out", tmp_path / "p")
     _, error = _detect(capsys, "import", tmp_path / "none.npz", *rest, code=4)
-    assert "none.npz: no such file. Expected COCO results (.json), .npz, or a" in error
+    assert "none.npz: no such file. Expected COCO results, NumPy arrays (.npz), a" in error
     (tmp_path / "boxes.mat").write_text("x")
     _, error = _detect(capsys, "import", tmp_path / "boxes.mat", *rest, code=4)
     assert "boxes.mat: unknown format" in error
@@ -159,15 +169,56 @@ def test_what_cannot_be_imported(
     assert f"b.json: 1 of 1 images are not in split test of {voc}, the first other." in error
     _, error = _detect(capsys, "import", tmp_path / "b.json", *rest, "--coordinates", "voc", code=2)
     assert "--coordinates is for .npz files" in error
+    _, error = _detect(capsys, "import", tmp_path / "b.json", "--out", tmp_path / "p", code=2)
+    assert "--data is missing: the data set that the boxes are of." in error
+    _, error = _detect(capsys, "import", voc, *rest, code=4)
+    assert f"{voc}: a folder. Expected COCO results" in error
     assert not (tmp_path / "p").exists()
 
 
-def test_what_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.csv", code=2)
-    assert "expected a name ending in .json (COCO results) or .npz for proposals" in error
-    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.json", code=4)
-    assert "no such proposals" in error
-    assert list(tmp_path.iterdir()) == []
+def test_content_tells_what_is_imported(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ("--data", voc, "--split", "test")
+    (tmp_path / "b.txt").write_text('[{"image_id": "test_000", "bbox": [0, 0, 9, 9], "score": 1}]')
+    out, _ = _detect(capsys, "import", tmp_path / "b.txt", *told, "--out", tmp_path / "p")
+    assert out == f"2 images, 1 boxes: {tmp_path / 'p'}\n"
+    (tmp_path / "s.json").write_text("1 1 0.5 0 0 9 9\n")
+    out, _ = _detect(capsys, "import", tmp_path / "s.json", *told, "--out", tmp_path / "d.json")
+    assert out == f"2 images, 1 detections: {tmp_path / 'd.json'}\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "to"), [(".json", "coco-results"), (".npz", "npz"), (".txt", "ilsvrc")]
+)
+def test_the_old_spelling_is_told_the_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, to: str
+) -> None:
+    out = tmp_path / f"b{ending}"
+    _, error = _detect(capsys, "export", tmp_path / "p", "--out", out, code=2)
+    assert "--to is missing: one of coco-results, npz, ilsvrc, voc, coco, yolo." in error
+    assert f"What --out {out} ends in no longer tells: add --to {to}." in error
+
+
+def test_what_cannot_be_exported(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", tmp_path / "b")
+    _, error = _detect(capsys, "export", tmp_path / "p", "--to", "npz", *out, code=4)
+    assert "p: no such file. Expected proposals, detections (COCO results) or a data set." in error
+    write_proposals(tmp_path / "p.parquet", [_proposals("test_000")], {"method": "x"})
+    given = ("export", tmp_path / "p.parquet", *out)
+    _, error = _detect(capsys, *given, "--to", "yolo", code=2)
+    assert "p.parquet is a file of proposals, which goes to coco-results or npz." in error
+    _, error = _detect(capsys, *given, "--to", "npz", "--data", voc, code=2)
+    assert "--data is for detections, with --to ilsvrc. Leave it out." in error
+    _, error = _detect(capsys, *given, "--to", "npz", "--split", "test", code=2)
+    assert "--split and --skip-bad are for detections and data sets" in error
+    _, error = _detect(capsys, "export", voc, "--to", "npz", *out, code=2)
+    assert "is a data set, which goes to voc or coco or yolo." in error
+    _, error = _detect(capsys, "export", voc / "JPEGImages", "--to", "coco", *out, code=2)
+    assert "has images without annotations" in error
+    assert not (tmp_path / "b").exists()
 
 
 def test_what_is_not_finished_is_not_exported(
@@ -175,6 +226,8 @@ def test_what_is_not_finished_is_not_exported(
 ) -> None:
     one = Proposals("a", (9, 9), np.array([[0, 0, 5, 5]]), np.ones(1), np.array(["own"]))
     write_part(tmp_path / "p/part-00000.parquet", [one], {"method": "own", "images": 65})
-    _, error = _detect(capsys, "export", tmp_path / "p", "--out", tmp_path / "b.npz", code=4)
+    _, error = _detect(
+        capsys, "export", tmp_path / "p", "--to", "npz", "--out", tmp_path / "b.npz", code=4
+    )
     assert "has 1 of the 2 parts that 65 images need: not finished. Go on with detect" in error
     assert not (tmp_path / "b.npz").exists()

@@ -19,6 +19,7 @@ RECIPES = {
     "pretrain": f"batch_size = 4\n{TINY}",
     "multibox": f"batch_size = 4\n{TINY}[priors]\ncount = 5\n",
     "ensemble": f"{TINY}[sampling]\nbatch_size = 4\n[[ensemble]]\noptimizer = {{ steps = 100 }}\n",
+    "moving": f"{TINY}[sampling]\nbatch_size = 4\n[regression]\nkind = 'agnostic'\ngrid = 2\n",
     "other": "[project]\nname = 'other'\n",
     "spatial": f"{TINY}[[augment.more]]\nname = 'Rotate'\n",
     "wrong": f"{TINY}[sampling]\nbatch_sise = 4\n",
@@ -128,6 +129,23 @@ def test_stored_regions_are_counted_and_not_proposed(plan) -> None:
     assert "timing proposals" not in err
 
 
+def test_mirrored_regions_are_timed_as_such(plan, tmp_path: Path) -> None:
+    code, shown, err = plan(*STORED, "--mirror", "--json", tmp_path / "plan.json")
+    assert code == 0, err
+    assert re.search(r"2 images of 30 regions at \S+ ms a region \(mirrored too\); \d+", shown)
+    assert json.loads((tmp_path / "plan.json").read_text())["stages"][-1]["mirror"] is True
+
+
+def test_regions_of_later_rounds_are_counted(plan, tmp_path: Path) -> None:
+    told = (*STORED, "--rounds", 3, "--again", 10, "--json", tmp_path / "plan.json")
+    code, shown, err = plan(*told, recipes=("moving",))
+    assert code == 0, err
+    assert re.search(r"2 images of 30 regions and 20 of later rounds at \S+ ms a region; ", shown)
+    assert "extrapolated: regions of later rounds take as long as the others." in shown
+    run = json.loads((tmp_path / "plan.json").read_text())["stages"][-1]
+    assert run["hours"] == pytest.approx(2 * 50 * run["seconds_per_region"] / 3600)
+
+
 def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) -> None:
     code, shown, err = plan("--proposals", "train.parquet")
     assert code == 0, err
@@ -155,6 +173,10 @@ def test_a_file_that_is_no_recipe_is_a_data_error(plan, recipe: str, text: str) 
         (("region-classifier",), ("--folds", 2), "--folds: no --config is a recipe of MultiBox"),
         (("multibox",), ("--ensemble", 2), "--ensemble: no --config is a recipe of a region"),
         (("pretrain",), ("--keep-scores",), "--keep-scores: no --config is a recipe of a region"),
+        (("pretrain",), ("--mirror",), "--mirror: no --config is a recipe of a region"),
+        (("pretrain",), ("--rounds", 2), "--rounds: no --config is a recipe of a region"),
+        (("ensemble",), ("--rounds", 2), "--rounds 2: the network of a recipe without regression"),
+        (("moving",), ("--again", 2), "--again means nothing without --rounds: leave it out."),
         (("multibox", "multibox"), (), "two recipes of MultiBox in --config"),
         (("ensemble",), ("--ensemble", 0), "Invalid value for '--ensemble'"),
         (("region-classifier",), ("--test-proposals", "test.parquet"), "say of which split"),

@@ -108,6 +108,7 @@ def test_the_recipe_says_what_decides_the_boxes(
             "sigma": 0.8,
             "width": 64,
             "min_side": 12.0,
+            "search": "own",
             "seed": 3,
         },
     }
@@ -129,6 +130,43 @@ def test_the_same_bytes_for_workers_shards_and_a_single_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "one", "shards", "single.parquet", "two",
     ]  # fmt: skip
+
+
+def test_both_searches_find_the_same_and_never_mix(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that names no search is OpenCV's, and is gone on with by it."""
+    out, arguments = tmp_path / "opencv", (voc, "--split", "train", *FAST, "--out")
+    _detect(capsys, *arguments, out, "--search", "opencv")
+    _detect(capsys, *arguments, tmp_path / "own")
+    stored, ours = ProposalFile(out), ProposalFile(tmp_path / "own")
+    assert "search" not in stored.recipe["parameters"]
+    assert ours.recipe["parameters"]["search"] == "own"
+    for one, other in zip(stored, ours, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+    assert "already complete" in _detect(capsys, *arguments, out, "--resume")[0]
+    error = _error(capsys, 4, *arguments, out, "--resume", "--search", "own")
+    assert "different recipes: parameters.search None and own." in error
+
+
+def test_one_file_that_was_begun_with_opencvs_search_is_gone_on_with(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (voc, "--split", "train", *FAST, "--out")
+    _detect(capsys, *arguments, tmp_path / "p", "--search", "opencv")
+    (tmp_path / "p").rename(tmp_path / ".p.parquet.parts")
+    _detect(capsys, *arguments, tmp_path / "p.parquet", "--resume")
+    assert "search" not in ProposalFile(tmp_path / "p.parquet").recipe["parameters"]
+
+
+def test_the_hierarchy_ranks_for_our_own_search_alone(
+    tmp_path: Path, voc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (voc, "--split", "test", *FAST, "--ranking", "hierarchy", "--out", tmp_path / "p")
+    _detect(capsys, *arguments)
+    assert ProposalFile(tmp_path / "p").recipe["parameters"]["ranking"] == "hierarchy"
+    error = _error(capsys, 2, *arguments, "--exist-ok", "--search", "opencv")
+    assert error == ("Error: OpenCV does not give the hierarchy: ranking by it takes search own.\n")
 
 
 @pytest.mark.parametrize("name", ["p", "p.parquet"])
@@ -354,6 +392,7 @@ def test_workers_that_memory_does_not_suffice_for_are_refused(
     tmp_path: Path, voc: Path, more: int
 ) -> None:
     words = ["propose", voc, "--split", "train", "--out", tmp_path / "p", *FAST, "--workers", "4"]
+    words += ["--search", "opencv"]  # numba would be the first to want memory
     program = [sys.executable, "-c", _LIMITED, str(more * 2**20), *map(str, words)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (

@@ -119,22 +119,32 @@ def test_one_file_with_everything_in_it(tmp_path, capsys, write):
     assert figures["runs"]["found"]["voc2012"]["map"] == figures["errors"]["map"]
 
 
+_MEANS, _MOVED = "boxes are means of several", "boxes were moved"
+
+
 @pytest.mark.parametrize(
-    ("kind", "vote", "shown"),
-    [("nms", '"off"', False), ("nms", "0.5", True), ("wbf", '"off"', True)],
+    ("told", "reach", "words"),
+    [
+        ('kind = "nms"\nvote = "off"\nregression = "off"', "", ""),
+        ('kind = "nms"\nvote = 0.5', _MEANS, ", no voting"),
+        ('kind = "wbf"\nvote = "off"', _MEANS, ", no voting"),
+        ('regression = "agnostic"', _MOVED, ", no regression"),
+        ('vote = 0.5\nregression = "classwise"', _MOVED, ", no voting or regression"),
+    ],
 )
-def test_what_regions_allow_is_no_bound_for_means_of_boxes(tmp_path, kind, vote, shown):
+def test_what_regions_allow_is_no_bound_for_other_boxes(tmp_path, told, reach, words):
     root = write_voc(tmp_path / "set", {"test": 3})
     data = open_dataset(root, "test")
     found = run_folder(tmp_path / "found", data)
     config = found / "config.toml"
-    config.write_text(f'format = 3\nkind = "{kind}"\nvote = {vote}\n{config.read_text()}')
+    config.write_text(f"format = 4\n{told}\n{config.read_text()}")
     regions = proposed(tmp_path / "p.parquet", data, RCNN, 5)
-    told = ("--data", root, "--split", "test", "--proposals", regions, "--pictures", 0)
-    assert report(found, *told, "--out", tmp_path / "out") == 0
+    shown = ("--data", root, "--split", "test", "--proposals", regions, "--pictures", 0)
+    assert report(found, *shown, "--out", tmp_path / "out") == 0
     text = Page((tmp_path / "out/index.html").read_text(encoding="utf-8")).text
-    assert ("this run's boxes are means of several, and may reach objects" in text) is shown
-    assert ("allow (perfect labels and NMS, no voting)" in text) is shown
+    assert ("and may reach objects that no proposed box does" in text) is bool(reach)
+    assert f"; this run's {reach}" in text or not reach
+    assert f"allow (perfect labels and NMS{words})" in text
 
 
 def test_several_runs_and_the_paper(tmp_path):

@@ -198,7 +198,7 @@ def test_an_earlier_run_is_not_written_over_unless_told(detect, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    "more", [("--nms", 0.5), ("--model", "m1"), ("--vote", 0.4), ("--kind", "wbf")]
+    "more", [("--nms", 0.5), ("--model", "m1"), ("--vote", 0.4), ("--kind", "wbf"), ("--mirror",)]
 )
 def test_resume_refuses_what_would_change_the_detections(detect, root, capsys, more):
     assert detect("--no-pictures") == 0

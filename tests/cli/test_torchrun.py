@@ -42,6 +42,9 @@ width = 0.25
 dropout = 0
 [sampling]
 batch_size = 7
+[regression]
+kind = "classwise"
+grid = 2
 [optimizer]
 steps = 40
 learning_rate = 0.001

@@ -126,6 +126,27 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     ) in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["agnostic", "classwise"])
+def test_what_moves_boxes_is_killed_and_resumed_to_the_same_weights(
+    arguments: list[object], data: Path, tmp_path: Path, kind: str
+) -> None:
+    moving = f'\n[regression]\nkind = "{kind}"\ngrid = 2\n[augment]\nvertical_mirror = true\n'
+    (data / "moving.toml").write_text(RECIPE + moving + "transpose = true\n")
+    arguments = [*arguments, "--config", data / "moving.toml"]  # the last one counts
+    arguments += ["--set", "optimizer.steps=16", "--set", "run.save_every=1"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert call(*arguments, "--out", whole) == 0
+    process = start_interrupted(killed / "state.pt", signal.SIGKILL, *arguments, "--out", killed)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert call(*arguments, "--out", killed, "--resume") == 0
+    one, again = (load_file(run / "weights/last.safetensors") for run in (whole, killed))
+    assert all(one[name].equal(again[name]) for name in one)
+    assert one["regression.fc.weight"].shape == (4 * (3 if kind == "classwise" else 1), 4 * 208)
+    assert not one["regression.std"].equal(one["regression.std"].new_ones(4))
+    assert "box_loss" in (whole / "results.csv").read_text().splitlines()[0]
+
+
 def test_with_transforms_killed_and_resumed_it_ends_with_the_same_weights(
     arguments: list[object], data: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,14 @@ def test_hand_worked_stages() -> None:
     assert (running().memory, running().disk) == (2 * GB, 0)
 
 
+def test_regions_of_later_rounds_cost_as_the_others() -> None:
+    told = ("test", "a.toml", 72, 2000.0, [REGION], 4, "float32")
+    once, more = run_stage(*told), run_stage(*told, again=500.0)
+    assert more.seconds == pytest.approx(once.seconds * 1.25)
+    assert more.disk == pytest.approx(once.disk * 1.25)
+    assert "72 images of 2,000 regions and 500 of later rounds at 5.0 ms a region" in more.basis
+
+
 def test_why_kept_scores_are_counted_twice_is_said() -> None:
     kept = running(kept="float32")
     assert kept.figures.scores_bytes == 144_000 * 64

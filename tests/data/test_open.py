@@ -27,7 +27,9 @@ def test_a_folder_that_is_no_data_set_says_what_was_looked_for(tmp_path: Path) -
         open_dataset(tmp_path, "train")
     assert str(caught.value) == (
         f"{tmp_path}: no data set. Looked for VOC (Annotations/, JPEGImages/, "
-        "ImageSets/Main/SPLIT.txt); COCO (images/, annotations/instances_SPLIT.json); "
+        "ImageSets/Main/SPLIT.txt, or XML files beside their images); COCO (images/, "
+        "annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json); YOLO (data.yaml, "
+        "labels/*.txt); "
         "ILSVRC DET (Annotations/DET/, Data/DET/, ImageSets/DET/SPLIT.txt); and for images in it."
     )
 

@@ -15,6 +15,7 @@ from detect.detector import RegionScorer
 from detect.detector.batches import Packing
 from detect.detector.classes import shared_classes
 from detect.detector.cutting import by_torch
+from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops
 from detect.ensemble import Combination, average, select
 from detect.errors import DataError, DetectError, EnvironmentProblem
@@ -69,7 +70,7 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
     model, card = network(0, **changes)
     image, proposals = _image_with_proposals()
     detector = RegionScorer([(model, card)], batch_size=batch_size, precision="float32")
-    found = detector.scores(image, proposals.boxes)
+    found = detector.outputs(image, proposals.boxes).scores
     expected = _one_crop_at_a_time(model, card, image, proposals.boxes)
     assert expected.std(axis=0).min() > 0.01
     np.testing.assert_allclose(found, expected[None], atol=2e-4)
@@ -78,7 +79,7 @@ def test_probabilities_are_those_of_one_crop_at_a_time(changes, batch_size):
 def test_networks_with_the_same_and_with_other_crops_keep_their_places():
     networks = [network(0), network(1, input_size=40), network(2)]
     image, proposals = _image_with_proposals()
-    found = RegionScorer(networks, precision="float32").scores(image, proposals.boxes)
+    found = RegionScorer(networks, precision="float32").outputs(image, proposals.boxes).scores
     for values, one in zip(found, networks, strict=True):
         expected = _one_crop_at_a_time(*one, image, proposals.boxes)
         np.testing.assert_allclose(values, expected, atol=2e-4)
@@ -90,7 +91,7 @@ def test_detections_are_the_average_thresholded_and_suppressed():
     limits = Combination(threshold=0.2, nms=0.4, per_class=3)
     detector = RegionScorer(networks, precision="float32", combination=limits)
     found = detector.detect(image, proposals)
-    probabilities = detector.scores(image, proposals.boxes)
+    probabilities = detector.outputs(image, proposals.boxes).scores
     boxes, labels, scores = select(proposals.boxes, average(probabilities), 0.2, 0.4, 3)
     assert len(boxes) > 0
     assert found.image_id == "one"
@@ -105,7 +106,7 @@ def test_limits_not_given_are_those_of_selection(count):
     _, proposals = _image_with_proposals(count=count)
     scores = np.random.default_rng(0).dirichlet(np.ones(4), (1, count)).astype(np.float32)
     proposals = dataclasses.replace(proposals, boxes=proposals.boxes * 0.1)
-    found = RegionScorer([network(0)]).selected(proposals, scores)
+    found = RegionScorer([network(0)]).selected(proposals, RegionOutputs(scores))
     boxes, labels, kept = select(proposals.boxes, scores[0])
     assert (np.bincount(labels).max() == 100) == (count == 800)
     assert (kept.min() < 0.05) == (count == 30)
@@ -121,8 +122,8 @@ def test_models_are_matched_by_name_and_not_by_position():
     plain = RegionScorer([(model, card)], precision="float32")
     both = RegionScorer([(model, card), (model, turned)], precision="float32")
     assert both.model_classes == card.classes
-    first, second = both.scores(image, proposals.boxes)
-    np.testing.assert_array_equal(first, plain.scores(image, proposals.boxes)[0])
+    first, second = both.outputs(image, proposals.boxes).scores
+    np.testing.assert_array_equal(first, plain.outputs(image, proposals.boxes).scores[0])
     # The first class is its third column, the second its first, the third its second.
     np.testing.assert_array_equal(second, first[:, [2, 0, 1, 3]])
 
@@ -143,8 +144,10 @@ def test_equal_crops_are_computed_once():
     detector = RegionScorer([network(0)], precision="float32", batch_size=8)
     batches = _batches(detector, image, twice)
     assert sum(batch.count for batch in batches) < 15
-    found = detector.scores(image, twice)[0]
-    np.testing.assert_allclose(found[:12], detector.scores(image, proposals.boxes)[0], atol=1e-5)
+    found = detector.outputs(image, twice).scores[0]
+    np.testing.assert_allclose(
+        found[:12], detector.outputs(image, proposals.boxes).scores[0], atol=1e-5
+    )
 
 
 def test_a_stream_of_many_images_has_few_sizes_of_batches():
@@ -173,7 +176,7 @@ def test_an_image_without_proposals_has_no_detections():
     image, proposals = _image_with_proposals()
     detector = RegionScorer([network(0)])
     assert len(detector.detect(image, proposals.take(slice(0, 0)))) == 0
-    assert detector.scores(image, np.zeros((0, 4), np.float32)).shape == (1, 0, 4)
+    assert detector.outputs(image, np.zeros((0, 4), np.float32)).scores.shape == (1, 0, 4)
 
 
 def test_stream_holds_a_few_images_whatever_their_number():
@@ -220,8 +223,8 @@ def test_the_models_given_are_left_as_they_were():
 def test_bfloat16_is_close_to_float32():
     one = network(0)
     image, proposals = _image_with_proposals()
-    found = RegionScorer([one], precision="bfloat16").scores(image, proposals.boxes)
-    expected = RegionScorer([one], precision="float32").scores(image, proposals.boxes)
+    found = RegionScorer([one], precision="bfloat16").outputs(image, proposals.boxes).scores
+    expected = RegionScorer([one], precision="float32").outputs(image, proposals.boxes).scores
     assert not np.array_equal(found, expected)
     assert np.abs(found - expected).mean() < 0.05
 
@@ -289,5 +292,5 @@ def test_a_gpu_gives_what_the_cpu_gives():
     packing = Packing(by_torch(torch.device("cpu")))
     cpu = RegionScorer(networks, precision="float32", packing=packing)
     gpu = RegionScorer(networks, torch.device("cuda:0"), precision="float32")
-    found, expected = (one.scores(image, proposals.boxes) for one in (gpu, cpu))
+    found, expected = (one.outputs(image, proposals.boxes).scores for one in (gpu, cpu))
     np.testing.assert_allclose(found, expected, atol=1e-4)

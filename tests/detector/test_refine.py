@@ -42,7 +42,7 @@ def test_the_last_layer_on_the_features_gives_the_networks_scores(encoder: Regio
     assert features.shape == (4, encoder.dimensions)
     last = model.network.fc
     logits = torch.from_numpy(features) @ last.weight.T + last.bias
-    expected = RegionScorer([(model, card)], precision="float32").scores(IMAGE, BOXES)[0]
+    expected = RegionScorer([(model, card)], precision="float32").outputs(IMAGE, BOXES).scores[0]
     np.testing.assert_allclose(logits.softmax(1).detach().numpy(), expected, atol=1e-4)
     assert encoder.features(IMAGE, BOXES[:0]).shape == (0, encoder.dimensions)
 

@@ -6,6 +6,8 @@ import torch
 from networks import network
 
 from detect.detector.region_time import time_regions
+from detect.detector.scoring import mirrored, softmax
+from detect.models.region_classifier import RegionClassifier
 from detect.structures import Image, Proposals
 
 CPU = torch.device("cpu")
@@ -27,6 +29,20 @@ def test_structures_of_all_images_but_the_first_count() -> None:
     assert found.seconds > 0
     assert found.peak.memory > 0
     assert found.peak.gpu == 0
+
+
+def test_what_is_timed_scores_as_told() -> None:
+    crops = 0
+
+    def counted(network: RegionClassifier, batch: torch.Tensor) -> torch.Tensor:
+        nonlocal crops
+        crops += len(batch)
+        return softmax(network, batch)
+
+    time_regions(*network(), CPU, "float32", [pair(32)], counted)
+    once, crops = crops, 0
+    time_regions(*network(), CPU, "float32", [pair(32)], mirrored(counted))
+    assert crops == 2 * once > 0
 
 
 def test_of_an_image_with_many_regions_two_batches_are_taken() -> None:

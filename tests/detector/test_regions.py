@@ -43,7 +43,7 @@ def scored(packing: Packing, *models: Any, batch_size: int = 16) -> list[FloatAr
     )
     found = list(detector.scored(pair(seed, count) for seed, count in enumerate(COUNTS)))
     assert [proposals.image_id for _, proposals, _ in found] == ["0", "1", "2", "3", "4", "5"]
-    return [scores for _, _, scores in found]
+    return [outputs.scores for _, _, outputs in found]
 
 
 def counts(packing: Packing, size: int) -> list[int]:
@@ -135,8 +135,12 @@ def means(_: RegionClassifier, crops: Tensor) -> Tensor:
 def test_one_region_and_very_many(count: int) -> None:
     image, proposals = pair(1, count)
     settings = {"score": means, "batch_size": 512}
-    found = RegionScorer([network(0)], packing=TOGETHER, **settings).scores(image, proposals.boxes)
-    expected = RegionScorer([network(0)], **settings).scores(image, proposals.boxes)
+    found = (
+        RegionScorer([network(0)], packing=TOGETHER, **settings)
+        .outputs(image, proposals.boxes)
+        .scores
+    )
+    expected = RegionScorer([network(0)], **settings).outputs(image, proposals.boxes).scores
     assert found.shape == (1, count, 4)
     # Whole levels differ from the unrounded ones by at most one.
     np.testing.assert_allclose(found, expected, atol=1.0)
@@ -172,9 +176,9 @@ def test_a_gpu_gives_the_same_with_other_images_in_a_batch() -> None:
     pairs = [pair(seed, count) for seed, count in enumerate(COUNTS)]
     packing = replace(Packing.on(device), full=True)
     gpu = RegionScorer([model], device, precision="float32", batch_size=16, packing=packing)
-    together = [scores for _, _, scores in gpu.scored(iter(pairs))]
+    together = [outputs.scores for _, _, outputs in gpu.scored(iter(pairs))]
     for (image, proposals), scores in zip(pairs, together, strict=True):
-        np.testing.assert_allclose(scores, gpu.scores(image, proposals.boxes), atol=1e-4)
+        np.testing.assert_allclose(scores, gpu.outputs(image, proposals.boxes).scores, atol=1e-4)
     expected = scored(Packing(by_opencv(CPU)), model)
     for one, other in zip(together, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=0.03)
@@ -185,5 +189,5 @@ def test_the_shapes_that_are_cut_at_once_do_not_change_a_crop() -> None:
     settings = {"score": means}
     small = RegionScorer([network(0)], packing=TOGETHER, batch_size=7, **settings)
     large = RegionScorer([network(0)], packing=TOGETHER, batch_size=64, **settings)
-    found = [one.scores(image, proposals.boxes) for one in (small, large)]
+    found = [one.outputs(image, proposals.boxes).scores for one in (small, large)]
     np.testing.assert_allclose(*found, atol=1e-4)

@@ -28,10 +28,14 @@ def test_svms_with_the_weights_of_the_last_layer_give_its_logits() -> None:
     last = model.network.fc
     weights, biases = last.weight.detach().numpy()[:-1].T, last.bias.detach().numpy()[:-1]
     score = svm_scores(svms_of(weights * 4, biases, scale=0.25))
-    found = RegionScorer([(model, card)], precision="float32", score=score).scores(IMAGE, BOXES)
+    found = (
+        RegionScorer([(model, card)], precision="float32", score=score).outputs(IMAGE, BOXES).scores
+    )
     plain = RegionScorer([(model, card)], precision="float32", score=lambda one, crops: one(crops))
     assert found.shape == (1, 30, 4)
-    np.testing.assert_allclose(found[..., :-1], plain.scores(IMAGE, BOXES)[..., :-1], atol=1e-3)
+    np.testing.assert_allclose(
+        found[..., :-1], plain.outputs(IMAGE, BOXES).scores[..., :-1], atol=1e-3
+    )
     np.testing.assert_array_equal(found[..., -1], 0)
 
 
@@ -46,7 +50,7 @@ def test_the_features_are_those_the_svms_are_fitted_to(precision: str) -> None:
         combination=Combination(threshold=-1.0),
     )  # fmt: skip
     expected = svms.scores(encoder.features(IMAGE, BOXES)).astype(np.float32)
-    found = detector.scores(IMAGE, BOXES)[0, :, :-1]
+    found = detector.outputs(IMAGE, BOXES).scores[0, :, :-1]
     np.testing.assert_array_equal(found, expected)
     assert expected.min() < -1
     size = (IMAGE.shape[0], IMAGE.shape[1])

@@ -152,5 +152,5 @@ def test_select_does_not_change_its_arguments():
 
 
 def test_select_refuses_other_shapes():
-    with pytest.raises(ValueError, match=r"expected boxes \(N, 4\) and probabilities"):
+    with pytest.raises(ValueError, match=r"expected boxes \(N, 4\) or \(N, C, 4\)"):
         select(np.zeros((2, 4), np.float32), np.zeros((3, 4), np.float32))

@@ -1,5 +1,7 @@
 """Every command that writes, at its smallest, and what it needs to be there."""
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,12 @@ COMMANDS: dict[str, Command] = {
     "import again": Command(
         "import WORLD/others.npz --data WORLD/voc --split test --out OUT --exist-ok", over="import"
     ),
-    "export": Command("export WORLD/test.parquet --out OUT/boxes.npz"),
+    "export": Command("export WORLD/test.parquet --to npz --out OUT/boxes.npz"),
+    "import labels": Command("import WORLD/labels --out OUT"),
+    "export a set": Command(f"export {_VOC} --to yolo --out OUT"),
+    "export a set again": Command(
+        "export WORLD/voc --split train --to yolo --out OUT --exist-ok", over="export a set"
+    ),
     "split": Command(f"split {_VOC} --out OUT"),
     "split again": Command(f"split {_VOC} --out OUT --seed 3 --exist-ok", over="split"),
     "train-multibox": Command(
@@ -174,5 +181,16 @@ def write_world(root: Path) -> None:
     for seed, name in enumerate("ab"):
         save_model(root / f"{name}.safetensors", *network(seed))
     ids = [sample.image_id for sample in open_dataset(root / "voc", "test").samples]
+    for image in ids:
+        _write_labelme(root / "labels", root / f"voc/JPEGImages/{image}.jpg")
     for name, box in (("boxes", [1, 1, 20, 20]), ("others", [2, 2, 30, 30])):
         np.savez(root / f"{name}.npz", **{image: [box] for image in ids})
+
+
+def _write_labelme(folder: Path, image: Path) -> None:
+    """Copy `image` into `folder`, with LabelMe's file of one object."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(image, folder)
+    shape = {"label": "cat", "points": [[1, 2], [30, 40]], "shape_type": "rectangle"}
+    content = {"shapes": [shape], "imagePath": image.name}
+    (folder / f"{image.stem}.json").write_text(json.dumps(content), encoding="utf-8")

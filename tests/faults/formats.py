@@ -38,7 +38,7 @@ from detect.storage.exchange import write_coco as export_coco
 from detect.storage.features import FeatureStore
 from detect.storage.proposals import RECIPE_KEY, ProposalFile, write_part
 from detect.storage.scores import RegionScores, ScoresFile, scores_table, write_scores
-from detect.storage.scores_card import ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 from detect.storage.submission import read_submission, write_submission
 from detect.storage.unfinished import UnfinishedDetections
 from detect.structures import Dataset, Detections, Proposals
@@ -53,6 +53,11 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    deltas="off",
+    deltas_from=0.0,
+    mirror=False,
+    rounds=1,
+    again=0,
 )  # fmt: skip
 
 
@@ -98,7 +103,7 @@ def _make_scores(folder: Path) -> Path:
         values = np.random.default_rng(0).dirichlet(np.ones(3), (2, count)).astype(np.float32)
         found = _proposals(image_id, count)
         rows.append(RegionScores(image_id, (48, 64), found.boxes, found.sources, values))
-    write_scores(folder / "s.parquet", (scores_table(row, "float32") for row in rows), CARD)
+    write_scores(folder / "s.parquet", (scores_table(row, Kept("float32")) for row in rows), CARD)
     return folder / "s.parquet"
 
 
@@ -106,7 +111,7 @@ def _read_scores(path: Path) -> None:
     file = ScoresFile(path)
     file.sizes()
     write_scores(
-        path.with_name("o.parquet"), (scores_table(row, "float32") for row in file), file.card
+        path.with_name("o.parquet"), (scores_table(row, Kept("float32")) for row in file), file.card
     )
 
 

@@ -10,6 +10,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
+
 # Grow while a command works: what a kill leaves of them need not be what they end as.
 _GROWING = (
     "log.txt", "results.csv", "state.pt", "best.safetensors", "last.safetensors", "best.json",
@@ -151,4 +153,5 @@ _READERS: dict[str, Callable[[bytes], object]] = {
     ".pt": _read_state,
     ".safetensors": _read_safetensors,
     ".toml": lambda content: tomllib.loads(content.decode()),
+    ".yaml": yaml.safe_load,
 }

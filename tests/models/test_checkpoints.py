@@ -201,7 +201,7 @@ def test_a_card_with_a_key_less_or_no_json_is_said(run: Path) -> None:
 def test_saving_checks_its_arguments(tmp_path: Path) -> None:
     model = RegionClassifier(2, "bn", 0.25)
     path = tmp_path / "m.safetensors"
-    with pytest.raises(ValueError, match=r"classes=1\), the model has .*classes=2\)"):
+    with pytest.raises(ValueError, match=r"classes=1, .*, the model has .*classes=2, "):
         save_model(path, model, replace(CARD, classes=("cat",)))
     with pytest.raises(ValueError, match=r"card\.mean: \(1, 2, 3\), the model has \[123"):
         save_model(path, model, replace(CARD, mean=(1, 2, 3)))

@@ -84,10 +84,10 @@ def test_a_compiled_detector_scores_the_same_in_full_batches(
 ) -> None:
     monkeypatch.setattr(compiled, "BACKEND", "eager")
     detector = RegionScorer([network(0), network(1)], precision="float32", batch_size=16)
-    expected = detector.scores(IMAGE, boxes(21))
+    expected = detector.outputs(IMAGE, boxes(21)).scores
     detector.compile()
     assert detector.packing.full
-    np.testing.assert_allclose(detector.scores(IMAGE, boxes(21)), expected, atol=1e-4)
+    np.testing.assert_allclose(detector.outputs(IMAGE, boxes(21)).scores, expected, atol=1e-4)
 
 
 def broken(*_: Any) -> Any:
@@ -99,11 +99,11 @@ def test_where_it_cannot_be_done_words_say_so_and_all_is_as_before(
 ) -> None:
     monkeypatch.setattr(compiled, "BACKEND", broken)
     detector = RegionScorer([network(0)], precision="float32", batch_size=16)
-    expected = detector.scores(IMAGE, boxes(5))
+    expected = detector.outputs(IMAGE, boxes(5)).scores
     with pytest.raises(EnvironmentProblem, match=r"compiled here .*find C compiler\..* Use"):
         detector.compile()
     assert not detector.packing.full
-    np.testing.assert_array_equal(detector.scores(IMAGE, boxes(5)), expected)
+    np.testing.assert_array_equal(detector.outputs(IMAGE, boxes(5)).scores, expected)
 
 
 @pytest.mark.gpu
@@ -112,8 +112,8 @@ def test_where_it_cannot_be_done_words_say_so_and_all_is_as_before(
 def test_a_gpu_compiled_gives_what_it_gives_otherwise(precision: str, tolerance: float) -> None:
     device = torch.device("cuda:0")
     detector = RegionScorer([network(0)], device, precision=precision, batch_size=32)
-    expected = detector.scores(IMAGE, boxes(40))
+    expected = detector.outputs(IMAGE, boxes(40)).scores
     detector.compile()
-    found = detector.scores(IMAGE, boxes(40))
+    found = detector.outputs(IMAGE, boxes(40)).scores
     assert np.abs(found - expected).mean() < tolerance
     assert precision == "bfloat16" or np.abs(found - expected).max() < 1e-3

@@ -11,13 +11,8 @@ from detect.models.cards import MultiBoxCard
 from detect.models.checkpoints import load_model, save_model
 from detect.models.inference import prepare_for_inference
 from detect.models.kinds import MULTIBOX
-from detect.models.multibox import (
-    FullyConnectedHead,
-    MultiBox,
-    MultiBoxDesign,
-    grid_sides,
-    map_side,
-)
+from detect.models.map_sides import map_side
+from detect.models.multibox import FullyConnectedHead, MultiBox, MultiBoxDesign, grid_sides
 from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.priors import grid_priors
 

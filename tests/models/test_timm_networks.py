@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from detect.errors import DataError, EnvironmentProblem
 from detect.models.box_coder import BoxCoder
+from detect.models.box_head import BoxHeadDesign, check_grid
 from detect.models.cards import ImageClassifierCard, MultiBoxCard, RegionClassifierCard
 from detect.models.checkpoints import load_model, save_model
 from detect.models.cost import module_costs
 from detect.models.image_classifier import ImageClassifier
 from detect.models.inference import prepare_for_inference, ready_on
 from detect.models.kinds import IMAGE_CLASSIFIER, MULTIBOX, REGION_CLASSIFIER
-from detect.models.multibox import MultiBox, MultiBoxDesign, map_side
+from detect.models.map_sides import map_side
+from detect.models.multibox import MultiBox, MultiBoxDesign
 from detect.models.region_classifier import RegionClassifier
 from detect.models.timm_models import check_input, map_shape, normalisation
 from detect.models.timm_networks import TimmMaps, TimmNetwork
@@ -294,3 +296,49 @@ def test_the_same_seed_draws_the_same_weights() -> None:
         torch.manual_seed(5)
         drawn.append(weights(RegionClassifier(2, SMALL)))
     assert all(torch.equal(one, other) for one, other in zip(*drawn, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet10t", "inception_v4", "legacy_xception", "mobilenetv3_small_050"],
+)
+def test_a_classifier_gives_the_maps_of_the_trunk_in_the_same_pass(name: str) -> None:
+    model = TimmNetwork(3, f"timm/{name}", maps="4e").eval()
+    theirs = timm.create_model(name, features_only=True).eval()
+    # Parts of a network that timm takes out spell the names of its layers in other ways.
+    own = model.trunk.state_dict()
+    names = {
+        one: one.removeprefix("body.").replace("features_", "features.")
+        for one in theirs.state_dict()
+    }
+    theirs.load_state_dict(
+        {one: own[name] for one, name in names.items() if name in own}, strict=False
+    )
+    images = torch.randn(2, 3, 96, 96)
+    with torch.no_grad():
+        expected = theirs(images)[theirs.feature_info.reduction().index(16)]
+        again = copy.deepcopy(model)  # As it is averaged and prepared.
+        for one in (model, again):
+            logits, found = one.with_maps(images, "4e")
+            assert torch.equal(found, expected)
+            assert torch.equal(logits, model(images))
+        assert found.shape[1] == model.channels("4e")
+        assert torch.equal(model.with_maps(images, "5b")[1], model.features(images))
+
+
+def test_a_network_of_timm_moves_boxes_folded_as_it_was_trained() -> None:
+    design = BoxHeadDesign("agnostic", "4e", 2)
+    torch.manual_seed(0)
+    model = RegionClassifier(2, "timm/tf_efficientnet_lite0", regression=design).eval()
+    model.regression.fc.weight.data.mul_(1000)
+    crops = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        expected, found = model(crops), prepare_for_inference(model)(crops)
+    assert expected.deltas.std() > 0.01
+    torch.testing.assert_close(found.deltas, expected.deltas, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-3)
+
+
+def test_a_grid_larger_than_the_maps_of_timm_is_refused() -> None:
+    with pytest.raises(DataError, match=r"are 3x3 at model\.input_size 48\. Its smallest input"):
+        check_grid("timm/tf_efficientnet_lite0", BoxHeadDesign("agnostic", "4e", 4), 48)

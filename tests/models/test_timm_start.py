@@ -13,7 +13,8 @@ from detect.models import timm_weights
 from detect.models.box_coder import BoxCoder
 from detect.models.cards import RegionClassifierCard
 from detect.models.checkpoints import save_model
-from detect.models.multibox import MultiBox, MultiBoxDesign, map_side
+from detect.models.map_sides import map_side
+from detect.models.multibox import MultiBox, MultiBoxDesign
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import RegionClassifier
 

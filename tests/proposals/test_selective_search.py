@@ -19,10 +19,11 @@ from detect.proposals.selective_search import (
     scores_by_rank,
     segmentation_module,
 )
-from detect.proposals.settings import COLOUR_SPACES, PRESETS, SearchSettings
+from detect.proposals.settings import COLOUR_SPACES, PRESETS, Search, SearchSettings
 from detect.structures import Image, Size
 
 SMALL = SearchSettings(width=160)
+SEARCHES: tuple[Search, ...] = ("own", "opencv")
 
 
 def _scene(seed: int = 0) -> Image:
@@ -75,12 +76,14 @@ def test_a_strategy_is_of_the_measures_in_its_name() -> None:
         assert measures == tuple(names[part] for part in strategy.split("+"))
 
 
-def test_the_smallest_superpixel_is_k() -> None:
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_smallest_superpixel_is_k(search: Search) -> None:
     """A square of 9 px has 81 px: more than 50, less than 100."""
     image = np.full((60, 60, 3), 40, np.uint8)
     image[20:29, 20:29] = (230, 60, 60)
     truth = np.array([[20, 20, 29, 29]], np.float32)
-    found = [find_boxes(image, SearchSettings(ks=(k,), width=60, min_side=5)) for k in (50, 100)]
+    settings = SearchSettings(width=60, min_side=5, search=search)
+    found = [find_boxes(image, replace(settings, ks=(k,))) for k in (50, 100)]
     best = [iou_matrix(truth, boxes).max() for boxes in found]
     assert best[0] > 0.6
     assert best[1] < 0.3
@@ -114,22 +117,25 @@ def test_the_smallest_side_only_removes() -> None:
 def test_the_image_is_not_modified() -> None:
     image = _scene()
     before = image.copy()
-    propose(image, "a", SMALL)
-    np.testing.assert_array_equal(image, before)
+    for search in SEARCHES:
+        propose(image, "a", replace(SMALL, search=search))
+        np.testing.assert_array_equal(image, before)
 
 
-def test_the_same_bytes_whatever_ran_before_and_in_another_process() -> None:
-    image = np.ascontiguousarray(_scene()[:60, :80])
-    first = propose(image, "a", SMALL)
-    propose(_scene(5), "b", SMALL)  # moves the C library's rand(), which OpenCV orders by
-    again = propose(image, "a", SMALL)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_same_bytes_whatever_ran_before_and_in_another_process(search: Search) -> None:
+    image, settings = np.ascontiguousarray(_scene()[:60, :80]), replace(SMALL, search=search)
+    first = propose(image, "a", settings)
+    propose(_scene(5), "b", settings)  # moves the C library's rand(), which OpenCV orders by
+    again = propose(image, "a", settings)
     assert first.boxes.tobytes() == again.boxes.tobytes()
     code = (
         "import sys, numpy as np\n"
         "from detect.proposals.selective_search import propose\n"
         "from detect.proposals.settings import SearchSettings\n"
         "image = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(60, 80, 3)\n"
-        "sys.stdout.write(propose(image, 'a', SearchSettings(width=160)).boxes.tobytes().hex())"
+        f"settings = SearchSettings(width=160, search='{search}')\n"
+        "sys.stdout.write(propose(image, 'a', settings).boxes.tobytes().hex())"
     )
     other = subprocess.run(
         [sys.executable, "-c", code], input=image.tobytes(), capture_output=True, check=True
@@ -185,6 +191,37 @@ def test_a_box_comes_first_as_often_as_its_place_by_area_and_chance_say() -> Non
     tops = [areas(propose(image, "a", settings, seed).boxes[:1])[0] for seed in range(400)]
     shares = [tops.count(size) / len(tops) for size in sizes]
     np.testing.assert_allclose(shares, [23 / 36, 8 / 36, 5 / 36], atol=0.06)
+
+
+def test_a_box_comes_first_by_the_hierarchy_as_often_as_its_position_and_chance_say() -> None:
+    """Two parts of one whole: positions 3 (the left one, found first), 2 and 1 (Uijlings 3.3).
+
+    The integrals are those above.
+    """
+    image = np.full((40, 40, 3), 30, np.uint8)
+    image[:, 24:] = 220
+    settings = SearchSettings(("hsv",), (50,), ("size",), width=40, ranking="hierarchy")
+    tops = [propose(image, "a", settings, seed).boxes[0].tolist() for seed in range(400)]
+    whole, left, right = [0, 0, 40, 40], [0, 0, 24, 40], [24, 0, 40, 40]
+    found = {tuple(box) for box in find_boxes(image, settings).tolist()}
+    assert len(found) == 3
+    assert tuple(whole) in found
+    shares = [
+        np.mean([np.abs(np.subtract(top, one)).max() < 3 for top in tops])
+        for one in (whole, right, left)
+    ]
+    np.testing.assert_allclose(shares, [23 / 36, 8 / 36, 5 / 36], atol=0.06)
+
+
+def test_ranking_changes_the_order_alone_and_is_the_same_every_time() -> None:
+    image = _scene()
+    by_area = propose(image, "a", SMALL)
+    by_hierarchy = [propose(image, "a", replace(SMALL, ranking="hierarchy")) for _ in range(2)]
+    assert by_hierarchy[0].boxes.tobytes() == by_hierarchy[1].boxes.tobytes()
+    assert by_area.boxes.tobytes() != by_hierarchy[0].boxes.tobytes()
+    for proposals in (by_area, by_hierarchy[0]):
+        ordered = proposals.boxes[canonical_order(proposals.boxes)]
+        np.testing.assert_array_equal(ordered, find_boxes(image, SMALL))
 
 
 @pytest.mark.parametrize("size", [(90, 70), (10, 300), (12, 4600)])
@@ -254,6 +291,10 @@ def test_every_colour_space_alone_has_boxes(name: str) -> None:
         ({"sigma": 0.0}, "sigma must be above 0 px"),
         ({"sigma": float("nan")}, "sigma must be above 0 px"),
         ({"min_side": -1.0}, "min_side at least 0 px"),
+        (
+            {"search": "opencv", "ranking": "hierarchy"},
+            "OpenCV does not give the hierarchy: ranking by it takes search own",
+        ),
     ],
 )
 def test_bad_settings(settings: dict[str, object], text: str) -> None:

@@ -11,7 +11,7 @@ from detect.data import open_dataset
 from detect.errors import UsageError
 from detect.stages import EnsembleOptions, ensemble
 from detect.storage.scores import RegionScores, scores_table, write_scores
-from detect.storage.scores_card import ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 
 CARD = ScoresCard(
     split="test",
@@ -33,6 +33,11 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    deltas="off",
+    deltas_from=0.0,
+    mirror=False,
+    rounds=1,
+    again=0,
 )
 
 
@@ -47,7 +52,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scores = np.stack([knows, np.full_like(knows, 0.25)])
         names = np.full(len(knows), "test")
         row = RegionScores(sample.image_id, sample.size, sample.annotations.boxes, names, scores)
-        tables.append(scores_table(row, "float32"))
+        tables.append(scores_table(row, Kept("float32")))
     (root / "run").mkdir()
     write_scores(root / "run/scores.parquet", tables, CARD)
     return root

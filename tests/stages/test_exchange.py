@@ -47,7 +47,7 @@ def test_boxes_come_in_and_go_out(tmp_path, capfd):
         "1 boxes lie outside their image: left out.",
         "1 of 2 images have no box.",
     ]
-    told = ExportOptions(file=str(out), out=str(tmp_path / "back.json"))
+    told = ExportOptions(file=str(out), to="coco-results", out=str(tmp_path / "back.json"))
     assert export_boxes(told) == ExportResult(tmp_path / "back.json", 2)
     assert capfd.readouterr() == ("", "")
 
@@ -59,7 +59,7 @@ def test_a_submission_goes_out_and_comes_in(tmp_path, capfd):
     perfect(tmp_path / "d.json", data)
     given = {"data": str(root), "split": "test"}
     text, back = tmp_path / "s.txt", tmp_path / "back.json"
-    told = ExportOptions(file=str(tmp_path / "d.json"), out=str(text), **given)
+    told = ExportOptions(file=str(tmp_path / "d.json"), to="ilsvrc", out=str(text), **given)
     assert export_boxes(told) == ExportResult(text, 2, count)
     told = ImportOptions(file=str(text), out=str(back), **given)
     assert import_boxes(told) == ImportResult(back, "detections", 2, count)
@@ -67,9 +67,11 @@ def test_a_submission_goes_out_and_comes_in(tmp_path, capfd):
 
 
 def test_options_are_named_as_in_python(tmp_path):
-    with pytest.raises(UsageError, match=r"^data, split and skip_bad are .* with out=FILE\.txt\.$"):
+    (tmp_path / "b.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"^to is missing: .* ends in no longer tells: add to=npz"):
         export_boxes(ExportOptions(file="p", out="b.npz", split="test"))
+    told = ImportOptions(file=tmp_path / "b.json", data="d", out="p", coordinates="voc")
     with pytest.raises(UsageError, match=r"^coordinates is for \.npz files"):
-        import_boxes(ImportOptions(file="b.json", data="d", out="p", coordinates="voc"))
+        import_boxes(told)
     with pytest.raises(UsageError, match=r"^coordinates=yx: Input should be 'xyxy', 'xywh', 'voc'"):
         ImportOptions(file="b.npz", data="d", out="p", coordinates="yx")

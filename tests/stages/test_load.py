@@ -120,7 +120,10 @@ def test_detections_are_what_nms_leaves_of_the_candidates(detector, root, photo)
     assert detector.candidates(read_image(photo)).image_id is None
 
 
-@pytest.mark.parametrize("more", [{"vote": 0.4}, {"kind": "wbf"}, {"kind": "soft-nms", "sigma": 1}])
+@pytest.mark.parametrize(
+    "more",
+    [{"vote": 0.4}, {"kind": "wbf"}, {"kind": "soft-nms", "sigma": 1}, {"mirror": True}],
+)
 def test_it_selects_as_run_does(root, photo, tmp_path, detector, more) -> None:
     told = {"model": root / "m.safetensors", "device": "cpu", "precision": "float32", **more}
     result = run(photo, out=tmp_path / "run", pictures=False, **told)

@@ -13,7 +13,7 @@ from detect.models.model_files import model_hash
 from detect.progress import Silence
 from detect.proposals.settings import SearchSettings
 from detect.stages.recorded import recorded_source
-from detect.stages.sources import MultiBoxChoice, make_source
+from detect.stages.sources import MultiBoxChoice, make_source, recorded_settings
 
 SETTINGS = SearchSettings(ks=(300,), sigma=0.5)
 WEIGHTS = "weights/best.safetensors"
@@ -50,6 +50,16 @@ def test_selective_search_has_the_settings_and_the_seed_of_the_training(tmp_path
     save_model(tmp_path / "mb.safetensors", *multibox())
     with pytest.raises(UsageError, match=r"^multibox: .* of selective-search alone\. Give what"):
         opened(run, multibox=tmp_path / "mb.safetensors")
+
+
+def test_a_note_that_names_no_search_is_of_opencvs_unless_another_is_asked_for(tmp_path) -> None:
+    recipe = recipe_of("selective-search")
+    assert recipe["parameters"].pop("search") == "own"
+    run = noted(tmp_path / "mine", recipe)
+    assert opened(run) == (recipe, [])
+    for search in ("own", "opencv"):
+        source = recorded_source([run], (), "cpu", Silence(), search=search)
+        assert recorded_settings(source.recipe["parameters"]).search == search
 
 
 @pytest.mark.parametrize(

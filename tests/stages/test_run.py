@@ -14,6 +14,7 @@ from detect.errors import UsageError
 from detect.models.checkpoints import save_model
 from detect.progress import Silence
 from detect.stages import RunOptions, RunResult, run
+from detect.stages.run.job import settle
 from detect.storage import unfinished
 
 
@@ -76,6 +77,16 @@ def test_a_reporter_hears_how_far_it_is(root, tmp_path):
 
     run(options(root, tmp_path, pictures=False), Listener())
     assert heard == [("detecting", 3)] * 3
+
+
+@pytest.mark.parametrize(
+    ("more", "crops"),
+    [({}, 80), ({"mirror": True}, 160), ({"rounds": 3, "again": 8, "mirror": True}, 288)],
+)
+def test_crops_are_counted_with_those_of_later_rounds_and_mirrored_ones(
+    root, tmp_path, more, crops
+):
+    assert settle(options(root, tmp_path, **more)).crops(20, 4) == crops
 
 
 @pytest.mark.parametrize(

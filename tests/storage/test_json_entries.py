@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detect.errors import DataError
-from detect.reading import DEPTH, LINE_BYTES, RECORDS_BYTES
+from detect.json_values import DEPTH
+from detect.reading import LINE_BYTES, RECORDS_BYTES
 from detect.storage import json_entries
 from detect.storage.json_entries import NotAListError, read_entries
 
@@ -32,7 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _whole(path: Path) -> list[Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(content, list):
         raise NotAListError(content)
     return content
@@ -113,3 +114,11 @@ def test_entries_come_before_the_rest_is_read(path: Path) -> None:
     assert [next(entries), next(entries)] == [1, 2]
     with pytest.raises(json.JSONDecodeError, match="char 600006"):
         next(entries)
+
+
+def test_half_of_a_surrogate_pair_is_refused(path: Path) -> None:
+    path.write_text(r'[{"a": "\ud83d\ude00"}]')
+    assert list(read_entries(path)) == [{"a": "😀"}]
+    path.write_text(r'[1, {"a": "\ud800"}]')
+    with pytest.raises(DataError, match=r"a\.json: not valid JSON: half of a surrogate pair in "):
+        list(read_entries(path))

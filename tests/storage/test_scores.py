@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,7 +19,7 @@ from detect.storage.scores import (
     write_scores,
     write_table,
 )
-from detect.storage.scores_card import ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 from detect.structures import Proposals
 
 CARD = ScoresCard(
@@ -41,6 +42,11 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    deltas="off",
+    deltas_from=0.0,
+    mirror=False,
+    rounds=1,
+    again=0,
 )
 
 
@@ -57,7 +63,7 @@ ROWS = [_scores("10", 5), _scores("zwei/ö", 0, seed=1), _scores("30", 3, seed=2
 
 
 def _write(path, card=CARD, rows=ROWS):
-    write_scores(path, (scores_table(row, card.dtype) for row in rows), card)
+    write_scores(path, (scores_table(row, card.kept) for row in rows), card)
     return ScoresFile(path)
 
 
@@ -96,9 +102,9 @@ def test_a_runs_folder_means_the_scores_in_it(tmp_path):
 
 def test_the_same_scores_are_the_same_bytes_however_they_were_gathered(tmp_path, monkeypatch):
     _write(tmp_path / "a.parquet")
-    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float32"))
-    first = read_table(tmp_path / "one.parquet", "float32")
-    rest = (scores_table(row, "float32") for row in ROWS[1:])
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], Kept("float32")))
+    first = read_table(tmp_path / "one.parquet", Kept("float32"))
+    rest = (scores_table(row, Kept("float32")) for row in ROWS[1:])
     write_scores(tmp_path / "b.parquet", [first, *rest], CARD)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
@@ -147,9 +153,9 @@ def test_an_image_that_is_there_twice_is_refused(tmp_path):
 
 
 def test_the_scores_of_an_image_in_another_precision_are_refused(tmp_path):
-    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], "float16"))
+    write_table(tmp_path / "one.parquet", scores_table(ROWS[0], Kept("float16")))
     with pytest.raises(DataError, match="not the scores of an image in float32"):
-        read_table(tmp_path / "one.parquet", "float32")
+        read_table(tmp_path / "one.parquet", Kept("float32"))
 
 
 def test_shapes_that_do_not_go_together_are_a_callers_mistake():
@@ -207,3 +213,56 @@ def test_a_score_that_is_none_is_refused(tmp_path, value, message):
     row = dataclasses.replace(ROWS[0], scores=scores)
     with pytest.raises(DataError, match=f"image 10: not the scores of .*{message}"):
         list(_write(tmp_path / "s.parquet", rows=[row]))
+
+
+def _moving(kind, dtype="float32", limit=0.0):
+    """Return rows of networks that move boxes, and their card."""
+    card = dataclasses.replace(CARD, dtype=dtype, deltas=kind, deltas_from=limit)
+    rng, rows = np.random.default_rng(5), []
+    for row in ROWS:
+        kinds = 2 if kind == "classwise" else 1
+        deltas = rng.normal(0, 0.2, (2, len(row.boxes), kinds, 4)).astype(np.float32)
+        rows.append(dataclasses.replace(row, deltas=deltas))
+    return rows, card
+
+
+def test_deltas_of_every_region_come_back_exactly(tmp_path):
+    rows, card = _moving("agnostic")
+    for one, row in zip(_write(tmp_path / "s.parquet", card, rows), rows, strict=True):
+        _assert_same(one, row)
+        np.testing.assert_array_equal(one.deltas, row.deltas)
+    assert all(row.deltas is None for row in _write(tmp_path / "n.parquet"))
+    rows, card = _moving("agnostic", "float16")
+    for one, row in zip(_write(tmp_path / "h.parquet", card, rows), rows, strict=True):
+        np.testing.assert_allclose(one.deltas, row.deltas, atol=2**-11)
+
+
+def test_deltas_of_a_class_come_back_where_some_network_scores_high_enough(tmp_path):
+    rows, card = _moving("classwise", limit=0.4)
+    for one, row in zip(_write(tmp_path / "s.parquet", card, rows), rows, strict=True):
+        kept = (row.scores[:, :, :-1] >= np.float32(0.4)).any(axis=0)
+        np.testing.assert_array_equal(one.deltas[:, kept], row.deltas[:, kept])
+        assert not one.deltas[:, ~kept].any()
+        assert kept.any() == (~kept).any() == (len(row.boxes) > 0)
+
+
+def test_deltas_of_another_kind_are_a_callers_mistake(tmp_path):
+    rows, _ = _moving("classwise")
+    for kind in ("agnostic", "classwise"):
+        wrong = rows[0] if kind == "agnostic" else ROWS[0]
+        with pytest.raises(ValueError, match=f"deltas: expected {kind} ones of scores"):
+            scores_table(wrong, Kept("float32", kind))
+
+
+@pytest.mark.parametrize("pairs", [[0, 2, 1, 3], [0, 0, 1, 2], [-1, 0, 1, 2], [0, 1, 2, 10]])
+def test_pairs_that_are_none_are_refused(tmp_path, pairs):
+    rows, card = _moving("classwise", limit=0.0)
+    table = scores_table(rows[0], card.kept)
+    given = {"pairs": [pairs], "deltas": [np.zeros(2 * 4 * 4, np.float32)]}
+    for name, values in given.items():
+        place = table.schema.get_field_index(name)
+        column = pa.array(values, table.schema.field(name).type)
+        table = table.set_column(place, table.schema.field(name), column)
+    write_scores(tmp_path / "s.parquet", [table], card)
+    with pytest.raises(DataError, match="pairs: not places of boxes and classes in their order"):
+        list(ScoresFile(tmp_path / "s.parquet"))

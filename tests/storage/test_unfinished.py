@@ -7,7 +7,7 @@ import pytest
 
 from detect.errors import DataError, EnvironmentProblem
 from detect.storage.scores import RegionScores, ScoresFile
-from detect.storage.scores_card import ScoresCard
+from detect.storage.scores_card import Kept, ScoresCard
 from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
 from detect.structures import Detections
 
@@ -31,6 +31,11 @@ CARD = ScoresCard(
     sigma=0.5,
     fusion_iou=0.55,
     vote="off",
+    deltas="off",
+    deltas_from=0.0,
+    mirror=False,
+    rounds=1,
+    again=0,
 )
 
 
@@ -113,7 +118,7 @@ def test_symbolic_links_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"a\.jsonl: is a symbolic link"):
         UnfinishedDetections(tmp_path / "a.jsonl").finished()
     with pytest.raises(DataError, match="waiting: is a symbolic link"):
-        UnfinishedScores(tmp_path / "waiting", "float32").check()
+        UnfinishedScores(tmp_path / "waiting", Kept("float32")).check()
     assert (tmp_path / "theirs").read_text() == "theirs"
 
 
@@ -150,7 +155,7 @@ def _scores(image_id, seed=0):
 
 
 def test_scores_wait_in_files_until_all_are_there(tmp_path):
-    waiting = UnfinishedScores(tmp_path / "waiting", "float32")
+    waiting = UnfinishedScores(tmp_path / "waiting", Kept("float32"))
     names = ["one", "val/zwei", "three"]
     for seed, name in enumerate(names):
         waiting.add(_scores(name, seed))
@@ -166,7 +171,7 @@ def test_scores_wait_in_files_until_all_are_there(tmp_path):
 
 
 def test_scores_that_are_gone_are_an_error_and_leave_no_file(tmp_path):
-    waiting = UnfinishedScores(tmp_path / "waiting", "float32")
+    waiting = UnfinishedScores(tmp_path / "waiting", Kept("float32"))
     waiting.add(_scores("one"))
     with pytest.raises(DataError, match="no such scores"):
         waiting.finish(tmp_path / "s.parquet", ["one", "two"], CARD)

@@ -13,7 +13,7 @@ from detect.data.labelled import open_labelled
 from detect.matching import pools
 from detect.runs import RunFolder
 from detect.training.loop import Task
-from detect.training.losses import classification_losses
+from detect.training.losses import box_loss, classification_losses
 from detect.training.pretrain import PretrainTask, build_image_classifier
 from detect.training.region_classifier import RegionTask, build_region_classifier
 from detect.training.region_data import RegionData
@@ -87,3 +87,37 @@ def test_the_networks_that_are_trained_have_their_sides() -> None:
     # Background is one more output of a region classifier.
     for network, outputs in ((region, 3), (image, 2)):
         assert [tuple(side.shape) for side in network.train()(batch)] == [(2, outputs)] * 3
+
+
+# Of two classes; differences over the deviations of 0.5 and 3, 0; 0.5 and 0, 0.
+STD = torch.tensor([1.0, 0.5, 1.0, 1.0])
+DELTAS = torch.tensor([[[0.5, 1.5, 0, 0], [9, 9, 9, 9]], [[9, 9, 9, 9], [0, 0, 0.5, 0]]])
+NONE = torch.zeros(2, 4)
+
+
+def test_boxes_cost_the_smooth_l1_of_their_own_class_over_the_whole_batch() -> None:
+    # Equation 3: 0.5 x^2 below 1, |x| - 0.5 from there on.
+    first, second = 0.125 + 2.5, 0.125
+    both = box_loss(DELTAS, NONE, torch.tensor([0, 1]), STD)
+    assert float(both) == pytest.approx((first + second) / 2)
+    # A region without an object counts in the batch alone.
+    one = box_loss(DELTAS, NONE, torch.tensor([0, -1]), STD)
+    assert float(one) == pytest.approx(first / 2)
+    agnostic = box_loss(DELTAS[:, :1], NONE, torch.tensor([1, -1]), STD)
+    assert float(agnostic) == pytest.approx(first / 2)
+    assert float(box_loss(DELTAS, NONE, torch.tensor([-1, -1]), STD)) == 0
+
+
+def test_boxes_count_by_their_weight(tmp_path: Path) -> None:
+    told = {"kind": "agnostic", "maps": "4e", "grid": 2, "weight": 2.0}
+    recipe = RegionClassifierRecipe.model_validate({**TINY, "regression": told})
+    data = RegionData((), (), *pools([]))
+    task = RegionTask(recipe, data, ("one",), RunFolder(tmp_path), CPU, None)
+    network, _ = build_region_classifier(recipe, 1, print)
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    batch = (images, LABELS, torch.ones(2, 4), torch.tensor([0, -1]))
+    with torch.no_grad():
+        found = task.losses(network.eval(), batch)
+        plain = classification_losses(network(images).logits, LABELS, 0.3)["loss"]
+    assert float(found["box_loss"]) == pytest.approx(4 * 0.5 / 2, rel=0.05)
+    assert float(found["loss"]) == pytest.approx(float(plain + 2 * found["box_loss"]), rel=1e-5)

@@ -24,6 +24,10 @@ __all__ = ["EnsembleOptions", "EnsembleResult", "ensemble"]
 
 _HEAVIEST = 1e9  # sums of more would be no numbers
 _RESULTS = ("detections.json", "config.toml", "environment.json")
+_OF_ALL = (
+    "these scores are of several rounds, whose later regions lie where all networks moved them, "
+    "counted the same: other weights or fewer networks would have looked elsewhere."
+)
 _OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
 
 
@@ -42,7 +46,11 @@ def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleRe
     check_figures(results, json=options.json)
     networks = _networks(options, scores.card.names)
     weights = _weights(options, len(networks))
-    recombined = Recombined(scores, _combination(options, scores), networks, weights)
+    combination = _combination(options, scores)
+    moves = _moves(options, scores, combination)
+    if scores.card.rounds > 1 and _chooses(options, scores):
+        reporter.warn(_OF_ALL)
+    recombined = Recombined(scores, combination, networks, weights, moves)
     out = options.out
     if out.resolve() == scores.path.parent.resolve():
         raise UsageError(
@@ -70,6 +78,11 @@ def _check(options: EnsembleOptions) -> None:
     """Raise UsageError for an option that means nothing beside the others."""
     for name in options.gave(*_OF_DATA) if options.data is None else ():
         raise UsageError(f"{option(name)} means nothing without {option('data')}. Leave it out.")
+
+
+def _chooses(options: EnsembleOptions, scores: "ScoresFile") -> bool:
+    """Tell whether networks count otherwise than all the same, by themselves or in a table."""
+    return len(scores.card.names) > 1 and bool(options.gave("models", "weights", "data"))
 
 
 def _networks(options: EnsembleOptions, names: Sequence[str]) -> tuple[int, ...]:
@@ -108,6 +121,30 @@ def _combination(options: EnsembleOptions, scores: "ScoresFile") -> Combination:
     if told["kind"] == "wbf":
         told["vote"] = "off"
     return Combination(**told)
+
+
+def _moves(options: EnsembleOptions, scores: "ScoresFile", combination: Combination) -> str:
+    """Return how the regions move; UsageError where that is not kept, or not so low."""
+    card = scores.card
+    if card.deltas == "off" and options.regression == "on":
+        raise UsageError(
+            f"{option('regression', 'on')}: {scores.path} keeps no deltas: its networks move no "
+            "boxes, or did not in this run. Leave it out."
+        )
+    if card.rounds > 1 and options.regression == "off":
+        raise UsageError(
+            f"{option('regression', 'off')}: {scores.path} is of {card.rounds} rounds, and the "
+            "regions of the later ones were moved. Leave it out."
+        )
+    if card.deltas == "off" or options.regression == "off":
+        return "off"
+    if combination.threshold < card.deltas_from:
+        raise UsageError(
+            f"{option('threshold', combination.threshold)}: how boxes move is kept from score "
+            f"{card.deltas_from:g} on. Give {option('threshold', card.deltas_from)} or more, or "
+            f"{option('regression', 'off')}."
+        )
+    return card.deltas
 
 
 def _curve(

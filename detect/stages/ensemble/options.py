@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -56,6 +56,11 @@ class EnsembleOptions(o.Options):
         None,
         description="A box left becomes the mean of its class's regions of this IoU or more with "
         "it, weighted by their scores.  [default: the run's; off with wbf]",
+    )
+    regression: Literal["on", "off"] | None = Field(
+        None,
+        description="Whether regions move by what the networks said, where it was kept.  "
+        "[default: on]",
     )
     threshold: float | None = Field(
         None, ge=0, le=1, description="Lowest score written.  [default: the run's]"

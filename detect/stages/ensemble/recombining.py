@@ -29,6 +29,9 @@ class EnsembleRecipe(Section):
     weights: tuple[float, ...]
     dtype: str
     precision: str
+    mirror: bool
+    rounds: int
+    again: int
     kind: str
     threshold: float
     nms: float
@@ -37,17 +40,22 @@ class EnsembleRecipe(Section):
     sigma: float
     fusion_iou: float
     vote: float | str
+    regression: str
     proposals: dict[str, object]
 
 
 @dataclass(frozen=True)
 class Recombined:
-    """`networks` of `scores`, with their `weights`, combined by `combination`."""
+    """`networks` of `scores`, with their `weights`, combined by `combination`.
+
+    `moves`: how their deltas move the regions, "off" for not at all.
+    """
 
     scores: "ScoresFile"
     combination: Combination
     networks: tuple[int, ...]
     weights: tuple[float, ...] | None
+    moves: str
 
     def write(self, out: Path) -> tuple[int, int]:
         """Write detections.json and its records to `out`; count images and boxes.
@@ -96,7 +104,8 @@ class Recombined:
     ) -> Iterator[Detections]:
         from detect.ensemble.stored import combine
 
-        return combine(self.scores, self.combination, networks, weights)
+        told = (self.scores, self.combination, networks, weights)
+        return combine(*told, regression=self.moves != "off")
 
     def _recipe(self) -> EnsembleRecipe:
         card, how = self.scores.card, self.combination
@@ -108,6 +117,10 @@ class Recombined:
             weights=self.weights or (),
             dtype=card.dtype,
             precision=card.precision,
+            regression=self.moves,
+            mirror=card.mirror,
+            rounds=card.rounds,
+            again=card.again,
             proposals=card.proposals,
             **vars(how),
         )

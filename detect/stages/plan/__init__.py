@@ -21,6 +21,7 @@ from detect.stages.opening import check_figures, open_data
 from detect.stages.plan.chain import time_all
 from detect.stages.plan.options import PlanOptions, PlanResult
 from detect.stages.plan.work import Timings
+from detect.stages.scoring import rounds_of
 from detect.stages.transforms import check_transforms
 
 __all__ = ["PlanOptions", "PlanResult", "plan"]
@@ -58,8 +59,8 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
         )
     if options.folds and not multiboxes:
         raise UsageError(f"{option('folds')}: no {option('config')} is a recipe of MultiBox.")
-    for name in ("ensemble", "keep_scores"):
-        if getattr(options, name) and not region_classifiers:
+    for name in ("ensemble", "keep_scores", "mirror", "rounds"):
+        if options.gave(name) and not region_classifiers:
             raise UsageError(
                 f"{option(name)}: no {option('config')} is a recipe of a region classifier."
             )
@@ -67,16 +68,22 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
         raise UsageError(
             f"{option('test_proposals')}: say of which split, with {option('test_split')}."
         )
+    rounds_of(options)
     for recipe in region_classifiers:
         if options.ensemble:
             member_recipes(recipe, options.ensemble)
+        if options.rounds > 1 and recipe.regression.kind == "off":
+            raise UsageError(
+                f"{option('rounds', options.rounds)}: the network of a recipe without regression "
+                "moves no boxes. Leave it out."
+            )
     _check_proposing(options)
 
 
 def _check_proposing(options: PlanOptions) -> None:
     """Raise UsageError for an option of proposing where all regions are stored."""
     if options.proposals and (options.test_proposals or not options.test_split):
-        for name in options.gave("preset", "workers"):
+        for name in options.gave("preset", "search", "workers"):
             raise UsageError(
                 f"{option(name)}: all regions are stored, nothing is proposed. Leave it out."
             )

@@ -13,6 +13,7 @@ from detect.config import (
 )
 from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
 from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
+from detect.stages.scoring import rounds_of
 
 SomeRecipe = TypeVar("SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
 # A recipe and the name of its file.
@@ -63,7 +64,7 @@ def _region_classifier(
     work: Timings, named: Named[RegionClassifierRecipe], regions: Sequence[Regions]
 ) -> list[StageCost]:
     """Return the cost of training the networks of a recipe, and of detecting with them."""
-    from detect.training.region_data import REGION_BYTES, choose_classes
+    from detect.training.region_data import REGION_BYTES, TRUTH_BYTES, choose_classes
 
     name, recipe = named
     dataset = choose_classes(work.dataset, recipe.classes or work.dataset.classes)
@@ -71,13 +72,14 @@ def _region_classifier(
     members = member_recipes(recipe, count) if count else (recipe,)
     alike = {_alike(member): member for member in members}
     times = {key: time_network(work, name, one, dataset, regions[-1]) for key, one in alike.items()}
+    held = REGION_BYTES + (0 if recipe.regression.kind == "off" else TRUTH_BYTES)
     own = [(member.optimizer.steps, *times[_alike(member)]) for member in members]
     return [
         training_stage(
             "train-classifier",
             name,
             [NetworkTraining(steps, step) for steps, step, _ in own],
-            held=round(regions[0].per_image * len(dataset) * REGION_BYTES),
+            held=round(regions[0].per_image * len(dataset) * held),
         ),
         run_stage(
             regions[-1].dataset.split,
@@ -87,6 +89,9 @@ def _region_classifier(
             [region for _, _, region in own],
             len(dataset.classes) + 1,
             work.told.keep_scores,
+            deltas=recipe.regression.kind,
+            mirror=work.told.mirror,
+            again=rounds_of(work.told).later(regions[-1].per_image),
         ),
     ]
 
@@ -94,4 +99,5 @@ def _region_classifier(
 def _alike(recipe: RegionClassifierRecipe) -> tuple[Any, ...]:
     """Return what decides the time of a step and of a region."""
     sizes = (recipe.sampling.batch_size, recipe.crops.image_side)
-    return recipe.model, recipe.optimizer.algorithm, recipe.run.precision, *sizes
+    model = (recipe.model, recipe.regression)
+    return *model, recipe.optimizer.algorithm, recipe.run.precision, *sizes

@@ -7,9 +7,12 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.costs.stage_costs import StageCost, total
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
+from detect.stages.scoring import Again, Mirror, RoundCount
+from detect.stages.sources import ChosenSearch
 from detect.storage.scores_card import Dtype
 
 
@@ -28,6 +31,7 @@ class PlanOptions(o.Options):
     )
     test_proposals: Path | None = Field(None, description="Its stored regions.")
     preset: Preset = Field("rcnn", description="Of Selective Search, where regions are not stored.")
+    search: ChosenSearch = "own"
     ensemble: int | None = Field(None, ge=1, description="N networks classify.")
     folds: int | None = Field(
         None, ge=1, description=f"N networks of MultiBox ({option('leave_out')})."
@@ -35,6 +39,9 @@ class PlanOptions(o.Options):
     keep_scores: Dtype | None = Field(
         None, description="As in detect run: count their disk.  [default: off]"
     )
+    mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     workers: o.Workers = None
     threads: int = Field(1, ge=1, description="Of a training, that make batches ahead.")
     device: o.Device = "auto"

@@ -1,7 +1,7 @@
 """What `plan` times: a few steps of a training, a few images proposed for, a few regions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +86,8 @@ def regions_of(
 
     work.say(f"proposals for {dataset.split}")
     choice = MultiBoxChoice(models, work.told.device, "auto")
-    source = make_source(BOTH if models else SEARCH, PRESETS[work.told.preset], 0, choice)
+    settings = replace(PRESETS[work.told.preset], search=work.told.search)
+    source = make_source(BOTH if models else SEARCH, settings, 0, choice)
     found = measure(source.propose, dataset.samples)
     workers = source.workers(work.told.workers)
     stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=bool(models))
@@ -113,6 +114,7 @@ def time_network(
     """
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
+    from detect.detector.scoring import mirrored, softmax
     from detect.models.checkpoints import load_model
     from detect.models.kinds import REGION_CLASSIFIER
 
@@ -127,4 +129,5 @@ def time_network(
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
     model, card = load_model(weights, REGION_CLASSIFIER)
-    return step, time_regions(model, card, work.device, recipe.run.precision, pairs)
+    score = mirrored(softmax) if work.told.mirror else softmax
+    return step, time_regions(model, card, work.device, recipe.run.precision, pairs, score)

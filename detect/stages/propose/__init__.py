@@ -5,13 +5,16 @@ from pathlib import Path
 from detect.errors import UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
-from detect.stages.propose.job import ProposalJob, estimate, run
+from detect.stages.propose.job import ProposalJob, begun_with, estimate, run
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
 from detect.stages.sources import check_method, make_source
 
 __all__ = ["ProposeCost", "ProposeOptions", "ProposeResult", "propose"]
 
-_OF_SEARCH = ("preset", "colour_space", "strategy", "k", "sigma", "width", "min_side", "seed")
+_OF_SEARCH = (
+    "preset", "colour_space", "strategy", "k", "sigma", "width", "min_side", "search", "ranking",
+    "seed",
+)  # fmt: skip
 _OF_MULTIBOX = (
     "multibox", "multibox_boxes", "multibox_nms", "multibox_views", "precision", "device",
 )  # fmt: skip
@@ -29,6 +32,9 @@ def propose(options: ProposeOptions, reporter: Reporter = QUIET) -> ProposeResul
     from detect.data import open_dataset
 
     check_method(options, options.method, search=_OF_SEARCH, multibox=_OF_MULTIBOX)
+    if options.resume and options.out is not None and not options.gave("search"):
+        # Folders made when there was OpenCV's search alone go on with that.
+        options = options.changed(search=begun_with(options.out) or options.search)
     settings = options.settings
     if options.out is None and not options.dry_run:
         raise UsageError(f"{option('out')} is missing: a folder, or a file in .parquet.")

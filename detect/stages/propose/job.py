@@ -10,9 +10,10 @@ from detect.errors import UsageError, as_arguments, option
 from detect.files import refuse_link
 from detect.locks import WHOLE, holding, holding_file
 from detect.progress import Reporter
+from detect.proposals.settings import Search
 from detect.stages.opening import check_out, warn_skipped
 from detect.stages.propose.options import ProposeCost, ProposeOptions, ProposeResult
-from detect.stages.sources import Source
+from detect.stages.sources import Source, recorded_search
 from detect.together import UNFINISHED, commit, is_workplace, remove, workplace
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ProposalJob:
     @property
     def folder(self) -> Path:
         """Return the folder of the parts; hidden beside a single file until that is complete."""
-        return self.out.with_name(f".{self.out.name}.parts") if self.single else self.out
+        return _hidden(self.out) if self.single else self.out
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -59,6 +60,21 @@ class ProposalJob:
         if self.single:
             return holding_file(self.out, reporter)
         return holding(self.folder, reporter, self.told.shard or WHOLE)
+
+
+def _hidden(out: Path) -> Path:
+    """Return the folder of the parts of the file `out`."""
+    return out.with_name(f".{out.name}.parts")
+
+
+def begun_with(out: Path) -> Search | None:
+    """Return the search of the proposals in `out`, done or interrupted; None without any."""
+    from detect.storage.proposals import read_recipe
+
+    single = out.suffix == ".parquet"
+    begun = [*_hidden(out).glob("*.parquet"), out] if single else [*out.rglob("*.parquet")]
+    found = next((path for path in begun if path.is_file()), None)
+    return None if found is None else recorded_search(read_recipe(found))
 
 
 def run(job: ProposalJob, reporter: Reporter) -> ProposeResult:

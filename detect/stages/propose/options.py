@@ -7,9 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from detect.errors import UsageError, option
-from detect.proposals.settings import PRESETS, ColourSpace, Preset, SearchSettings, Strategy
+from detect.proposals.settings import (
+    PRESETS,
+    ColourSpace,
+    Preset,
+    Ranking,
+    SearchSettings,
+    Strategy,
+)
 from detect.stages import options as o
-from detect.stages.sources import ChosenMethod, MultiBoxChoice, MultiBoxModels
+from detect.stages.sources import ChosenMethod, ChosenSearch, MultiBoxChoice, MultiBoxModels
 
 # The names of settings that are the option's in the plural.
 _PLURAL = {"colour_spaces": "colour_space", "strategies": "strategy", "ks": "k"}
@@ -68,6 +75,12 @@ class ProposeOptions(o.Options):
     width: int | None = Field(None, description="Resize images to this width, px. [default: 500]")
     min_side: float | None = Field(
         None, description="Drop boxes with a shorter side, px of the image. [default: 10]"
+    )
+    search: ChosenSearch = "own"
+    ranking: Ranking = Field(
+        "area",
+        description="What, times a random number, orders the boxes: their place by area, or in "
+        "the hierarchy (Uijlings et al.).",
     )
     seed: o.Seed = 0
     multibox: MultiBoxModels = ()

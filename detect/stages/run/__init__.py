@@ -43,15 +43,15 @@ def _detect(job: DetectionJob, device: "torch.device", reporter: Reporter) -> Ru
     told = job.told
     dataset, detector = open_job(job, device, reporter)
     regions, source, count = regions_of(told, dataset)
-    recipe = recipe_of(job, dataset, source, device)
+    recipe = recipe_of(job, dataset, source, detector)
     environment = environment_of(job, dataset, device)
     kept = card_of(job, recipe, dataset, detector, environment["data"])
     drawn_from = job.picture_threshold if told.pictures else None
     results = Results(told.out, dataset, drawn_from, kept)
     left = results.begin(to_toml(recipe), environment, resume=told.resume)
-    crops = None if count is None else count * len(left) // max(1, len(dataset))
+    crops = None if count is None else job.crops(count / max(1, len(dataset)), len(left))
     compile_if_it_pays(detector, told.compile, told.svm, crops, reporter)
     with closing(detector.detected(read_pairs(left, regions))) as detected:
-        for image, proposals, scores, found in reporter.track(detected, len(left), "detecting"):
-            results.add(image, found, proposals, scores)
+        for image, proposals, outputs, found in reporter.track(detected, len(left), "detecting"):
+            results.add(image, found, proposals, outputs)
     return results.finish()

@@ -5,24 +5,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import Rounds
 from detect.errors import UsageError, option
 from detect.stages.run.options import RunOptions
-from detect.stages.scoring import check_alone, check_compile, lowest, network_paths
+from detect.stages.scoring import check_alone, check_compile, lowest, network_paths, rounds_of
 from detect.stages.selection import combination_of
 from detect.stages.sources import check_method
 
 # The options that only one of the two sources obeys.
-_OF_SEARCH, _OF_MULTIBOX = ("preset", "seed"), ("multibox",)
+_OF_SEARCH, _OF_MULTIBOX = ("preset", "search", "seed"), ("multibox",)
 
 
 @dataclass(frozen=True)
 class DetectionJob:
-    """What was told, the files of all `networks`, how to select, and the lowest score drawn."""
+    """What was told, the files of all `networks`, how to select, and the lowest score drawn.
+
+    `rounds`: how often regions are looked at.
+    """
 
     told: RunOptions
     networks: tuple[Path, ...]
     combination: Combination
     picture_threshold: float
+    rounds: Rounds
+
+    def crops(self, regions: float, images: int) -> int:
+        """Return how many crops go through each network, of so many `images` of `regions` each."""
+        looks = 2 if self.told.mirror else 1
+        return round(looks * images * (regions + self.rounds.later(regions)))
 
 
 def settle(options: RunOptions) -> DetectionJob:
@@ -41,7 +51,7 @@ def settle(options: RunOptions) -> DetectionJob:
     else:
         _refuse_with_proposals(options)
     combination = combination_of(options, threshold, probabilities=options.svm is None)
-    return DetectionJob(options, networks, combination, drawn_from)
+    return DetectionJob(options, networks, combination, drawn_from, rounds_of(options))
 
 
 def _refuse_with_proposals(options: RunOptions) -> None:
@@ -59,5 +69,10 @@ def _check_svm(options: RunOptions, networks: Sequence[Path]) -> None:
         raise UsageError(
             f"{option('keep_scores')} and {option('svm')}: kept scores are networks' softmax, for "
             "detect ensemble. Leave one out."
+        )
+    if options.gave("regression") and options.regression == "on":
+        raise UsageError(
+            f"{option('regression', 'on')} and {option('svm')}: networks move boxes beside their "
+            "own scores alone. Leave one out."
         )
     check_alone(networks, "svm", "SVMs score the features of the one they were")

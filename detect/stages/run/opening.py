@@ -31,11 +31,13 @@ def open_job(
     detector = RegionScorer(
         models,
         device,
-        score=scoring(told.svm, job.networks[0], models[0]),
+        score=scoring(told.svm, job.networks[0], models[0], mirror=told.mirror),
         classes=dataset.classes if dataset.annotated else None,
         batch_size=told.batch_size,
         precision=told.precision,
+        regression=told.regression == "on" and told.svm is None,
         combination=job.combination,
+        rounds=job.rounds,
     )
     unknown = [name for name in detector.classes if name not in detector.model_classes]
     if unknown:
@@ -54,4 +56,6 @@ def _open_images(told: RunOptions, reporter: Reporter) -> "Dataset":
         raise UsageError(f"{option('split', told.split)}: goes with one data set, not with images.")
     if not several and (told.split is not None or first.is_dir()):
         return open_data(first, told.split, reporter, skip_bad=told.skip_bad)
-    return usable(open_images(told.images), reporter, skip_bad=told.skip_bad)
+    return usable(
+        open_images(told.images, skip_bad=told.skip_bad), reporter, skip_bad=told.skip_bad
+    )

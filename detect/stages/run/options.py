@@ -6,12 +6,13 @@ from pathlib import Path
 from pydantic import Field
 
 from detect.ensemble.combination import Combination
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages import selection
-from detect.stages.scoring import Models, Svm
-from detect.stages.sources import ChosenMethod, MultiBoxModels
+from detect.stages.scoring import Again, Mirror, Models, RoundCount, Svm
+from detect.stages.sources import ChosenMethod, ChosenSearch, MultiBoxModels
 from detect.storage.scores_card import Dtype
 
 
@@ -28,6 +29,7 @@ class RunOptions(o.Options):
     preset: Preset = Field(
         "rcnn", description=f"Of the regions searched where no {option('proposals')} are given."
     )
+    search: ChosenSearch = "own"
     seed: o.Seed = 0
     svm: Svm = None
     threshold: float | None = Field(
@@ -38,14 +40,19 @@ class RunOptions(o.Options):
     )
     kind: selection.Kind = Combination.kind
     vote: selection.Vote = Combination.vote
+    mirror: Mirror = False
+    rounds: RoundCount = Rounds.count
+    again: Again = AGAIN
     nms: selection.Nms = Combination.nms
     per_class: selection.PerClass = Combination.per_class
     decay: selection.Decay = Combination.decay
     sigma: selection.Sigma = Combination.sigma
     fusion_iou: selection.FusionIou = Combination.fusion_iou
+    regression: selection.Regression = "on"
     keep_scores: Dtype | None = Field(
         None,
-        description="Keep every network's scores of every region, for detect ensemble.  "
+        description="Keep every network's scores of every region, and how it moves, for detect "
+        "ensemble.  "
         "[default: off]",
     )
     pictures: bool = Field(True, description="Draw pictures.")

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from detect.config import Section
+from detect.ensemble.voting import LOWEST_VOTER
 from detect.stages.members import model_name
 from detect.stages.run.job import DetectionJob
 from detect.storage.scores_card import ScoresCard
@@ -35,13 +36,17 @@ class DetectionRecipe(Section):
     sigma: float
     fusion_iou: float
     vote: float | str
+    regression: str
+    mirror: bool
+    rounds: int
+    again: int
     proposals: dict[str, Any]
 
 
 def recipe_of(
-    job: DetectionJob, dataset: "Dataset", proposals: dict[str, Any], device: "torch.device"
+    job: DetectionJob, dataset: "Dataset", proposals: dict[str, Any], detector: "RegionScorer"
 ) -> DetectionRecipe:
-    """Return what decides the detections; `precision` is what the one told means on `device`."""
+    """Return what decides the detections; `precision` is what the one told means on its device."""
     from detect.models.device import resolve_precision
     from detect.models.model_files import model_hash
 
@@ -51,8 +56,12 @@ def recipe_of(
         classes=dataset.classes,
         models=tuple(model_hash(path) for path in job.networks),
         svm="no" if told.svm is None else model_hash(told.svm),
-        precision=resolve_precision(device, told.precision),
+        precision=resolve_precision(detector.device, told.precision),
         keep_scores=told.keep_scores or "no",
+        regression=detector.moves,
+        mirror=told.mirror,
+        rounds=job.rounds.count,
+        again=job.rounds.again,
         proposals=proposals,
         **asdict(job.combination),
     )
@@ -68,7 +77,7 @@ def card_of(
     """Return what the scores to keep are of, None if none are kept; `digest` of the images."""
     if job.told.keep_scores is None:
         return None
-    same = ("split", "classes", "precision", "proposals")
+    same = ("split", "classes", "precision", "proposals", "mirror", "rounds", "again")
     return ScoresCard(
         category_ids=dataset.category_ids,
         integer_ids=dataset.integer_ids,
@@ -77,9 +86,21 @@ def card_of(
         hashes=recipe.models,
         dtype=job.told.keep_scores,
         data=digest,
+        deltas=detector.moves,
+        deltas_from=_deltas_from(job, detector),
         **{name: getattr(recipe, name) for name in same},
         **asdict(job.combination),
     )
+
+
+def _deltas_from(job: DetectionJob, detector: "RegionScorer") -> float:
+    """Return from which score on a class's deltas of a region are kept: what is selected, or votes.
+
+    0 where each region's are.
+    """
+    if detector.moves != "classwise":
+        return 0.0
+    return min(job.combination.threshold, LOWEST_VOTER)
 
 
 def environment_of(job: DetectionJob, dataset: "Dataset", device: "torch.device") -> dict[str, Any]:

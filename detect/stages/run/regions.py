@@ -1,13 +1,16 @@
 """The regions that `run` classifies: stored ones, or ones made on the way."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detect.proposals.settings import PRESETS
+from detect.proposals.settings import PRESETS, Search
+from detect.runs import RunFolder
 from detect.stages.run.options import RunOptions
-from detect.stages.sources import MultiBoxChoice, make_source
+from detect.stages.sources import MultiBoxChoice, make_source, recorded_search
 from detect.structures import Dataset, Image, Proposals, Sample
+from detect.together import UNFINISHED
 
 Regions = Callable[[Image, Sample], Proposals]
 
@@ -42,12 +45,23 @@ def _made(told: RunOptions) -> tuple[Regions, dict[str, Any], None]:
     OpenCV's version is in it: another one may find other boxes, and a run has those of one.
     """
     choice = MultiBoxChoice(told.multibox, told.device, told.precision)
-    source = make_source(told.method, PRESETS[told.preset], told.seed, choice)
+    settings = replace(PRESETS[told.preset], search=_search(told))
+    source = make_source(told.method, settings, told.seed, choice)
 
     def make(image: Image, sample: Sample) -> Proposals:
         return source.propose(image, sample.image_id)
 
     return make, source.recipe, None
+
+
+def _search(told: RunOptions) -> Search:
+    """Return the search told, or that of the run to go on with: OpenCV's was once the only one."""
+    if not told.resume or told.gave("search"):
+        return told.search
+    folders = (RunFolder(told.out / UNFINISHED), RunFolder(told.out))
+    begun = next((folder for folder in folders if folder.has_recipe()), None)
+    proposals = {} if begun is None else begun.recipe("run recipe").get("proposals", {})
+    return recorded_search(proposals) or told.search
 
 
 def read_pairs(samples: Sequence[Sample], regions: Regions) -> Iterator[tuple[Image, Proposals]]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detect.errors import DataError, option
 from detect.files import refuse_link, to_disk
 from detect.runs import RunFolder
 from detect.stages.run.options import KeptScores, RunResult
-from detect.storage.scores_card import ScoresCard
-from detect.structures import Dataset, Detections, FloatArray, Image, Proposals, Sample
+from detect.storage.scores_card import Kept, ScoresCard
+from detect.structures import Dataset, Detections, Image, Proposals, Sample
 from detect.together import UNFINISHED, commit, remove
+
+if TYPE_CHECKING:
+    from detect.detector.outputs import RegionOutputs
 
 # Images whose files are brought to the disk at once.
 _IMAGES_TO_DISK = 64
@@ -41,8 +44,8 @@ class Results:
         self._written: list[Path] = []  # pictures, not on the disk yet
         self._unfinished = UnfinishedDetections(out / "unfinished.jsonl")
         self._kept = kept
-        dtype = "float32" if kept is None else kept.dtype
-        self._scores = UnfinishedScores(out / "unfinished-scores", dtype)
+        how = Kept("float32") if kept is None else kept.kept
+        self._scores = UnfinishedScores(out / "unfinished-scores", how)
         self._done: list[str] = []  # the images in unfinished.jsonl, in its order
         self._complete = False  # before this call
 
@@ -88,14 +91,14 @@ class Results:
         remove(self._new.path)
 
     def add(
-        self, image: Image, found: Detections, proposals: Proposals, scores: FloatArray
+        self, image: Image, found: Detections, proposals: Proposals, outputs: "RegionOutputs"
     ) -> None:
-        """Keep the detections of one image, made of `scores` (M, N, C+1).
+        """Keep the detections of one image, made of what networks say of its `proposals`.
 
         Its scores and picture come first: a resumed run makes no others.
         """
         if self._kept is not None:
-            self._keep(proposals, scores)
+            self._keep(proposals, outputs)
         if self._drawn_from is not None:
             self._draw(image, found, self._drawn_from)
         self._unfinished.add(found)
@@ -110,11 +113,11 @@ class Results:
             to_disk([self._unfinished.path])
         self._written.clear()
 
-    def _keep(self, proposals: Proposals, scores: FloatArray) -> None:
+    def _keep(self, proposals: Proposals, outputs: "RegionOutputs") -> None:
         from detect.storage.scores import RegionScores
 
         regions = (proposals.image_id, proposals.size, proposals.boxes, proposals.sources)
-        self._scores.add(RegionScores(*regions, scores))
+        self._scores.add(RegionScores(*regions, outputs.scores, outputs.deltas))
 
     def _draw(self, image: Image, found: Detections, drawn_from: float) -> None:
         from detect.visualize import draw_detections, file_name, write_picture

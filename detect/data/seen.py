@@ -1,0 +1,74 @@
+"""What a folder that is no data set holds instead, named for whoever gave it, with the way out."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from detect.data.listing import files_in, folders_in
+from detect.foreign import beginning
+
+_IMPORT = "detect import FILE {} --out SET makes a data set of it"
+# What a file is by its name and its first bytes -> what is said of it.
+_Kind = tuple[str, Callable[[bytes], bool], str]
+_KINDS: tuple[_Kind, ...] = (
+    (
+        "*.xml",
+        lambda text: b"<annotations" in text,
+        f"CVAT's own format: {_IMPORT.format('--data IMAGES')}",
+    ),
+    (
+        "*.json",
+        lambda text: b'"imagePath"' in text or b'"shapes"' in text,
+        f"LabelMe's files: {_IMPORT.format('').replace('FILE ', 'FOLDER').replace('  ', ' ')}",
+    ),
+    (
+        "*.json",
+        lambda text: _is_label_studio(text),
+        f"Label Studio's export: {_IMPORT.format('--data IMAGES')}",
+    ),
+    (
+        "*.json",
+        lambda text: b'"label"' in text and b'"coordinates"' in text,
+        "CreateML's annotations, which are not read: export COCO, VOC or YOLO",
+    ),
+    (
+        "*.json",
+        lambda text: b"_via_" in text or b'"region_attributes"' in text,
+        "the VGG Image Annotator's project, which is not read: export COCO",
+    ),
+    ("*.tfrecord*", lambda _: True, "TFRecords, which are not read: export COCO, VOC or YOLO"),
+    (
+        "*.csv",
+        lambda text: bool(re.search(rb"xmin|x_min|bbox|XMin", text)),
+        "boxes as CSV, which are not read: export COCO, VOC or YOLO",
+    ),
+    ("*.zip", lambda _: True, "an archive: unpack it"),
+    ("*.tar*", lambda _: True, "an archive: unpack it"),
+)
+
+
+def _is_label_studio(text: bytes) -> bool:
+    keys = (b'"annotations"', b'"data"', b'"rectanglelabels"', b'"polygonlabels"', b'"file_upload"')
+    return text.lstrip()[:1] == b"[" and sum(key in text for key in keys) >= 2
+
+
+def seen_in(root: Path) -> str:
+    """Return " Seen there: ..." for the first thing known in `root` or a folder of it, or ""."""
+    for folder in (root, *folders_in(root)):
+        for path, said in _seen(folder):
+            return f" Seen there: {path.relative_to(root)}, {said}."
+    return ""
+
+
+def _seen(folder: Path) -> Iterator[tuple[Path, str]]:
+    for pattern, is_kind, said in _KINDS:
+        for path in files_in(folder, pattern)[:1]:
+            if is_kind(beginning(path)):
+                yield path, said
+    labels = [path for path in files_in(folder, "*.txt")[:50] if _is_yolo(beginning(path, 200))]
+    if labels:
+        yield labels[0], "YOLO's labels without names: add data.yaml or classes.txt (one a line)"
+
+
+def _is_yolo(text: bytes) -> bool:
+    return bool(re.match(rb"\d+( (0|1|[01]?\.\d+)){4,}\s", text))
