@@ -70,6 +70,12 @@ def check_boxes(
         )
 
 
+def are_fractions(boxes: NDArray[np.float64]) -> bool:
+    """Tell whether all of some `boxes` (N, 4), as a file has them, are fractions of an image."""
+    inside = bool(len(boxes)) and bool(((boxes >= 0) & (boxes <= 1)).all())
+    return inside and bool((boxes % 1 != 0).any())
+
+
 def _check_pixels(path: Path, written: NDArray[np.float64], describe: Callable[[int], str]) -> None:
     """Raise DataError for the first box whose numbers are fractions: within one pixel, not whole.
 
