@@ -25,7 +25,11 @@ from detect.images import read_image
 for path in sorted(Path(sys.argv[1], "JPEGImages").iterdir()):
     read_image(path)
 """
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+USED = """
+import resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)
+"""
 OBJECT = (
     "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax>"
     "<ymax>{}</ymax></bndbox></object>"
@@ -42,20 +46,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "voc"
         write_set(root, given.images, given.distinct)
-        checked, memory = run(CHECK, root, Path(name) / "all.json")
-        decoded, plain = run(DECODE, root)
-    print(f"detect check: {checked:.1f} s, {memory} MiB, {given.images} images")
-    print(f"decoding alone, one after the other: {decoded:.1f} s, {plain} MiB")
-    print(f"check takes {checked / decoded:.2f} times as long")
+        checked, worked, memory = run(CHECK, root, Path(name) / "all.json")
+        decoded, others, plain = run(DECODE, root)
+    print(f"detect check: {checked:.1f} s, of processors {worked:.1f} s, {memory:.0f} MiB")
+    print(f"decoding alone: {decoded:.1f} s, of processors {others:.1f} s, {plain:.0f} MiB")
+    print(f"{given.images} images; check takes {checked / decoded:.2f} times as long")
 
 
-def run(program: str, *arguments: Path) -> tuple[float, int]:
-    """Return the seconds of a process that runs `program`, start to exit, and its peak, MiB."""
-    text = f"import atexit, sys\natexit.register(lambda: exec({PEAK!r}))\n{program}"
+def run(program: str, *arguments: Path) -> tuple[float, float, float]:
+    """Return seconds, processor seconds and peak MiB of a process that runs `program`."""
+    text = f"import atexit, sys\natexit.register(lambda: exec({USED!r}))\n{program}"
     start = time.perf_counter()
     command = [sys.executable, "-c", text, *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return time.perf_counter() - start, int(done.stdout.split()[-1])
+    worked, memory = map(float, done.stdout.split()[-2:])
+    return time.perf_counter() - start, worked, memory
 
 
 def write_set(root: Path, count: int, distinct: int) -> None:

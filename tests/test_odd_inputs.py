@@ -68,6 +68,23 @@ def test_fractions_are_not_taken_for_pixels(tmp_path):
     assert "Multiply those of x by the image's width, those of y by its height." in text
 
 
+def test_fractions_of_other_programs_are_refused_too(tmp_path, capsys):
+    root = write_coco(tmp_path / "set")
+    entry = {"category_id": 3, "bbox": [0.1, 0.2, 0.5, 0.25], "score": 0.5}
+    entries = [{"image_id": image, **entry} for image in (10, 20)]
+    (tmp_path / "r.json").write_text(json.dumps(entries))
+    np.savez(tmp_path / "r.npz", **{"10": [[0.1, 0.2, 0.5, 0.25]]})
+    where = ("--data", root, "--split", "train")
+    expected = "all numbers of all boxes are from 0 to 1: fractions of the image"
+    for words in (
+        ("eval", "--map", "--detections", tmp_path / "r.json"),
+        ("import", tmp_path / "r.json", "--out", tmp_path / "p"),
+        ("import", tmp_path / "r.npz", "--out", tmp_path / "p"),
+    ):
+        code, text = _said(capsys, *words, *where)
+        assert (code, expected in text) == (4, True)
+
+
 def test_the_first_pixel_is_an_object(tmp_path):
     root = write_voc(tmp_path)
     _edit(root, lambda text: re.sub(r"<(x|y)(min|max)>\d+", r"<\1\2>1", text))
@@ -152,6 +169,14 @@ def test_results_may_begin_with_a_byte_order_mark(tmp_path, capsys):
     assert call("eval", "--map", *where, "--detections", results) == 0
     assert call("import", results, *where, "--out", tmp_path / "p") == 0
     assert "3 images, 1 boxes" in capsys.readouterr().out
+
+
+def test_a_submission_may_begin_with_a_byte_order_mark(tmp_path, capsys):
+    root, text = write_voc(tmp_path / "set"), tmp_path / "s.txt"
+    text.write_text("1 1 0.5 0 0 9 9\n", encoding="utf-8-sig")
+    where = ("--data", root, "--split", "train", "--out", tmp_path / "d.json")
+    assert call("import", text, *where) == 0
+    assert "3 images, 1 detections" in capsys.readouterr().out
 
 
 def test_class_names_are_gathered_from_sub_folders_too(tmp_path):
@@ -260,6 +285,31 @@ def test_libraries_do_not_speak_to_whoever_types(tmp_path):
     done = _run(told, HOME="/nonexistent/home", MPLCONFIGDIR="")
     assert (done.returncode, done.stderr.startswith(b"scoring 2/2")) == (0, True)
     assert done.stderr.count(b"\n") == 1
+
+
+def _without_shared_memory(line, size):
+    """Run `detect LINE` where /dev/shm has `size`; None where this process may not mount it."""
+    mounted = f"mount -t tmpfs -o {size} tmpfs /dev/shm"
+    if subprocess.run(["unshare", "-m", "bash", "-c", mounted], capture_output=True).returncode:
+        return None
+    program = f"{sys.executable} -c 'from detect.cli import main; main()' {line}"
+    command = ["unshare", "-m", "bash", "-c", f"{mounted}; {program}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
+def test_worker_processes_without_shared_memory(tmp_path):
+    root = write_voc(tmp_path / "set", {"train": 2})
+    told = f"propose {root} --split train --workers 2 --width 64 --k 50 --out {tmp_path / 'p'}"
+    full = _without_shared_memory(told, "size=4k")
+    if full is None:
+        pytest.skip("may not mount")
+    assert full.returncode == 3
+    assert "worker processes cannot start: No space left on device. They share" in full.stderr
+    assert "or use --workers 1." in full.stderr
+    read_only = _without_shared_memory(f"{told}2", "ro,size=4k")
+    assert read_only.returncode == 0
+    assert "joblib" not in read_only.stderr
 
 
 def test_a_list_of_file_names_is_told_what_ids_are(tmp_path):

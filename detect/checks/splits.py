@@ -4,13 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from detect.checks.findings import Finding, Seen, plural, sentence
-from detect.images import EXTENSIONS
-
-# What cameras and tools write that `detect.images` does not read.
-UNREAD = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".orf"}
-    | {".rw2", ".exr", ".hdr", ".psd", ".svg", ".eps", ".tga", ".ico", ".dcm"}
-)
+from detect.images import EXTENSIONS, is_unread_image
 
 
 def check_split(name: str, images: Sequence[Seen]) -> Iterator[Finding]:
@@ -48,7 +42,7 @@ def check_unlisted(
             for path in files
             if path.suffix.lower() in EXTENSIONS and path not in known and path.stem not in names
         ]
-        unread = [path for path in files if path.suffix.lower() in UNREAD]
+        unread = [path for path in files if is_unread_image(path)]
         for kind, found in (("unlisted", unlisted), ("unread", unread)):
             if found:
                 listing = sentence([path.name for path in found])

@@ -18,12 +18,15 @@ from detect.stages.train_regression import TrainRegressionOptions, train_regress
     proposals={"metavar": "P"},
     model={"metavar": "M"},
     out={"metavar": "PATH"},
+    val_split=SPLIT,
+    val_proposals={"metavar": "P"},
 )
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
     """Learn to move the boxes of each class, for detect refine.
 
-    A ridge regression a class, from the pooled features of regions near an object (R-CNN,
-    appendix C). GoogLeNet's entry had none.
+    A ridge regression a class, from the features of regions near an object (R-CNN, appendix C):
+    the pooled maps, or --maps over a --grid, which tell more of the place. With --val-split the
+    --ridge is the one that moves boxes there best. GoogLeNet's entry had none.
     """
     click.echo(train_regression(told(context, TrainRegressionOptions), Terminal()).path)

@@ -36,17 +36,13 @@ class CropSection(Section):
 
 
 class SamplingSection(Section):
-    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128).
-
-    `hard_fraction` of them, those with the highest loss, count in it (arXiv 1604.03540).
-    """
+    """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128)."""
 
     batch_size: int = Field(128, ge=2)
     foreground_fraction: float = Field(0.25, gt=0, lt=1)
     foreground_iou: float = Field(0.5, gt=0, le=1)
     background_iou: tuple[float, float] = (0.0, 0.5)
     class_balance: bool = False
-    hard_fraction: float = Field(1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> "SamplingSection":
@@ -54,10 +50,6 @@ class SamplingSection(Section):
         if not 0 <= low < high <= self.foreground_iou:
             raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
         return self
-
-    def unsaid(self) -> set[str]:
-        """Return the names of what stands for nothing."""
-        return super().unsaid() | ({"hard_fraction"} if self.hard_fraction == 1 else set())
 
 
 class RegressionSection(Section):

@@ -120,7 +120,10 @@ def _images(records: list[Record], path: Path) -> dict[str, Record]:
     kinds = {type(record.get("id")) for record in records}
     if kinds != {int} and kinds != {str}:
         got = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise DataError(f"{path}: image ids must be whole numbers or all strings, got {got}.")
+        raise DataError(
+            f"{path}: image ids must be whole numbers or all strings, got {got}. Number "
+            "the images anew, and image_id of their annotations alike."
+        )
     images: dict[str, Record] = {}
     for record in records:
         image_id = _image_id(record["id"], path)

@@ -42,7 +42,7 @@ def check_boxes(
     `describe` names object i as the file has it. A `size` that is not known, None, is not checked.
     Where the file has pixels, `written` (N, 4) are its own numbers: fractions are refused.
     """
-    if written is not None:
+    if written is not None and not _AS_WRITTEN.get():
         _check_pixels(path, written, describe)
     with np.errstate(over="ignore"):
         stored = boxes.astype(np.float32)
@@ -68,6 +68,12 @@ def check_boxes(
             f"{path}: {describe(first)} leaves the image of {width}x{height} px (width x height) "
             f"by {farthest[first]:g} px. {SKIP_HINT}"
         )
+
+
+def are_fractions(boxes: NDArray[np.float64]) -> bool:
+    """Tell whether all of some `boxes` (N, 4), as a file has them, are fractions of an image."""
+    inside = bool(len(boxes)) and bool(((boxes >= 0) & (boxes <= 1)).all())
+    return inside and bool((boxes % 1 != 0).any())
 
 
 def _check_pixels(path: Path, written: NDArray[np.float64], describe: Callable[[int], str]) -> None:

@@ -14,6 +14,7 @@ from detect.detector.batches import CropSettings, Packing, packed
 from detect.detector.forward import Forward
 from detect.detector.regions import Regions, in_order
 from detect.ensemble.candidates import best_first
+from detect.models.box_head import BoxHeadDesign, check_grid
 from detect.models.box_regression import BoxRegression
 from detect.models.cards import RegionClassifierCard
 from detect.models.inference import ready_on
@@ -23,9 +24,10 @@ from detect.structures import Detections, FloatArray, Image, IntArray
 
 
 class RegionEncoder:
-    """Gives the features of regions: RegionClassifier.pooled of the crops that `card` says.
+    """Gives the features of regions: `maps` of the crops that `card` says, over `grid` x `grid`.
 
-    `batch_size` and `precision` as in `RegionScorer`.
+    The default is RegionClassifier.pooled. `batch_size` and `precision` as in `RegionScorer`.
+    DataError for a grid larger than the maps, and for a network without such maps.
     """
 
     def __init__(
@@ -35,11 +37,15 @@ class RegionEncoder:
         device: torch.device,
         precision: str = "auto",
         batch_size: int | None = None,
+        maps: str = "5b",
+        grid: int = 1,
     ) -> None:
-        self._network = ready_on(device, model, precision)
+        check_grid(card.variant, BoxHeadDesign("", maps, grid), card.input_size)
+        model.network.keep(maps)
+        self._network, self._maps, self._grid = ready_on(device, model, precision), maps, grid
         self._settings, self._packing = CropSettings.of(card), Packing.on(device)
         self._forward = Forward(device, batch_size)
-        self.dimensions = self._network.network.fc.in_features
+        self.dimensions = self._network.network.channels(maps) * grid**2
 
     def features(self, image: Image, boxes: FloatArray) -> FloatArray:
         """`image` (H, W, 3), `boxes` (N, 4) -> features (N, D)."""
@@ -51,7 +57,7 @@ class RegionEncoder:
         return np.empty((0, self.dimensions), np.float32)
 
     def _pooled(self, _: int, crops: Tensor) -> Tensor:
-        return self._network.pooled(crops)
+        return self._network.pooled(crops, self._maps, self._grid)
 
 
 def refine(

@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import save
 
 from detect.errors import DataError, option
+from detect.models.box_head import MOST_PLACES
 from detect.models.cards import Card, NamedClassesCard
 from detect.models.fitted_files import check_shapes, check_values, fitted_card
 from detect.models.kinds import KINDS, CardOf, FittedKind, Kind, Network, Parameters
@@ -24,6 +25,7 @@ from detect.models.model_files import (
 from detect.models.networks import AnyClassifier
 from detect.models.normalised import NormalisedNetwork
 from detect.models.tensor_files import HASH_KEY, TensorFile, opened_tensors, write_tensors
+from detect.reading import shown
 from detect.structures import IntArray
 
 
@@ -94,6 +96,25 @@ def save_fitted(path: Path, kind: FittedKind[Parameters], fitted: Fitted[Paramet
     tensors = {name: np.atleast_1d(getattr(fitted.parameters, name)) for name in kind.shapes}
     told = {"model": fitted.model, "classes": list(fitted.classes), "recipe": fitted.recipe}
     write_tensors(path, {KIND_KEY: kind.name, **told}, save(tensors))
+
+
+def features_of(path: Path, kind: FittedKind[Any]) -> tuple[str, int]:
+    """Return the maps and the grid that what is at `path` was fitted on; DataError as load_fitted.
+
+    Earlier versions had the pooled maps 5b alone, and said nothing.
+    """
+    expected = f"Expected what {kind.command} wrote."
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. {expected}")
+    with opened_tensors(path, expected) as file:
+        recipe = fitted_card(file, kind).recipe
+    maps, grid = recipe.get("maps", "5b"), recipe.get("grid", 1)
+    if maps not in ("4e", "5b") or type(grid) is not int or not 1 <= grid <= MOST_PLACES:
+        raise DataError(
+            f"{path}: recipe: expected maps 4e or 5b and a grid from 1 to {MOST_PLACES}, got "
+            f"{shown(maps)} and {shown(grid)}. {expected}"
+        )
+    return maps, grid
 
 
 def load_fitted(

@@ -80,6 +80,9 @@ class GoogLeNet(nn.Module):
                 self.add_module(side, head)
         return channels
 
+    def keep(self, until: str) -> None:
+        """Do nothing: the maps of every module can be asked for."""
+
     def channels(self, until: str) -> int:
         """Return the channels of the maps of Inception module `until`."""
         return INCEPTIONS[until].scaled(self.width).outputs

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from detect.models.box_head import BoxHead, BoxHeadDesign
+from detect.models.box_head import BoxHead, BoxHeadDesign, pooled
 from detect.models.googlenet import Logits
 from detect.models.networks import AnyClassifier, build_classifier
 from detect.models.normalised import (
@@ -76,12 +76,12 @@ class RegionClassifier(NormalisedNetwork):
         logits, maps = self.network.with_maps(images, self.regression.design.maps)
         return Outputs(logits, self.regression(maps))
 
-    def pooled(self, crops: Tensor) -> Tensor:
-        """`crops` (N, 3, S, S) RGB 0..255 -> features (N, D), float32, of the last classifier.
+    def pooled(self, crops: Tensor, maps: str = "5b", grid: int = 1) -> Tensor:
+        """`crops` (N, 3, S, S) RGB 0..255 -> features (N, D), float32: `maps` over `grid` squared.
 
-        The average-pooled maps, 1024 at width 1. R-CNN takes pool5 for boxes, its last layer
-        before the fully connected ones, and fc7 for SVMs; GoogLeNet has only these (arXiv
-        1409.4842, Table 1).
+        By default those of the last classifier, 1024 at width 1. R-CNN takes pool5 for boxes, its
+        last layer before the fully connected ones, and fc7 for SVMs; GoogLeNet's pooled maps are
+        its only ones (arXiv 1409.4842, Table 1).
         """
-        maps = self.network.features(self.normalise(crops))
-        return maps.float().mean(dim=(2, 3))
+        found = self.network.features(self.normalise(crops), maps)
+        return pooled(found.float(), grid)

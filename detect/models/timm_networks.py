@@ -68,8 +68,8 @@ class TimmNetwork(nn.Module):
         self.trunk = create(variant)
         self.order = _prepare(variant, self.trunk)
         self._kept: list[Tensor] = []
-        if maps != "5b":
-            self._tap(maps)
+        self._has_tap = False
+        self.keep(maps)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout or 0.0)
         self.fc = nn.Linear(self.trunk.num_features, num_outputs)  # type: ignore[arg-type]
@@ -81,18 +81,24 @@ class TimmNetwork(nn.Module):
         """The type of the weights."""
         return self.fc.weight.dtype
 
-    def _tap(self, until: str) -> None:
-        """Let every pass keep the maps `until`, which timm names by the module they come from."""
+    def keep(self, until: str) -> None:
+        """Let every pass keep the maps `until`, which timm names by the module they come from.
+
+        DataError for a network that has none.
+        """
+        if until == "5b" or self._has_tap:
+            return
         names = [name for stride, name in map_names(self.variant) if stride == STRIDES[until]]
         modules = dict(self.trunk.named_modules())
         places = {name: place for place, name in enumerate(modules)}
         place = _place(places, names[-1]) if names else None
         if place is None:
             raise DataError(
-                f"model.variant {self.variant} has no maps of stride {STRIDES[until]} that "
-                f"regression.maps {until} means. Choose 5b."
+                f"model.variant {self.variant} has no maps of stride {STRIDES[until]}, which "
+                f"{until} means here. Choose 5b."
             )
         [*modules.values()][place].register_forward_hook(partial(_keep, self._kept))
+        self._has_tap = True
 
     def channels(self, until: str) -> int:
         """Return the channels of the maps `until`."""
@@ -113,9 +119,12 @@ class TimmNetwork(nn.Module):
         """Do nothing: there are none."""
 
     def features(self, images: Tensor, until: str = "5b") -> Tensor:
-        """`images` (N, 3, H, W), normalised -> the last maps; ValueError for "4e"."""
-        _check_until("5b", until)
-        return run(self.trunk, images)
+        """`images` (N, 3, H, W), normalised -> the last maps, or "4e" where these are kept."""
+        maps = run(self.trunk, images)
+        if until == "5b":
+            return maps
+        _check_until("4e" if self._has_tap else "5b", until)
+        return self._kept.pop()
 
     def forward(self, images: Tensor) -> Tensor:
         """`images` (N, 3, H, W), normalised -> logits (N, num_outputs)."""

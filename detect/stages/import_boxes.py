@@ -168,6 +168,7 @@ def _proposals(options: ImportOptions, kind: "Kind", dataset: "Dataset") -> Impo
 
     coordinates = options.coordinates or "xyxy"
     external = _read(options.file, kind, options.source, coordinates)
+    _check_pixels(external, options.file)
     recipe = {
         "method": "import",
         "parameters": {"source": options.source, "coordinates": coordinates},
@@ -200,6 +201,20 @@ def _read(
     if kind == "results":
         return read_coco(file, source)
     return dict(read_npz(file, source or DEFAULT_SOURCE, coordinates))
+
+
+def _check_pixels(external: Mapping[str, "External"], file: Path) -> None:
+    """Raise DataError where the boxes of every image are fractions of it."""
+    from detect.data.truth import are_fractions
+
+    boxes = (external[image_id].boxes for image_id in external)
+    filled = (found for found in boxes if len(found))
+    first = next(filled, None)
+    if first is not None and are_fractions(first) and all(map(are_fractions, filled)):
+        raise DataError(
+            f"{file}: all numbers of all boxes are from 0 to 1: fractions of the images' sides, it "
+            "seems; expected pixels. Multiply x by the image's width, y by its height."
+        )
 
 
 def _in_order(

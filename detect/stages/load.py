@@ -20,6 +20,7 @@ from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import detector_among, with_detector
 from detect.stages.recorded import recorded_source
+from detect.stages.regressions import open_regression
 from detect.stages.scoring import (
     Again,
     Mirror,
@@ -201,12 +202,15 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
         check_alone(networks, "regression", "it takes the features of the one it was")
     threshold = lowest("threshold", options.threshold, options.svm)
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
+    rounds = rounds_of(options)
+    from detect.detector import RegionScorer
     from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
     from detect.models.kinds import REGION_CLASSIFIER
 
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
+<<<<<<< HEAD
     scorer = _scorer(options, networks, models, combination, device)
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
@@ -229,6 +233,9 @@ def _scorer(
     from detect.detector import RegionScorer
 
     return RegionScorer(
+=======
+    scorer = RegionScorer(
+>>>>>>> main
         models,
         device,
         score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
@@ -236,8 +243,14 @@ def _scorer(
         precision=options.precision,
         regression=options.regression == "on" and options.svm is None,
         combination=combination,
-        rounds=rounds_of(options),
+        rounds=rounds,
     )
+    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
+    refine = _refine(options, networks[0], models[0], scorer.classes, device)
+    source = recorded_source(
+        networks, options.multibox, options.device, reporter, search=options.search
+    )
+    return Detector(scorer, source, refine)
 
 
 def _refine(
@@ -253,14 +266,9 @@ def _refine(
     """
     if not isinstance(options.regression, Path):
         return None
-    from detect.detector.refine import RegionEncoder, refine
-    from detect.models.checkpoints import load_fitted
-    from detect.models.kinds import BOX_REGRESSION
-    from detect.models.model_files import model_hash
+    from detect.detector.refine import refine
 
-    encoder = RegionEncoder(*model, device, options.precision, options.batch_size)
-    stored = load_fitted(
-        options.regression, BOX_REGRESSION, model_hash(network), encoder.dimensions
-    )
+    how = (device, options.precision, options.batch_size)
+    encoder, stored = open_regression(options.regression, network, model, *how)
     rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

@@ -12,6 +12,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.stages.regressions import open_regression
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -58,18 +59,14 @@ def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     cannot.
     """
     check_out(options.out, exist_ok=options.exist_ok, folder=False)
-    from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoints import load_fitted, load_model
+    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
-    from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
-    from detect.models.model_files import model_hash
+    from detect.models.kinds import REGION_CLASSIFIER
     from detect.storage.detections import read_detections, write_detections
 
-    network, card = load_model(options.model, REGION_CLASSIFIER)
-    encoder = RegionEncoder(network, card, choose_device(options.device), options.precision)
-    stored = load_fitted(
-        options.regression, BOX_REGRESSION, model_hash(options.model), encoder.dimensions
-    )
+    model = load_model(options.model, REGION_CLASSIFIER)
+    how = (choose_device(options.device), options.precision)
+    encoder, stored = open_regression(options.regression, options.model, model, *how)
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.detections, dataset)
     refined = _refined(dataset, found, encoder, stored, options.nms)

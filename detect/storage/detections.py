@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.data.image_files import meant_id
+from detect.data.truth import are_fractions
 from detect.errors import DataError
 from detect.files import writing_text
 from detect.storage.json_entries import NotAListError, read_entries
@@ -217,7 +218,10 @@ def _problem(
 
 
 def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
-    """Raise DataError on a number that is not finite or a negative width or height."""
+    """Raise DataError on a number that is not finite or a negative width or height.
+
+    And where all boxes lie within one pixel: they are fractions, and would be scored as 0.
+    """
     representable = (np.abs(boxes_xywh) < _LARGEST).all(axis=1) & np.isfinite(scores)
     bad = ~representable | (boxes_xywh[:, 2:] < 0).any(axis=1)
     for number in np.flatnonzero(bad)[:1].tolist():
@@ -225,4 +229,10 @@ def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
         raise DataError(
             f"{path}: entry {number} (from 0) has bbox {bbox} and score {score}. Expected finite "
             "numbers, width and height not negative."
+        )
+    if are_fractions(boxes_xywh):
+        raise DataError(
+            f"{path}: all numbers of all boxes are from 0 to 1: fractions of the image's sides, it "
+            "seems; expected pixels. Multiply x and width by the image's width, y and height by "
+            "its height."
         )

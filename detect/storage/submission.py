@@ -91,7 +91,7 @@ def _read(path: Path, dataset: Dataset) -> Doubles:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a file without any line
-            values = np.loadtxt(path, np.float64, comments=None, ndmin=2)
+            values = np.loadtxt(path, np.float64, comments=None, ndmin=2, encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except ValueError:  # UnicodeDecodeError is one
@@ -124,7 +124,7 @@ def _inside_out(corners: Doubles) -> BoolArray:
 
 def _explain(path: Path, dataset: Dataset) -> NoReturn:
     """Raise the DataError of the first line that is wrong."""
-    with path.open(encoding="utf-8", errors="replace") as stream:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
             problem = _problem(line, dataset) if line.strip() else ""
             if problem:

@@ -16,7 +16,6 @@ from detect.evaluation.average_precision import evaluate
 from detect.models.box_head import BoxHead
 from detect.models.cards import RegionClassifierCard
 from detect.models.checkpoints import load_model, save_model
-from detect.models.googlenet import Logits
 from detect.models.kinds import REGION_CLASSIFIER
 from detect.models.pretrained import initialise
 from detect.models.region_classifier import Outputs, RegionClassifier
@@ -27,7 +26,6 @@ from detect.structures import Dataset, Sample
 from detect.training.box_targets import statistics
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.hard_examples import hardest
 from detect.training.initial import box_head, mean_and_std
 from detect.training.loop import Batch, train
 from detect.training.losses import box_loss, classification_losses
@@ -106,22 +104,16 @@ class RegionTask:
         And the `box_loss` of a network that moves boxes, where the batch has what they move to.
         """
         crops, labels, *moves = batch
+        weight = self.recipe.optimizer.auxiliary_weight
         outputs = model(crops)
         if not isinstance(outputs, Outputs):
-            return self._classification(outputs, labels)
-        losses = self._classification(outputs.logits, labels)
+            return classification_losses(outputs, labels, weight)
+        losses = classification_losses(outputs.logits, labels, weight)
         head = cast(BoxHead, model.regression)
         targets, objects = moves
         moved = box_loss(outputs.deltas, targets, objects, head.std)
         total = losses["loss"] + self.recipe.regression.weight * moved
         return {**losses, "loss": total, "box_loss": moved}
-
-    def _classification(self, logits: Logits, labels: Tensor) -> dict[str, Tensor]:
-        """Return the losses of the classifiers, of the hardest rows where the recipe says so."""
-        fraction = self.recipe.sampling.hard_fraction
-        if fraction < 1:
-            logits, labels = hardest(logits, labels, fraction)
-        return classification_losses(logits, labels, self.recipe.optimizer.auxiliary_weight)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Return mAP (voc2012, IoU 0.5) on the fixed sample of the validation split."""

@@ -1,35 +1,53 @@
 """Pairs of regions and objects, with their features, for box regression."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from detect.data import read_pixels
 from detect.detector.refine import RegionEncoder
-from detect.models.box_regression import PAIR_IOU, pairs
+from detect.models.box_regression import PAIR_IOU, Pairs, pairs
 from detect.progress import Track, untracked
 from detect.storage.proposals import ProposalFile
 from detect.structures import FloatArray, IntArray, Sample
 from detect.training.region_data import check_same_image
 
-Near = tuple[FloatArray, FloatArray, IntArray]
-
-_NO_BOXES = np.zeros((0, 4), np.float32)
-_NONE: Near = (_NO_BOXES, _NO_BOXES, np.zeros(0, np.int64))
-
 
 @dataclass(frozen=True, eq=False)
-class RegressionPairs:
-    """K regions near an object: `features` (K, D), `boxes`, their `truths` (K, 4), `labels`."""
+class Near:
+    """The regions of an image near an object: `boxes`, their `truths` (K, 4), `labels` (K,)."""
 
-    features: FloatArray
+    sample: Sample
     boxes: FloatArray
     truths: FloatArray
     labels: IntArray
 
+
+@dataclass(frozen=True, eq=False)
+class RegressionPairs:
+    """The pairs of a split, whose features `encoder` computes when they are asked for.
+
+    A class at a time, an image at a time: no memory holds those of all.
+    """
+
+    images: tuple[Near, ...]
+    encoder: RegionEncoder
+
     def __len__(self) -> int:
-        return len(self.labels)
+        return sum(len(one.labels) for one in self.images)
+
+    def count(self, label: int) -> int:
+        """Return how many images have pairs of class `label`."""
+        return sum(bool((one.labels == label).any()) for one in self.images)
+
+    def of(self, label: int) -> Iterator[Pairs]:
+        """Yield the pairs of class `label`, image by image."""
+        for one in self.images:
+            rows = np.flatnonzero(one.labels == label)
+            if len(rows):
+                features = self.encoder.features(read_pixels(one.sample), one.boxes[rows])
+                yield Pairs(features, one.boxes[rows], one.truths[rows])
 
 
 def collect_pairs(
@@ -41,21 +59,11 @@ def collect_pairs(
 ) -> RegressionPairs:
     """Pair the proposals of every image, and the objects themselves, with the objects near them.
 
-    As R-CNN's code, which has the ground truth among the regions. The pairs are counted before
-    their features are computed, so that memory holds these once. DataError for proposals made for
+    As R-CNN's code, which has the ground truth among the regions. DataError for proposals made for
     other images.
     """
     matched = track(samples, len(samples), "matching proposals")
-    found = [_near(sample, proposals, iou) for sample in matched]
-    boxes, truths, labels = (np.concatenate(column) for column in zip(_NONE, *found, strict=True))
-    features, start = np.empty((len(boxes), encoder.dimensions), np.float32), 0
-    images = zip(samples, found, strict=True)
-    for sample, (regions, _, _) in track(images, len(samples), "features"):
-        end = start + len(regions)
-        if len(regions):
-            features[start:end] = encoder.features(read_pixels(sample), regions)
-        start = end
-    return RegressionPairs(features, boxes, truths, labels)
+    return RegressionPairs(tuple(_near(one, proposals, iou) for one in matched), encoder)
 
 
 def _near(sample: Sample, proposals: ProposalFile, iou: float) -> Near:
@@ -65,4 +73,4 @@ def _near(sample: Sample, proposals: ProposalFile, iou: float) -> Near:
     truth = sample.annotations
     regions = np.concatenate([proposed.boxes, truth.boxes])
     rows, objects = pairs(regions, truth, iou)
-    return regions[rows], truth.boxes[objects], truth.labels[objects]
+    return Near(sample, regions[rows], truth.boxes[objects], truth.labels[objects])

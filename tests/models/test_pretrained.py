@@ -82,6 +82,17 @@ def test_a_run_of_ours_with_its_normalisation(tmp_path: Path) -> None:
     assert torch.equal(model.eval().network.features(images), expected)
 
 
+@pytest.mark.parametrize("before", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_names_as_data_parallel_and_compile_write_them(
+    published: Path, tmp_path: Path, before: str
+) -> None:
+    state: dict[str, Tensor] = torch.load(published, weights_only=True)
+    path = tmp_path / "w.pth"
+    torch.save({before + name: value for name, value in state.items()}, path)
+    expected = initialise(RegionClassifier(3, "torchvision"), str(published)).loaded
+    assert initialise(RegionClassifier(3, "torchvision"), str(path)).loaded == expected
+
+
 def test_weights_that_fit_nowhere_are_refused(published: Path) -> None:
     model = RegionClassifier(3, "paper", 0.5)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -99,8 +110,16 @@ def test_files_that_are_no_weights_are_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"w\.pth: not a complete PyTorch state dict"):
         initialise(model, str(path))
     torch.save({"model": {"a": torch.zeros(1)}}, path)
-    with pytest.raises(DataError, match=r"w\.pth: not a state dict of tensors"):
+    within = r"w\.pth: not a state dict of tensors but holds one under 'model': save that alone\."
+    with pytest.raises(DataError, match=within):
         initialise(model, str(path))
+    torch.save(model.network, path)
+    whole = (
+        r"w\.pth: holds an object of detect\.models\.googlenet\.GoogLeNet, a whole pickled model"
+    )
+    with pytest.raises(DataError, match=whole) as caught:
+        initialise(model, str(path))
+    assert "write torch.save(model.state_dict(), FILE)" in str(caught.value)
     with pytest.raises(DataError, match=r"no such model\. Expected a run folder"):
         initialise(model, str(tmp_path / "run"))
     for state in ({1: torch.zeros(1)}, {"conv1.conv.weight": torch.zeros(1, device="meta")}):

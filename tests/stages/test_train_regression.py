@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from builders import CLASSES, write_voc
 from networks import DIMENSIONS, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import DataError, UsageError
-from detect.models.checkpoints import load_fitted, save_model
-from detect.models.kinds import BOX_REGRESSION
+from detect.models.checkpoints import features_of, load_fitted, load_model, save_model
+from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
 from detect.models.model_files import model_hash
 from detect.stages import TrainRegressionOptions, train_regression
+from detect.stages.regressions import open_regression
 
 
 @pytest.fixture
@@ -46,3 +49,48 @@ def test_errors_name_arguments(given, tmp_path):
         path.write_text(text[:start] + text[end:])
     with pytest.raises(DataError, match=r"object\. Propose more boxes, or lower pair_iou\.$"):
         train_regression(TrainRegressionOptions(**given))
+
+
+def test_it_learns_from_a_grid_and_chooses_the_ridge_on_other_images(given, tmp_path):
+    write_voc(tmp_path / "voc", {"train": 3, "val": 2}, seed=1, objects=3)
+    propose_randomly(open_dataset(tmp_path / "voc", "val"), tmp_path / "q.parquet")
+    told = {**given, "val_split": "val", "val_proposals": tmp_path / "q.parquet", "pair_iou": 0.3}
+    result = train_regression(TrainRegressionOptions(**told, maps="4e", grid=2))
+    assert list(result.tried) == [1, 10, 100, 1000, 1e4, 1e5, 1e6]
+    assert result.tried[result.ridge] == max(result.tried.values())
+    assert features_of(result.path, BOX_REGRESSION) == ("4e", 2)
+    model = (tmp_path / "m.safetensors", load_model(tmp_path / "m.safetensors", REGION_CLASSIFIER))
+    encoder, stored = open_regression(result.path, *model, torch.device("cpu"), "float32")
+    assert stored.parameters.weights.shape == (3, 4 * 208 + 1, 4)
+    assert stored.recipe == {"maps": "4e", "grid": 2, "ridge": result.ridge, "pair_iou": 0.3}
+    assert encoder.dimensions == 4 * 208
+    again = train_regression(
+        TrainRegressionOptions(
+            **{**given, "out": tmp_path / "again.safetensors", "pair_iou": 0.3},
+            maps="4e", grid=2, ridge=result.ridge,
+        )
+    )  # fmt: skip
+    assert again.tried == {}
+    _, same = open_regression(again.path, *model, torch.device("cpu"), "float32")
+    np.testing.assert_array_equal(same.parameters.weights, stored.parameters.weights)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"val_split": "val"}, "val_split and val_proposals go together: give both or neither"),
+        (
+            {"val_split": "val", "val_proposals": "q", "ridge": 9},
+            "ridge and val_split: it is chosen on that split",
+        ),
+        ({"grid": 8}, "grid=8: "),
+    ],
+)
+def test_options_that_do_not_go_together(given, more, text):
+    with pytest.raises(UsageError, match=f"^{text}"):
+        train_regression(TrainRegressionOptions(**given, **more))
+
+
+def test_a_grid_larger_than_the_maps_is_refused_before_anything_is_read(given, tmp_path):
+    with pytest.raises(DataError, match=r"3x3 places, and the maps 4e of bn are 2x2 at model\.inp"):
+        train_regression(TrainRegressionOptions(**given, maps="4e", grid=3))

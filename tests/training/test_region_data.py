@@ -114,7 +114,7 @@ def test_a_class_without_positives_is_named_with_the_way_out(tmp_path: Path) -> 
     with pytest.raises(DataError) as error:
         collect(dataset, proposals, recipe())
     assert "no region is positive for unicorn" in str(error.value)
-    assert 'set="classes=[circle, square]"' in str(error.value)
+    assert 'set=\'classes=["circle", "square"]\'' in str(error.value)
     chosen = choose_classes(dataset, ("circle", "square"))
     assert set(collect(chosen, proposals, recipe()).positives(chosen.classes)) == {
         "circle",

@@ -13,7 +13,7 @@ from detect.data import open_dataset, read_pixels
 from detect.detector.refine import RegionEncoder
 from detect.errors import DataError
 from detect.storage.proposals import ProposalFile, write_proposals
-from detect.structures import Dataset, FloatArray, Proposals, Sample
+from detect.structures import Dataset, Proposals, Sample
 from detect.training.regression import collect_pairs
 
 
@@ -36,33 +36,48 @@ def _propose(dataset: Dataset, path: Path, copies: int) -> ProposalFile:
     return ProposalFile(path)
 
 
-def _features(encoder: RegionEncoder, sample: Sample, boxes: FloatArray) -> FloatArray:
-    return encoder.features(read_pixels(sample), boxes)
-
-
 def test_every_pair_has_the_features_of_its_own_region(
     tmp_path: Path, encoder: RegionEncoder
 ) -> None:
     dataset = open_dataset(write_voc(tmp_path / "voc", {"train": 3}, seed=2), "train")
-    proposals = _propose(dataset, tmp_path / "p.parquet", 2)
-    found = collect_pairs(dataset.samples, proposals, encoder)
-    start = 0
-    for sample in dataset.samples:
-        truth = sample.annotations
-        rows = slice(start, start := start + 3 * len(truth))  # two proposals and the object itself
-        np.testing.assert_array_equal(found.truths[rows], np.tile(truth.boxes, (3, 1)))
-        np.testing.assert_array_equal(found.labels[rows], np.tile(truth.labels, 3))
-        np.testing.assert_array_equal(found.boxes[rows][-len(truth) :], truth.boxes)
-        mine = _features(encoder, sample, found.boxes[rows])
-        np.testing.assert_allclose(found.features[rows], mine, rtol=1e-4, atol=1e-5)
-    assert len(found) == start == len(found.features) == len(found.boxes)
+    found = collect_pairs(dataset.samples, _propose(dataset, tmp_path / "p.parquet", 2), encoder)
+    count = sum(len(sample.annotations) for sample in dataset.samples)
+    assert len(found) == 3 * count  # two proposals and the object itself
+    seen = 0
+    for label in range(len(dataset.classes)):
+        own = [one for one in dataset.samples if label in one.annotations.labels]
+        assert found.count(label) == len(own)
+        for sample, part in zip(own, found.of(label), strict=True):
+            truths = sample.annotations.boxes[sample.annotations.labels == label]
+            np.testing.assert_array_equal(part.truths, np.tile(truths, (3, 1)))
+            np.testing.assert_array_equal(part.boxes[-len(truths) :], truths)
+            mine = encoder.features(read_pixels(sample), part.boxes)
+            np.testing.assert_allclose(part.features, mine, rtol=1e-4, atol=1e-5)
+            seen += len(part.boxes)
+    assert seen == len(found)
 
 
-def test_without_a_pair_there_are_no_rows(tmp_path: Path, encoder: RegionEncoder) -> None:
+def test_features_of_a_grid_are_the_maps_over_its_places() -> None:
+    model, card = network()
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    boxes = np.array([[3, 3, 40, 50], [20, 5, 70, 50]], np.float32)
+    how = (torch.device("cpu"), "float32")
+    plain = RegionEncoder(model, card, *how)
+    halves = RegionEncoder(model, card, *how, maps="4e", grid=2)
+    assert (plain.dimensions, halves.dimensions) == (256, 4 * 208)
+    found = halves.features(image, boxes)
+    # The maps are 2x2 of 32 px: a place is a place.
+    whole = RegionEncoder(model, card, *how, maps="4e").features(image, boxes)
+    np.testing.assert_allclose(found.reshape(2, 208, 4).mean(axis=2), whole, atol=1e-5)
+    with pytest.raises(DataError, match="3x3 places, and the maps 4e of bn are 2x2"):
+        RegionEncoder(model, card, *how, maps="4e", grid=3)
+
+
+def test_without_a_pair_there_is_no_part(tmp_path: Path, encoder: RegionEncoder) -> None:
     dataset = open_dataset(write_voc(tmp_path / "voc", {"train": 1}), "train")
     found = collect_pairs((), _propose(dataset, tmp_path / "p.parquet", 1), encoder)
-    assert found.features.shape == (0, encoder.dimensions)
-    assert (found.boxes.shape, found.labels.shape) == ((0, 4), (0,))
+    assert len(found) == found.count(0) == 0
+    assert list(found.of(0)) == []
 
 
 def test_proposals_of_other_images_are_named_before_any_feature_is_computed(
@@ -76,12 +91,15 @@ def test_proposals_of_other_images_are_named_before_any_feature_is_computed(
         collect_pairs(samples, proposals, encoder)
 
 
-def test_memory_holds_the_features_once(tmp_path: Path, encoder: RegionEncoder) -> None:
+def test_memory_holds_the_features_of_an_image(tmp_path: Path, encoder: RegionEncoder) -> None:
     dataset = open_dataset(write_voc(tmp_path / "voc", {"train": 8}, seed=2, objects=2), "train")
     proposals = _propose(dataset, tmp_path / "p.parquet", 100)
-    collect_pairs(dataset.samples[:1], proposals, encoder)  # What is loaded once is no part of it.
-    tracemalloc.start()
     found = collect_pairs(dataset.samples, proposals, encoder)
+    largest = max(len(one.labels) for one in found.images) * encoder.dimensions * 4
+    assert len(found) * encoder.dimensions * 4 > 7 * largest
+    next(found.of(0))  # What is loaded once is no part of it.
+    tracemalloc.start()
+    sizes = [part.features.nbytes for label in range(3) for part in found.of(label)]
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.features.nbytes <= most < 1.5 * found.features.nbytes
+    assert max(sizes) <= most < 4 * largest

@@ -24,8 +24,8 @@ from detect.proposals.search.similarity import (
 from detect.proposals.search.sorted_grouping import group_sorted
 
 # Of a segmentation whose equal similarities are taken in OpenCV's order: that takes time by the
-# square, some seconds here.
-MOST_PAIRS = 30_000
+# square, a fifth of a second here.
+MOST_PAIRS = 10_000
 _GONE = -1  # similarity of a pair that is no more
 
 

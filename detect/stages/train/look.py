@@ -18,7 +18,7 @@ _SHARE = 0.2
 # Fewer are no set to choose on.
 FEWEST = 10
 # What is learned from where nobody says so; never a split of another name, such as test.
-_DEFAULTS = ("trainval", "train")
+_DEFAULTS = ("trainval", "train", "all")
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,18 +76,17 @@ class Making:
         """Propose for `split`, with MultiBox networks that did not see its images."""
         out = self.place("proposals", name)
         searched = {} if method == "multibox" else {"preset": preset}
-        learned = {} if method == "selective-search" else {"multibox": self.folds()}
+        learned = {"multibox": self.folds(), "device": self.told.device}
         propose(
             self.told.data,
             split=split,
             method=method,
             out=out,
             resume=out.exists(),
-            device=self.told.device,
             skip_bad=self.told.skip_bad,
             reporter=self.reporter,
             **searched,
-            **learned,
+            **({} if method == "selective-search" else learned),
         )
         return out
 

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from detect.stages import options as o
 
-
 _MULTIBOX = "multibox."
 
 
@@ -18,7 +17,7 @@ class TrainOptions(o.Options):
 
     data: Path = Field(description="A labelled data set.")
     split: o.Text | None = Field(
-        None, description="The images to learn from. [default: trainval, else train]"
+        None, description="The images to learn from. [default: trainval, else train, else all]"
     )
     val_split: o.Text | None = Field(
         None,

@@ -1,0 +1,33 @@
+"""Images held out: as many as told, every class about as often, the same from a seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detect.data.held_out import held_out
+
+
+def drawn(counts: np.ndarray, share: float = 0.2, seed: int = 0) -> np.ndarray:
+    return held_out(counts, share, np.random.default_rng(seed))
+
+
+@given(images=st.integers(2, 60), share=st.floats(0.05, 0.95), seed=st.integers(0, 5))
+def test_a_share_is_held_out_and_something_is_left(images: int, share: float, seed: int) -> None:
+    counts = np.random.default_rng(seed).integers(0, 3, (images, 2))
+    places = drawn(counts, share, seed)
+    assert len(places) == min(images - 1, max(1, round(share * images)))
+    assert (np.diff(places) > 0).all() and 0 <= places[0] and places[-1] < images
+    np.testing.assert_array_equal(places, drawn(counts, share, seed))
+
+
+def test_a_rare_class_is_on_both_sides() -> None:
+    counts = np.zeros((100, 2), np.int64)
+    counts[:, 0], counts[:10, 1] = 1, 1
+    for seed in range(20):
+        assert counts[drawn(counts, seed=seed), 1].sum() == 2
+
+
+def test_one_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="two images"):
+        drawn(np.ones((1, 1), np.int64))

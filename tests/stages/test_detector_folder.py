@@ -1,0 +1,135 @@
+"""A detector's folder: what it says is what is done, unless the caller says otherwise."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import CLASSES, write_voc
+from networks import moving_network
+
+from detect.ensemble.combination import Combination
+from detect.errors import DataError, UsageError
+from detect.models.checkpoints import save_model
+from detect.models.model_files import model_hash
+from detect.stages import run
+from detect.stages.detector_folder import (
+    DetectorCard,
+    Looks,
+    Part,
+    detector_among,
+    read_detector,
+    selection_of,
+    with_detector,
+    write_card,
+)
+from detect.stages.load import load
+from detect.stages.run import RunOptions
+
+THRESHOLDS = dict(zip(CLASSES, (0.2, 0.3, 0.4), strict=True))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a VOC set `voc` and a detector `d` of two networks."""
+    root = tmp_path_factory.mktemp("detectors")
+    write_voc(root / "voc", {"test": 2}, seed=1)
+    (root / "d" / "networks").mkdir(parents=True)
+    parts = []
+    for number in (1, 2):
+        path = root / "d" / "networks" / f"{number}.safetensors"
+        save_model(path, *moving_network(number))
+        parts.append(Part(f"networks/{number}.safetensors", model_hash(path)))
+    card = DetectorCard(
+        classes=CLASSES,
+        networks=tuple(parts),
+        multibox=(),
+        method="selective-search",
+        preset="googlenet",
+        search="own",
+        seed=3,
+        looks=Looks(mirror=True, rounds=1, again=100),
+        selection=selection_of(Combination(vote=0.5, nms=0.4)),
+        thresholds=THRESHOLDS,
+    )
+    write_card(root / "d", card)
+    return root
+
+
+def options(folder: Path, **more: object) -> RunOptions:
+    told = {"images": folder / "voc", "split": "test", "model": folder / "d", "out": folder / "o"}
+    return RunOptions(**{**told, **more})  # type: ignore[arg-type]
+
+
+def test_a_card_comes_back(folder) -> None:
+    detector = read_detector(folder / "d")
+    assert detector.card.thresholds == THRESHOLDS
+    assert [path.name for path in detector.networks] == ["1.safetensors", "2.safetensors"]
+
+
+def test_the_detector_says_what_the_caller_does_not(folder) -> None:
+    detector = detector_among((folder / "d",))
+    told = with_detector(options(folder), detector)
+    assert (told.method, told.preset, told.seed) == ("selective-search", "googlenet", 3)
+    assert (told.kind, told.vote, told.nms, told.mirror, told.rounds) == (
+        "nms", 0.5, 0.4, True, 1,
+    )  # fmt: skip
+    given = with_detector(options(folder, vote="off", mirror=False, preset="rcnn"), detector)
+    assert (given.vote, given.mirror, given.nms, given.preset) == ("off", False, 0.4, "rcnn")
+    other = with_detector(options(folder, kind="wbf"), detector)
+    assert (other.kind, other.vote) == ("wbf", "off")
+    stored = with_detector(options(folder, proposals=folder / "p"), detector)
+    assert not stored.gave("preset", "method", "search", "seed")
+
+
+def test_loading_it_finds_what_running_it_does(folder, tmp_path) -> None:
+    shutil.copytree(folder / "d", tmp_path / "copied")
+    found = load(tmp_path / "copied", precision="float32")(
+        sorted((folder / "voc/JPEGImages").glob("*.jpg"))
+    )
+    result = run(
+        folder / "voc", split="test", model=folder / "d", out=tmp_path / "out",
+        precision="float32", pictures=False,
+    )  # fmt: skip
+    rows = json.loads(result.path.read_text())
+    assert len(rows) == sum(map(len, found)) > 0
+    scores = np.sort([row["score"] for row in rows])
+    np.testing.assert_allclose(np.sort(np.concatenate([one.scores for one in found])), scores)
+    first = found[0]
+    assert first.thresholds == tuple(THRESHOLDS.values())
+    shown = first.above()
+    assert len(shown) == sum(score >= THRESHOLDS[name] for _, name, score in first)
+    assert len(first.above(0.0)) == len(first)
+
+
+def test_another_model_in_its_place_is_refused(folder, tmp_path) -> None:
+    shutil.copytree(folder / "d", tmp_path / "d")
+    first, second = (tmp_path / "d/networks" / f"{n}.safetensors" for n in (1, 2))
+    for end in (".safetensors", ".json"):
+        shutil.copy(second.with_suffix(end), first.with_suffix(end))
+    with pytest.raises(DataError, match=r"1\.safetensors: another model than the one this"):
+        read_detector(tmp_path / "d")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("thresholds", {"circle": 0.5}, "thresholds of other classes"),
+        ("networks", [], "networks"),
+        ("networks", [{"file": "../../x.safetensors", "hash": "0"}], "networks.0.file"),
+        ("method", "guess", "method"),
+        ("extra", 1, "extra"),
+    ],
+)
+def test_a_card_that_is_wrong_says_where(folder, tmp_path, name, value, words) -> None:
+    shutil.copytree(folder / "d", tmp_path / "d")
+    path = tmp_path / "d/detector.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(DataError, match=rf"detector\.json: not the card of a detector \({words}"):
+        read_detector(tmp_path / "d")
+
+
+def test_a_detector_among_networks_is_refused(folder) -> None:
+    with pytest.raises(UsageError, match="is a whole detector: give it alone"):
+        detector_among((folder / "d", folder / "d/networks/1.safetensors"))
