@@ -210,32 +210,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
 
     device = choose_device(options.device)
     models = [load_model(path, REGION_CLASSIFIER) for path in networks]
-<<<<<<< HEAD
-    scorer = _scorer(options, networks, models, combination, device)
-    compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
-    refine = _refine(options, networks[0], models[0], scorer.classes, device)
-    if detector is not None:
-        source = detector.source(options.device, options.search)
-        return Detector(scorer, source, refine, detector.card.thresholds)
-    source = recorded_source(
-        networks, options.multibox, options.device, reporter, search=options.search
-    )
-    return Detector(scorer, source, refine)
-
-
-def _scorer(
-    options: LoadOptions,
-    networks: Sequence[Path],
-    models: Sequence["Model"],
-    combination: Combination,
-    device: "torch.device",
-) -> "RegionScorer":
-    from detect.detector import RegionScorer
-
-    return RegionScorer(
-=======
     scorer = RegionScorer(
->>>>>>> main
         models,
         device,
         score=scoring(options.svm, networks[0], models[0], mirror=options.mirror),
@@ -247,6 +222,9 @@ def _scorer(
     )
     compile_if_it_pays(scorer, options.compile, options.svm, None, reporter)
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
+    if detector is not None:
+        source = detector.source(options.device, options.search)
+        return Detector(scorer, source, refine, detector.card.thresholds)
     source = recorded_source(
         networks, options.multibox, options.device, reporter, search=options.search
     )

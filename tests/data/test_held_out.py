@@ -17,7 +17,9 @@ def test_a_share_is_held_out_and_something_is_left(images: int, share: float, se
     counts = np.random.default_rng(seed).integers(0, 3, (images, 2))
     places = drawn(counts, share, seed)
     assert len(places) == min(images - 1, max(1, round(share * images)))
-    assert (np.diff(places) > 0).all() and 0 <= places[0] and places[-1] < images
+    assert (np.diff(places) > 0).all()
+    assert places[0] >= 0
+    assert places[-1] < images
     np.testing.assert_array_equal(places, drawn(counts, share, seed))
 
 
