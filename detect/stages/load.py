@@ -95,8 +95,8 @@ class LoadOptions(o.Options):
 class Detector:
     """Finds objects in images: `source` proposes, `scorer` scores and selects, `refine` moves.
 
-    `load` makes one. `source.recipe` says how it proposes; `thresholds` of the classes, if any were
-    chosen, from which score each is shown.
+    `load` makes one. `source.recipe` says how it proposes, `thresholds` from which score a class is
+    shown, if any were chosen.
     """
 
     scorer: "RegionScorer"
@@ -225,10 +225,8 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     if detector is not None:
         source = detector.source(options.device, options.search)
         return Detector(scorer, source, refine, detector.card.thresholds)
-    source = recorded_source(
-        networks, options.multibox, options.device, reporter, search=options.search
-    )
-    return Detector(scorer, source, refine)
+    told = (networks, options.multibox, options.device, reporter)
+    return Detector(scorer, recorded_source(*told, search=options.search), refine)
 
 
 def _refine(
