@@ -103,6 +103,23 @@ def find_boxes(image: Image, settings: SearchSettings) -> FloatArray:
     return _find(image, settings).boxes
 
 
+def one_hierarchy(
+    image: Image, settings: SearchSettings
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]] | None:
+    """Return the segments of `image` (H, W, 3) and how they merge, as `search.hierarchy` does.
+
+    By the first colour space, k and strategy of `settings`, px of the resized image; None for an
+    image with a side below `min_side`, which has no proposals.
+    """
+    if min(image.shape[:2]) < settings.min_side:
+        return None
+    converted = _CONVERSIONS[settings.colour_spaces[0]](_resize(image, settings.width))
+    measures = tuple(one in _MEASURES[settings.strategies[0]] for one in MEASURES)
+    found: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+    found = search_module().hierarchy(converted, settings.ks[0], settings.sigma, measures)
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """Distinct `boxes` (N, 4) in canonical order, and the M regions that they are of.

@@ -36,6 +36,19 @@ def hierarchies(
                 yield group(regions, measures)[0]
 
 
+def hierarchy(
+    image: NDArray[np.uint8], k: float, sigma: float, measures: Measures
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return the segments of `image` (H, W) or (H, W, C) and how they merge.
+
+    `labels` (H, W); `boxes` (N, 4) as in `hierarchies`; `merged` (N - segments, 2), which two of
+    them became each of the later boxes.
+    """
+    labels = EdgeGraph(image, sigma).segment(float(k), int(k))
+    boxes, merged, _ = group(Appearance(image).regions(labels), measures)
+    return labels, boxes, merged
+
+
 def prepare() -> None:
     """Compile everything, or load what an earlier call has left; the search then takes its time.
 

@@ -29,18 +29,18 @@ MOST_PAIRS = 10_000
 _GONE = -1  # similarity of a pair that is no more
 
 
-def group(regions: Regions, measures: Measures) -> tuple[Ints, bool]:
-    """Return the boxes (R + merges, 4) of the hierarchy in order of making.
+def group(regions: Regions, measures: Measures) -> tuple[Ints, Ints, bool]:
+    """Return the boxes (R + merges, 4) of the hierarchy in order of making, and what was merged.
 
-    Also whether equal similarities were met; with more than MOST_PAIRS pairs the first of them is
-    taken first.
+    `merged` (merges, 2) are places among the boxes. Also whether equal similarities were met; with
+    more than MOST_PAIRS pairs the first of them is taken first.
     """
     exact = len(regions.firsts) <= MOST_PAIRS
     firsts, seconds = regions.firsts, regions.seconds
-    boxes, tied = _group(begin(regions, measures), firsts.copy(), seconds.copy(), exact)
+    boxes, merged, tied = _group(begin(regions, measures), firsts.copy(), seconds.copy(), exact)
     if tied and exact:
-        boxes = group_sorted(begin(regions, measures), firsts.copy(), seconds.copy())
-    return boxes, tied
+        boxes, merged = group_sorted(begin(regions, measures), firsts.copy(), seconds.copy())
+    return boxes, merged, tied
 
 
 class _Pairs(NamedTuple):
@@ -60,11 +60,15 @@ class _Pairs(NamedTuple):
 
 
 @compiled
-def _group(state: State, firsts: Ints, seconds: Ints, stop_at_ties: bool) -> tuple[Ints, bool]:
-    """Return the boxes of the hierarchy, and whether there were ties; the first ends it if told."""
+def _group(
+    state: State, firsts: Ints, seconds: Ints, stop_at_ties: bool
+) -> tuple[Ints, Ints, bool]:
+    """Return what `group` does of the hierarchy; the first ties end it if told."""
     count = len(state.sizes)
-    made = np.empty((2 * count, 4), np.int32)
+    made, merged = np.empty((2 * count, 4), np.int32), np.empty((count, 2), np.int32)
     made[:count] = state.boxes
+    # A region keeps its place among the values; `places` says where its box is among the made.
+    places = np.arange(count).astype(np.int32)
     pairs = _link(state, firsts, seconds)
     seen = np.full(count, -1, np.int32)
     halves, others = np.empty(len(firsts), np.int32), np.empty(len(firsts), np.int32)
@@ -77,11 +81,13 @@ def _group(state: State, firsts: Ints, seconds: Ints, stop_at_ties: bool) -> tup
         a, b = firsts[best], seconds[best]
         kept = merge(state, a, b)
         made[total] = state.boxes[kept]
+        merged[total - count, 0], merged[total - count, 1] = places[a], places[b]
+        places[kept] = total
         _set_key(pairs, best, np.float32(_GONE))
         found = _collect(pairs, (a, b), total, seen, halves, others)
         _put_back(pairs, kept, halves[:found], similarities(state, kept, others[:found]))
         total += 1
-    return made[:total].copy(), tied
+    return made[:total].copy(), merged[: total - count].copy(), tied
 
 
 @compiled

@@ -18,10 +18,10 @@ from detect.proposals.search.sorting import std_sort
 
 
 @compiled
-def group_sorted(state: State, firsts: Ints, seconds: Ints) -> Ints:
-    """Return the boxes (R + merges, 4) of the hierarchy in order of making."""
+def group_sorted(state: State, firsts: Ints, seconds: Ints) -> tuple[Ints, Ints]:
+    """Return the boxes (R + merges, 4) of the hierarchy in order of making, what was merged (, 2)."""
     count, left = len(state.sizes), len(firsts)
-    made = np.empty((2 * count, 4), np.int32)
+    made, pairs_merged = np.empty((2 * count, 4), np.int32), np.empty((count, 2), np.int32)
     made[:count] = state.boxes
     # A region is named by its place among all that were made; `numbers` says where its values are.
     numbers = np.arange(2 * count).astype(np.int32)
@@ -34,6 +34,7 @@ def group_sorted(state: State, firsts: Ints, seconds: Ints) -> Ints:
         std_sort(keys[:left], pairs[:left])
         left -= 1
         merged = firsts[pairs[left]], seconds[pairs[left]]
+        pairs_merged[total - count, 0], pairs_merged[total - count, 1] = merged
         kept = merge(state, numbers[merged[0]], numbers[merged[1]])
         numbers[total] = kept
         made[total] = state.boxes[kept]
@@ -46,7 +47,7 @@ def group_sorted(state: State, firsts: Ints, seconds: Ints) -> Ints:
             keys[left + i], pairs[left + i] = values[i], free[i]
         left += found
         total += 1
-    return made[:total].copy()
+    return made[:total].copy(), pairs_merged[: total - count].copy()
 
 
 @compiled

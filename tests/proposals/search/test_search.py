@@ -136,10 +136,21 @@ def test_turning_back_less_gives_the_same_gradients(monkeypatch: pytest.MonkeyPa
 
 def test_a_hierarchy_begins_with_the_segments_and_ends_with_the_whole() -> None:
     found = _regions()
-    boxes, _ = grouping.group(found, (True, True, True, True))
+    boxes, merged, _ = grouping.group(found, (True, True, True, True))
     np.testing.assert_array_equal(boxes[: len(found.sizes)], found.boxes)
     assert len(boxes) == 2 * len(found.sizes) - 1
     assert boxes[-1].tolist() == [0, 0, 120, 90]
+    assert_merged(boxes, merged)
+
+
+def assert_merged(boxes: np.ndarray, merged: np.ndarray) -> None:
+    """Every region but the last is merged once, and a box holds the two that it was made of."""
+    first = len(boxes) - len(merged)
+    assert sorted(merged.reshape(-1).tolist()) == list(range(len(boxes) - 1))
+    assert (merged.max(axis=1) < np.arange(first, len(boxes))).all()
+    one, two = boxes[merged[:, 0]], boxes[merged[:, 1]]
+    np.testing.assert_array_equal(boxes[first:, :2], np.minimum(one, two)[:, :2])
+    np.testing.assert_array_equal(boxes[first:, 2:], np.maximum(one, two)[:, 2:])
 
 
 @pytest.mark.parametrize("strategy", [(True, True, True, True), (False, False, False, True)])
@@ -150,13 +161,16 @@ def test_the_tree_and_sorting_group_alike_where_nothing_is_equal(
     found = _regions()
     first = similarity.begin(found, strategy)
     pairs = found.firsts.copy(), found.seconds.copy()
-    sorted_boxes = sorted_grouping.group_sorted(first, *pairs)
+    sorted_boxes, sorted_merged = sorted_grouping.group_sorted(first, *pairs)
     monkeypatch.setattr(grouping, "MOST_PAIRS", 0)
-    boxes, tied = grouping.group(found, strategy)
+    boxes, merged, tied = grouping.group(found, strategy)
     assert tied is not strategy[0]
     assert len(boxes) == len(sorted_boxes)
+    assert_merged(boxes, merged)
+    assert_merged(sorted_boxes, sorted_merged)
     if not tied:
         np.testing.assert_array_equal(boxes, sorted_boxes)
+        np.testing.assert_array_equal(np.sort(merged), np.sort(sorted_merged))
 
 
 def test_preparing_compiles_everything_once() -> None:
