@@ -43,6 +43,7 @@ COMMANDS = {
     "refine": ("detect.cli.refine", "Move the boxes of detections by train-regression's result."),
     "eval": ("detect.cli.eval_", "Score detections (--map) or proposals (--recall)."),
     "visualize": ("detect.cli.visualize", "Draw ground truth, proposals or detections."),
+    "explain": ("detect.cli.explain", "Show an R-CNN at work on some images, in one page."),
     "report": ("detect.cli.report", "Make a scoreboard of runs beside the paper's figures."),
 }
 

@@ -5,6 +5,7 @@ from detect.stages.check import CheckOptions, CheckResult, check
 from detect.stages.classify import ClassifyOptions, ClassifyResult, classify
 from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
 from detect.stages.evaluate import EvaluateOptions, EvaluateResult, evaluate
+from detect.stages.explain import ExplainOptions, ExplainResult, explain
 from detect.stages.export_boxes import ExportOptions, ExportResult, export_boxes
 from detect.stages.import_boxes import ImportOptions, ImportResult, import_boxes
 from detect.stages.plan import PlanOptions, PlanResult, plan
@@ -44,6 +45,8 @@ __all__ = [
     "EnsembleResult",
     "EvaluateOptions",
     "EvaluateResult",
+    "ExplainOptions",
+    "ExplainResult",
     "ExportOptions",
     "ExportResult",
     "ImportOptions",
@@ -80,6 +83,7 @@ __all__ = [
     "doctor",
     "ensemble",
     "evaluate",
+    "explain",
     "export_boxes",
     "import_boxes",
     "plan",

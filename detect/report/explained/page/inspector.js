@@ -1,0 +1,95 @@
+// One box: its crop as a network sees it, every network's votes, where it moves, what became of it.
+
+import { cropWindow, iou } from "./geometry.js";
+import { element, fill } from "./drawing.js";
+import { fateSentence, two, verdictSentence, votesOf } from "./reasons.js";
+import { pairBox } from "./selection.js";
+
+// What was picked -> { box, pair }: the region, and the class it is looked at for (-1: its best).
+export function pickedOf(image, target, fateOf) {
+  if (!target) return null;
+  if ("found" in target) {
+    const { pair } = image.found[target.found];
+    return { box: image.pairBox[pair], pair, found: target.found };
+  }
+  if ("object" in target) {
+    const fate = fateOf(target.object), pair = fate.pair ?? -1;
+    const box = pair >= 0 ? image.pairBox[pair] : fate.box ?? -1;
+    return box >= 0 ? { box, pair } : null;
+  }
+  const [pair = -1] = votesOf(image, target.box, 1);
+  return { box: target.box, pair };
+}
+
+export function inspect(state, image, onPick) {
+  const panel = document.getElementById("inspector");
+  panel.classList.toggle("open", Boolean(state.picked));
+  if (!state.picked) {
+    fill("inspected", element("p", { class: "soft" }, "Choose a box on the photograph, or a line of the lists below it. "
+      + "Choose again at the same place for the next larger box."));
+    return;
+  }
+  const { box, pair } = state.picked, { about } = state;
+  const corners = image.boxes.subarray(4 * box, 4 * box + 4);
+  const canvas = element("canvas", { width: 224, height: 224, class: "crop", role: "img", "aria-label": "The crop of this box" });
+  drawCrop(canvas, image, corners, about.crop);
+  fill("inspected",
+    element("h3", {}, `Box ${box + 1}`, element("span", { class: "soft" }, ` ${about.sources[image.sources[box]]}, `
+      + `${Math.round(corners[2] - corners[0])} × ${Math.round(corners[3] - corners[1])} px`)),
+    element("figure", {}, canvas, element("figcaption", {}, about.crop.known
+      ? `What a network sees, at ${about.crop.size} px: the box with its context, warped to a square.`
+      : "What a network sees: the box with 16 px of context at 224 px, warped to a square.")),
+    element("h4", {}, "Votes"), votes(state, image, box, onPick),
+    ...became(state, image, onPick));
+}
+
+function drawCrop(canvas, image, box, crop) {
+  const size = canvas.width, context = canvas.getContext("2d");
+  context.fillStyle = `rgb(${crop.mean.join(", ")})`;
+  context.fillRect(0, 0, size, size);
+  const seen = cropWindow(box, image.width, image.height, crop);
+  if (!seen) return;
+  const [x1, y1, x2, y2] = seen.source, across = image.picture.naturalWidth / image.width, down = image.picture.naturalHeight / image.height;
+  const target = seen.target.map((side) => (side * size) / crop.size);
+  context.drawImage(image.picture, x1 * across, y1 * down, (x2 - x1) * across, (y2 - y1) * down, ...target);
+}
+
+function votes(state, image, box, onPick) {
+  const { about } = state, pairs = votesOf(image, box), count = image.pairBox.length;
+  const row = (name, mean, values, picked, onclick) => element("tr", { class: picked ? "picked" : "" },
+    element("th", { scope: "row" }, onclick ? element("button", { type: "button", class: "plain", onclick }, name) : name),
+    element("td", { class: "bars" }, element("div", { class: "bar", style: `width: ${100 * mean}%` }),
+      ...values.map((value) => element("div", { class: "tick", style: `left: ${100 * value}%` }))),
+    element("td", {}, two(mean)), ...(about.names.length > 1 ? values.map((value) => element("td", { class: "each" }, two(value))) : []));
+  const rows = pairs.map((pair) => row(about.classes[image.pairLabel[pair]], image.mean[pair],
+    about.names.map((_, network) => image.networks[network * count + pair]), pair === state.picked.pair, () => onPick({ box, pair })));
+  const heads = ["class", "", "mean", ...(about.names.length > 1 ? about.names : [])];
+  const background = element("tr", { class: "soft" }, element("th", { scope: "row" }, "background"),
+    element("td", { class: "bars" }, element("div", { class: "bar pale", style: `width: ${100 * image.background[box]}%` })),
+    element("td", {}, two(image.background[box])), ...(about.names.length > 1 ? about.names.map(() => element("td", { class: "each" }, "")) : []));
+  return element("div", { class: "scroll" }, element("table", { class: "votes" },
+    element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text))), ...rows, background));
+}
+
+// What selection and truth say of the pair that is looked at.
+function became(state, image, onPick) {
+  const { box, pair } = state.picked, { about } = state;
+  if (pair < 0) return [element("p", {}, `No class scores ${image.floor.toPrecision(2)} or more here: nothing becomes of this box.`)];
+  const fate = image.fates[pair], name = about.classes[image.pairLabel[pair]];
+  const lines = [element("h4", {}, `As ${name}`)];
+  if (image.moved) {
+    const corners = image.boxes.subarray(4 * box, 4 * box + 4), moved = pairBox(image, pair);
+    lines.push(element("p", {}, `Regression moves it: IoU ${two(iou(corners, 0, moved, 0))} with where it was (dashed on the photograph).`));
+  }
+  const by = fate && fate.by >= 0 ? fate.by : -1;
+  lines.push(element("p", {}, fateSentence(fate, by >= 0 ? image.pairBox[by] + 1 : "", image.threshold)));
+  if (by >= 0 && by !== pair) {
+    lines.push(element("button", { type: "button", onclick: () => onPick({ box: image.pairBox[by], pair: by }) }, `Look at box ${image.pairBox[by] + 1}`));
+  }
+  const place = image.found.findIndex((entry) => entry.pair === pair || entry.members?.includes(pair));
+  if (place >= 0 && about.annotated) {
+    const nameOf = (object) => `the ${about.classes[image.truth.labels[object]]}`;
+    lines.push(element("p", { class: image.judged.verdicts[place].kind }, verdictSentence(image.judged.verdicts[place], nameOf)));
+  }
+  return lines;
+}
