@@ -1,4 +1,4 @@
-"""Numbers inside a page: deflated typed arrays as base64, which page/unpack.js reads."""
+"""Numbers inside a page: deflated typed arrays as base64, which page/unpack.mjs reads."""
 
 import base64
 import zlib

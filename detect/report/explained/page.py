@@ -35,7 +35,7 @@ def page_of(about: dict[str, Any], images: Sequence[dict[str, Any]]) -> str:
 
 def script() -> str:
     """Return all modules as one: names are different in all of them."""
-    texts = [_text(f"{name}.js") for name in MODULES]
+    texts = [_text(f"{name}.mjs") for name in MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
 
 

@@ -1,8 +1,8 @@
 // The proposals of an image, a colour a source, up to a budget; which objects they cover.
 
-import { iou } from "./geometry.js";
-import { element, fill } from "./drawing.js";
-import { LOOKS, sourceColour } from "./looks.js";
+import { iou } from "./geometry.mjs";
+import { element, fill } from "./drawing.mjs";
+import { LOOKS, sourceColour } from "./looks.mjs";
 
 // The rank, from 1, of the first box that lies on each object by `least`; 0 for none.
 export function firstCover(image, least) {

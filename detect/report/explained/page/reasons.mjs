@@ -1,7 +1,7 @@
 // What became of a box, and why an object was found or missed: as data and as sentences.
 
-import { iou } from "./geometry.js";
-import { pairBox } from "./selection.js";
+import { iou } from "./geometry.mjs";
+import { pairBox } from "./selection.mjs";
 
 // The pairs of one box, the best five by the networks' mean.
 export function votesOf(image, box, most = 5) {
@@ -14,9 +14,9 @@ export function votesOf(image, box, most = 5) {
 // score, best }. States: found, ignored, place, class, score, suppressed, lowered, capped, taken.
 export function fateOfObject(image, object, shown, least) {
   const { found, judged, fates, truth } = image;
-  if (truth.crowd[object] || truth.difficult[object]) return { state: "ignored" };
   const finder = judged.finders[object], label = truth.labels[object];
   const cover = coverOf(image, object);
+  if (truth.crowd[object] || truth.difficult[object]) return { state: "ignored", ...cover };
   if (finder >= 0 && found[finder].score >= shown(label)) {
     const entry = found[finder];
     const overlap = judged.verdicts[finder].own.overlap;
@@ -42,6 +42,10 @@ export function coverOf(image, object) {
   for (let place = 0; place < image.boxes.length / 4; place++) {
     const value = iou(image.boxes, place, image.truth.boxes, object);
     if (value > best) [best, box] = [value, place];
+  }
+  for (let pair = 0; image.moved && pair < image.pairBox.length; pair++) {
+    const value = iou(pairBox(image, pair), 0, image.truth.boxes, object);
+    if (value > best) [best, box] = [value, image.pairBox[pair]];
   }
   return { best, box };
 }

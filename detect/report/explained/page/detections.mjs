@@ -1,11 +1,11 @@
 // Detections right, wrong and missed on the photograph, and their figures.
 
-import { element, fill } from "./drawing.js";
-import { ratios } from "./judging.js";
-import { LOOKS } from "./looks.js";
-import { fateOfObject, objectSentence, two, verdictSentence, votesOf } from "./reasons.js";
-import { pairBox } from "./selection.js";
-import { shownFrom, talliesOf } from "./state.js";
+import { element, fill } from "./drawing.mjs";
+import { ratios } from "./judging.mjs";
+import { LOOKS } from "./looks.mjs";
+import { fateOfObject, objectSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
+import { pairBox } from "./selection.mjs";
+import { shownFrom, talliesOf } from "./state.mjs";
 
 export function drawDetections(state, image, stage) {
   const shown = shownFrom(state), { classes } = state.about;

@@ -1,9 +1,9 @@
 // One box: its crop as a network sees it, every network's votes, where it moves, what became of it.
 
-import { cropWindow, iou } from "./geometry.js";
-import { element, fill } from "./drawing.js";
-import { fateSentence, two, verdictSentence, votesOf } from "./reasons.js";
-import { pairBox } from "./selection.js";
+import { cropWindow, iou } from "./geometry.mjs";
+import { element, fill } from "./drawing.mjs";
+import { fateSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
+import { pairBox } from "./selection.mjs";
 
 // What was picked -> { box, pair }: the region, and the class it is looked at for (-1: its best).
 export function pickedOf(image, target, fateOf) {

@@ -1,8 +1,10 @@
 // The superpixels of an image after so many merges, in their mean colours or as outlines.
 
-import { iou } from "./geometry.js";
-import { fill, element } from "./drawing.js";
-import { LOOKS } from "./looks.js";
+import { iou } from "./geometry.mjs";
+import { fill, element } from "./drawing.mjs";
+import { LOOKS } from "./looks.mjs";
+
+const SHOWN = 60; // regions left at first
 
 // The place among all regions that each segment (S,) belongs to after `step` merges.
 export function rootsAfter(merged, segments, step) {
@@ -38,7 +40,7 @@ export function drawSuperpixels(state, image, stage) {
   const merges = own.merged.length / 2, segments = own.boxes.length / 4 - merges;
   const slider = document.getElementById("step");
   slider.max = merges;
-  state.step = Math.min(state.step, merges);
+  state.step = Math.min(state.step ?? Math.max(0, segments - SHOWN), merges);
   slider.value = state.step;
   stage.begin(image.picture, image.width, image.height, 480);
   stage.context.imageSmoothingEnabled = false;
@@ -81,7 +83,7 @@ function painted(image, own, segments, step) {
     const edge = (x + 1 < width && roots[labels[at + 1]] !== root) || (at + width < labels.length && roots[labels[at + width]] !== root);
     for (let i = 0; i < 3; i++) {
       const mean = sums[4 * root + i] / sums[4 * root + 3];
-      data[4 * at + i] = edge ? 255 : 0.25 * data[4 * at + i] + 0.75 * mean;
+      data[4 * at + i] = edge ? 0.4 * mean + 153 : 0.25 * data[4 * at + i] + 0.75 * mean;
     }
   }
   context.putImageData(pixels, 0, 0);

@@ -1,7 +1,7 @@
 // From scores to detections, as ensemble/: threshold, NMS, soft-NMS, weighted boxes fusion, voting;
 // and what became of every pair of a box and a class on the way.
 
-import { iou } from "./geometry.js";
+import { iou } from "./geometry.mjs";
 
 const LOWEST_VOTER = 0.02; // ensemble/voting.py
 

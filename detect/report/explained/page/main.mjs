@@ -1,13 +1,13 @@
 // The page: what is chosen, drawn and said, and what the reader's hands do.
 
-import { drawDetections, sayClasses, sayFigures, sayLists } from "./detections.js";
-import { element, fill, Stage } from "./drawing.js";
-import { inspect, pickedOf } from "./inspector.js";
-import { drawProposals } from "./proposals.js";
-import { fateOfObject, two } from "./reasons.js";
-import { beginState, hashOf, recompute, shownFrom } from "./state.js";
-import { drawSuperpixels } from "./superpixels.js";
-import { unpackImage } from "./unpack.js";
+import { drawDetections, sayClasses, sayFigures, sayLists } from "./detections.mjs";
+import { element, fill, Stage } from "./drawing.mjs";
+import { inspect, pickedOf } from "./inspector.mjs";
+import { drawProposals } from "./proposals.mjs";
+import { fateOfObject, two } from "./reasons.mjs";
+import { beginState, hashOf, recompute, shownFrom } from "./state.mjs";
+import { drawSuperpixels } from "./superpixels.mjs";
+import { unpackImage } from "./unpack.mjs";
 
 async function start() {
   const { about, images: packed } = JSON.parse(document.getElementById("data").textContent);
@@ -78,7 +78,7 @@ function walk(state, event, pick) {
 
 function drawAll(state, stages, pick) {
   const image = state.images[state.current];
-  sayImages(state, () => { state.picked = null; state.budget = Infinity; drawAll(state, stages, pick); });
+  sayImages(state, () => { state.picked = null; state.step = null; drawAll(state, stages, pick); });
   for (const [name, value] of Object.entries({ nms: state.settings.nms, score: state.score })) {
     document.getElementById(name).value = value;
     document.getElementById(`${name}-value`).textContent = two(value);

@@ -1,7 +1,7 @@
 // Which detections are right, by VOC's rule (evaluation/voc.py), what is wrong with the others
 // (error_types.py), and average precision (curve.py).
 
-import { coverage, iou } from "./geometry.js";
+import { coverage, iou } from "./geometry.mjs";
 
 const TOUCHING = 0.1; // below this IoU a box and an object have nothing to do with each other
 

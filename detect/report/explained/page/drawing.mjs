@@ -23,6 +23,7 @@ export class Stage {
     if (photo) this.context.drawImage(photo, 0, 0, across, down);
     this.size = [across, down];
     this.targets = [];
+    this.labels = [];
   }
 
   dim(share) {
@@ -50,16 +51,22 @@ export class Stage {
     if (target !== null) this.targets.push({ box: Array.from(box), target });
   }
 
+  // Write beside a box's upper left corner, lower where another label is.
   label(box, text, look) {
     const c = this.context, s = this.scale;
     c.font = "600 13px system-ui, sans-serif";
-    const across = c.measureText(text).width + 8;
+    const across = Math.min(c.measureText(text).width + 14, this.size[0]);
     const x = Math.max(0, Math.min(box[0] * s, this.size[0] - across));
-    const y = box[1] * s >= 19 ? box[1] * s - 19 : Math.max(0, Math.min(box[1] * s + 1, this.size[1] - 19));
+    let y = Math.max(0, Math.min(box[1] * s >= 19 ? box[1] * s - 19 : box[1] * s + 1, this.size[1] - 18));
+    const taken = (one) => Math.abs(one.y - y) < 18 && x < one.x + one.across && one.x < x + across;
+    for (let turn = 0; turn < 12 && this.labels.some(taken); turn++) y += 19;
+    this.labels.push({ x, y, across });
     c.fillStyle = "rgba(0, 0, 0, 0.8)";
     c.fillRect(x, y, across, 18);
     c.fillStyle = look.colour;
-    c.fillText(text, x + 4, y + 13.5);
+    c.fillRect(x, y, 5, 18);
+    c.fillStyle = "#fff";
+    c.fillText(text, x + 9, y + 13.5);
   }
 
   // The smallest box under the pointer; clicked again at the same place, the next larger one.

@@ -1,10 +1,11 @@
 // What the reader chose, kept in the address (#image=...&nms=0.4), so that a view can be linked to;
 // and what follows from it.
 
-import { averagePrecision, judge, meanOf, tally } from "./judging.js";
-import { select } from "./selection.js";
+import { averagePrecision, judge, meanOf, tally } from "./judging.mjs";
+import { select } from "./selection.mjs";
 
 const MATCH = 0.5; // IoU that makes a match, VOC's
+const FIRST = 200; // boxes shown at first
 
 export function beginState(about, images, hash) {
   const told = new URLSearchParams(hash.replace(/^#/, ""));
@@ -18,7 +19,7 @@ export function beginState(about, images, hash) {
   about.classes.forEach((name, label) => {
     if (told.has(`score.${name}`)) scores.set(label, clamped(Number(told.get(`score.${name}`)), score));
   });
-  return { about, images, settings, score, scores, current: Math.max(0, named), budget: Infinity, step: 0, picked: null, match: MATCH };
+  return { about, images, settings, score, scores, current: Math.max(0, named), budget: FIRST, step: null, picked: null, match: MATCH };
 }
 
 function clamped(value, otherwise) {
