@@ -11,6 +11,7 @@ from detect.boxes import iou_matrix
 from detect.data import open_dataset
 from detect.ensemble import Combination
 from detect.ensemble.stored import combine
+from detect.images import read_size
 from detect.storage.detections import write_detections
 from detect.storage.scores import RegionScores, ScoresFile, scores_table, write_scores
 from detect.storage.scores_card import ScoresCard
@@ -45,7 +46,7 @@ CARD = ScoresCard(
 
 
 def keep_scores(
-    root: Path, split: str, out: Path, regions: int = 60, seed: int = 0, **changes: Any
+    root: Path, split: str | None, out: Path, regions: int = 60, seed: int = 0, **changes: Any
 ) -> Path:
     """Write scores.parquet and detections.json on a split of the data set `root` to `out`.
 
@@ -53,7 +54,7 @@ def keep_scores(
     """
     dataset = open_dataset(root, split)
     named = {
-        "split": split,
+        "split": dataset.split,
         "classes": dataset.classes,
         "category_ids": dataset.category_ids,
         "integer_ids": dataset.integer_ids,
@@ -64,7 +65,7 @@ def keep_scores(
     rows = [_row(rng, sample, card, regions) for sample in dataset.samples]
     out.mkdir(parents=True)
     write_scores(out / "scores.parquet", [scores_table(row, card.kept) for row in rows], card)
-    write_run(out, dataset)
+    write_run(out, replace(dataset, classes=card.classes, category_ids=card.category_ids))
     return out
 
 
@@ -80,14 +81,14 @@ def write_run(out: Path, dataset: Dataset) -> None:
 def _row(
     rng: np.random.Generator, sample: Sample, card: ScoresCard, count: int
 ) -> RegionScores:
-    assert sample.size is not None
-    boxes = near_and_far(rng, sample.annotations.boxes, sample.size, count)
+    size = sample.size or read_size(sample.path)
+    boxes = near_and_far(rng, sample.annotations.boxes, size, count)
     scores = half_right(rng, boxes, sample, len(card.columns), len(card.names))
     kinds = {"off": 0, "agnostic": 1, "classwise": len(card.columns)}[card.deltas]
     shape = (len(card.names), len(boxes), kinds, 4)
     deltas = rng.normal(0, 0.1, shape).astype(np.float32) if kinds else None
     sources = np.where(np.arange(len(boxes)) % 3, "selective-search", "multibox")
-    return RegionScores(sample.image_id, sample.size, boxes, sources, scores, deltas)
+    return RegionScores(sample.image_id, size, boxes, sources, scores, deltas)
 
 
 def near_and_far(

@@ -50,6 +50,9 @@ def _explain(
     from detect.files import write_text
 
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
+    if not dataset.annotated:
+        known = scores.card
+        dataset = replace(dataset, classes=known.classes, category_ids=known.category_ids)
     check_same_data(scores, dataset, reporter)
     search, crop = _search(options, scores.card, reporter), _crop(options.model)
     chosen = _chosen(options, scores, dataset)
