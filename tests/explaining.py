@@ -78,9 +78,7 @@ def write_run(out: Path, dataset: Dataset) -> None:
     write_detections(out / "detections.json", combine(scores, how, every), dataset)
 
 
-def _row(
-    rng: np.random.Generator, sample: Sample, card: ScoresCard, count: int
-) -> RegionScores:
+def _row(rng: np.random.Generator, sample: Sample, card: ScoresCard, count: int) -> RegionScores:
     size = sample.size or read_size(sample.path)
     boxes = near_and_far(rng, sample.annotations.boxes, size, count)
     scores = half_right(rng, boxes, sample, len(card.columns), len(card.names))

@@ -1,42 +1,29 @@
 """`detect explain` as it is typed, and its page in a browser beside `detect ensemble` and `eval`."""
 
 import json
-import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing import Browser, browser, needs_chromium
 from builders import write_voc
 from commands import call
 from explaining import keep_scores
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 IDS = ("test_000", "test_001", "test_002")
 
 
-def opened(page: Path, told: str) -> str:
-    """Return the page's elements once it is drawn, with what is `told` in its address."""
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-            f"--user-data-dir={page.parent / 'profile'}",
-            *("--virtual-time-budget=20000", "--dump-dom", f"{page.as_uri()}#{told}"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert 'data-ready="yes"' in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as one:
+        yield one
 
 
-def row_of(dom: str, name: str) -> list[str]:
+def row_of(tab: Browser, name: str) -> list[str]:
     """Return the cells of the row of figures called `name`."""
-    found = re.search(rf'<tr data-row="{name}">(.*?)</tr>', dom)
-    assert found is not None
-    return re.findall(r"<td>(.*?)</td>", found[1])
+    cells = f"document.querySelectorAll('[data-row=\"{name}\"] td')"
+    found: list[str] = tab.run(f"[...{cells}].map((cell) => cell.textContent)")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +33,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keep_scores(root / "voc", "test", root / "run", deltas="agnostic", seed=4)
     (root / "ids.txt").write_text("".join(f"{name}\n" for name in IDS))
     return root
+
+
+@pytest.fixture(scope="module")
+def page(world: Path) -> Path:
+    """Return a page on three of the images."""
+    named = [word for name in IDS for word in ("--image", name)]
+    told = ("--data", world / "voc", "--split", "test", *named, "--out", world / "page")
+    assert call("explain", world / "run", *told) == 0
+    return world / "page/index.html"
 
 
 def test_it_prints_why_an_image_is_shown_and_the_page(
@@ -62,19 +58,14 @@ def test_it_prints_why_an_image_is_shown_and_the_page(
     assert "exists already" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium, in which the page is opened")
+@needs_chromium
 @pytest.mark.parametrize(
     ("kind", "nms"), [("nms", 0.3), ("nms", 0.6), ("soft-nms", None), ("wbf", 0.4)]
 )
 def test_figures_in_a_browser_are_those_of_the_commands(
-    world: Path, tmp_path: Path, kind: str, nms: float | None
+    world: Path, page: Path, tab: Browser, tmp_path: Path, kind: str, nms: float | None
 ) -> None:
     """mAP, AP of every class, right, wrong and missed from a score up."""
-    from detect.data import open_dataset
-    from detect.evaluation.flat import FlatDetections
-    from detect.report.images import score_images
-    from detect.storage.detections import read_columns
-
     options = ["--kind", kind, *(["--nms", nms] if nms else [])]
     assert call("ensemble", world / "run", "--out", tmp_path / "made", *options) == 0
     made = tmp_path / "made/detections.json"
@@ -83,30 +74,85 @@ def test_figures_in_a_browser_are_those_of_the_commands(
     data = ("--data", world / "voc", "--split", world / "ids.txt")
     scored = ("--detections", tmp_path / "found.json", "--json", tmp_path / "map.json")
     assert call("eval", "--map", *data, *scored) == 0
-    named = [word for name in IDS for word in ("--image", name)]
-    page = tmp_path / "page/index.html"
-    whole = ("--data", world / "voc", "--split", "test")
-    assert call("explain", world / "run", *whole, *named, "--out", page.parent) == 0
-    dom = opened(page, f"image={IDS[1]}&kind={kind}&score=0.4" + (f"&nms={nms}" if nms else ""))
+    tab.open(page, f"image={IDS[1]}")
+    tab.set("kind", kind)
+    tab.set("score", 0.4)
+    if nms:
+        tab.set("nms", nms)
+    check_figures(tab, world, tmp_path)
+    address = tab.run("location.hash")
+    tab.open(page, address.lstrip("#"))  # a link to a view shows the same
+    check_figures(tab, world, tmp_path)
+
+
+def check_figures(tab: Browser, world: Path, tmp_path: Path) -> None:
+    """Hold what the page says now to what the commands left in `tmp_path`."""
+    from detect.data import open_dataset
+    from detect.evaluation.flat import FlatDetections
+    from detect.report.images import score_images
+    from detect.storage.detections import read_columns
 
     expected = json.loads((tmp_path / "map.json").read_text())["voc2012"]
-    found = re.search(r'data-map="([^"]*)"', dom)
-    assert found is not None
-    assert float(found[1]) == pytest.approx(expected["map"], abs=1e-9)
-    aps = re.findall(r'<td data-ap="([^"]+)" data-class="([^"]+)"', dom)
-    assert {name: float(ap) for ap, name in aps} == pytest.approx(
+    found = tab.run("document.querySelector('[data-map]').dataset.map")
+    assert float(found) == pytest.approx(expected["map"], abs=1e-9)
+    cells = "[...document.querySelectorAll('[data-ap]')].filter((cell) => cell.dataset.ap)"
+    aps = tab.run(f"{cells}.map((cell) => [cell.dataset.class, Number(cell.dataset.ap)])")
+    assert dict(aps) == pytest.approx(
         {name: entry["ap"] for name, entry in expected["per_class"].items()}, abs=1e-9
     )
     dataset = open_dataset(world / "voc", world / "ids.txt")
     flat = FlatDetections(*read_columns(tmp_path / "found.json", dataset))
     tallies = score_images(dataset, flat, 0.4)
     columns = (tallies.right, tallies.wrong, tallies.missed)
-    assert row_of(dom, "this image")[:3] == [str(column[1]) for column in columns]
+    assert row_of(tab, "this image")[:3] == [str(column[1]) for column in columns]
     right, wrong, missed = (int(column.sum()) for column in columns)
-    assert row_of(dom, "all 3 shown") == [
+    assert row_of(tab, "all 3 shown") == [
         str(right),
         str(wrong),
         str(missed),
         f"{100 * right / (right + wrong):.1f} %",
         f"{100 * right / (right + missed):.1f} %",
     ]
+
+
+@needs_chromium
+def test_a_box_chosen_tells_its_votes_and_its_fate(page: Path, tab: Browser) -> None:
+    """By a click on the photograph, by a line of the lists, by the keyboard."""
+    tab.open(page, f"image={IDS[0]}")
+    inspected = "document.getElementById('inspected').textContent"
+    assert "Choose a box" in tab.run(inspected)
+    tab.run("document.querySelector('#found button').click()")
+    said = tab.run(inspected)
+    assert "Votes" in said
+    assert "background" in said
+    assert "Kept" in said
+    assert "Regression moves it" in said
+    canvas = "document.getElementById('detection-canvas')"
+    tab.run(f"{canvas}.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowRight' }}))")
+    assert tab.run(inspected) != said
+    tab.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    assert "Choose a box" in tab.run(inspected)
+    middle = "clientX: frame.left + frame.width / 2, clientY: frame.top + frame.height / 2"
+    canvas = "document.getElementById('proposal-canvas')"
+    tab.run(
+        f"(() => {{ const frame = {canvas}.getBoundingClientRect(); "
+        f"{canvas}.dispatchEvent(new MouseEvent('click', {{ {middle} }})); }})()"
+    )
+    assert tab.run(inspected).startswith("Box ")
+    tab.set("score", 1)
+    assert tab.run("document.getElementById('objects').textContent").count("Missed") == 3
+    tab.set("budget", 1)
+    assert tab.run("document.getElementById('proposal-text').textContent").endswith(
+        "by the first 1 of 60 boxes (IoU 0.5 or more)."
+    )
+
+
+@needs_chromium
+def test_the_page_fits_a_phone(page: Path, tab: Browser) -> None:
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    tab.tell("Emulation.setDeviceMetricsOverride", **size)
+    try:
+        tab.open(page, f"image={IDS[0]}")
+        assert tab.run("document.documentElement.scrollWidth") <= 390
+    finally:
+        tab.tell("Emulation.clearDeviceMetricsOverride")

@@ -34,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("explain")
     names = ("circle", "</script><b>odd", "triangle")
     write_voc(root / "voc", {"test": 5}, seed=1, objects=2)
-    for path in ((root / "voc/Annotations").glob("*.xml")):
+    for path in (root / "voc/Annotations").glob("*.xml"):
         text = path.read_text().replace("<name>square", "<name>&lt;/script>&lt;b>odd")
         path.write_text(text)
     (root / "voc/classes.txt").write_text("".join(f"{name}\n" for name in names))
@@ -85,7 +85,9 @@ def test_one_script_is_made_of_the_modules() -> None:
     assert {path.stem for path in folder.glob("*.mjs")} == set(MODULES)
 
 
-def test_superpixels_are_those_of_the_search_that_the_run_notes(world: Path, tmp_path: Path) -> None:
+def test_superpixels_are_those_of_the_search_that_the_run_notes(
+    world: Path, tmp_path: Path
+) -> None:
     proposals = {"method": "selective-search", "parameters": SEARCH}
     run = keep_scores(world / "voc", "test", tmp_path / "run", proposals=proposals)
     told = {"data": world / "voc", "split": "test", "image": ("test_001", "test_000")}
@@ -137,7 +139,9 @@ def test_a_large_image_leaves_out_the_lowest_scores(world: Path) -> None:
     boxes = np.resize(row.boxes, (count, 4))
     large = RegionScores("a", row.size, boxes, np.full(count, "x"), scores)
     values, pairs = packed_regions(large, CARD, ("x",))
-    assert sum(len(values[name][1]) for name in values["arrays"] if values[name]) < MOST_BYTES * 4 / 3
+    assert (
+        sum(len(values[name][1]) for name in values["arrays"] if values[name]) < MOST_BYTES * 4 / 3
+    )
     assert 0.01 < pairs.floor < 1
     highest = scores[:, :, :-1].max(axis=0)
     assert len(pairs.rows) == (highest >= np.float32(pairs.floor)).sum()

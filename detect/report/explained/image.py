@@ -25,9 +25,7 @@ class Naming:
     labels: tuple[int, ...]
 
     @classmethod
-    def of(
-        cls, card: ScoresCard, classes: tuple[str, ...], sources: tuple[str, ...]
-    ) -> "Naming":
+    def of(cls, card: ScoresCard, classes: tuple[str, ...], sources: tuple[str, ...]) -> "Naming":
         """Return the naming of scores by `card` of a data set with `classes`."""
         known = tuple(dict.fromkeys((*card.columns, *classes)))
         return cls(known, sources, tuple(known.index(name) for name in classes))

@@ -72,9 +72,7 @@ def _explain(
     return ExplainResult(page, page.stat().st_size, named)
 
 
-def _chosen(
-    options: ExplainOptions, scores: "ScoresFile", dataset: "Dataset"
-) -> dict[int, str]:
+def _chosen(options: ExplainOptions, scores: "ScoresFile", dataset: "Dataset") -> dict[int, str]:
     """Return the places in `dataset` of the images to show, in its order, and why."""
     known = scores.sizes()
     places = {s.image_id: n for n, s in enumerate(dataset.samples) if s.image_id in known}
@@ -91,9 +89,7 @@ def _chosen(
     return _by_detections(scores, dataset, set(places.values()))
 
 
-def _by_detections(
-    scores: "ScoresFile", dataset: "Dataset", there: set[int]
-) -> dict[int, str]:
+def _by_detections(scores: "ScoresFile", dataset: "Dataset", there: set[int]) -> dict[int, str]:
     """Choose by the run's own detections, among the images that have scores."""
     from detect.evaluation.flat import FlatDetections
     from detect.report.explained.choosing import choose_images

@@ -121,7 +121,9 @@ def _judgment(seed: int) -> dict[str, Any]:
 def _crops() -> list[dict[str, Any]]:
     rng = np.random.default_rng(2)
     whole = np.floor(rng.uniform(-40, 150, (60, 4)) * 2) / 2
-    boxes = np.concatenate([whole[:, :2], whole[:, :2] + np.abs(whole[:, 2:])], 1).astype(np.float32)
+    boxes = np.concatenate([whole[:, :2], whole[:, :2] + np.abs(whole[:, 2:])], 1).astype(
+        np.float32
+    )
     cases = []
     for size, context, mode in ((224, 16, "warp"), (64, 16, "square"), (96, 0, "warp")):
         found = windows(boxes, (90, 120), size, context, mode)  # type: ignore[arg-type]

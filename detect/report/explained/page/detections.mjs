@@ -16,7 +16,7 @@ export function drawDetections(state, image, stage) {
     const look = fate.state === "ignored" ? LOOKS.ignored : LOOKS.missed;
     const box = image.truth.boxes.subarray(4 * object, 4 * object + 4);
     stage.box(box, look, { target: { object } });
-    stage.label(box, `${look.mark} ${classes[label]}`, look);
+    if (fate.state !== "ignored") stage.label(box, `${look.mark} ${classes[label]}`, look);
   });
   image.found.forEach((entry, place) => {
     if (entry.score < shown(entry.label)) return;
@@ -43,7 +43,7 @@ export function sayFigures(state, image) {
   };
   fill("tallies", row("this image", own), ...(state.images.length > 1 ? [row(`all ${state.images.length} shown`, all)] : []));
   fill("map", element("b", { "data-map": Number.isNaN(state.map) ? "" : state.map }, percent(state.map)),
-    ` mean average precision of the shown images (VOC 2012, IoU ${state.match}), of all detections from score ${image.threshold} up.`);
+    ` mean average precision of the shown images (VOC 2012, IoU ${state.match}), of all detections from score ${Number(image.threshold.toPrecision(3))} up.`);
 }
 
 // A row a class that is in the shown images: average precision, and its own score.

@@ -82,7 +82,7 @@ function became(state, image, onPick) {
     lines.push(element("p", {}, `Regression moves it: IoU ${two(iou(corners, 0, moved, 0))} with where it was (dashed on the photograph).`));
   }
   const by = fate && fate.by >= 0 ? fate.by : -1;
-  lines.push(element("p", {}, fateSentence(fate, by >= 0 ? image.pairBox[by] + 1 : "", image.threshold)));
+  lines.push(element("p", {}, fateSentence(fate, by >= 0 ? image.pairBox[by] + 1 : "", Number(image.threshold.toPrecision(3)))));
   if (by >= 0 && by !== pair) {
     lines.push(element("button", { type: "button", onclick: () => onPick({ box: image.pairBox[by], pair: by }) }, `Look at box ${image.pairBox[by] + 1}`));
   }
