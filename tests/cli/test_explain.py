@@ -1,4 +1,4 @@
-"""`detect explain` as it is typed, and its page in a browser beside `detect ensemble` and `eval`."""
+"""`detect explain` as it is typed, and its page in a browser beside what the commands say."""
 
 import json
 from collections.abc import Iterator

@@ -146,6 +146,10 @@ COMMANDS: dict[str, Command] = {
         f"check {_VOC} --detections WORLD/run --json OUT/all.json --out OUT --exist-ok",
         over="check",
     ),
+    "explain": Command(f"explain WORLD/run --data {_VOC} --out OUT"),
+    "explain again": Command(
+        f"explain WORLD/run --data {_VOC} --image test_001 --out OUT --exist-ok", over="explain"
+    ),
     "report": Command(f"report WORLD/run --data {_VOC} --out OUT"),
     "report again": Command(
         f"report WORLD/run --data {_VOC} --proposals WORLD/test.parquet --out OUT --exist-ok",

@@ -19,7 +19,7 @@ from detect.proposals.search.sorting import std_sort
 
 @compiled
 def group_sorted(state: State, firsts: Ints, seconds: Ints) -> tuple[Ints, Ints]:
-    """Return the boxes (R + merges, 4) of the hierarchy in order of making, what was merged (, 2)."""
+    """Return the boxes (R + merges, 4) in order of making, and what was merged (merges, 2)."""
     count, left = len(state.sizes), len(firsts)
     made, pairs_merged = np.empty((2 * count, 4), np.int32), np.empty((count, 2), np.int32)
     made[:count] = state.boxes

@@ -26,4 +26,4 @@ def choose_images(dataset: Dataset, detections: FlatDetections) -> dict[int, str
 def _surprising(dataset: Dataset, detections: FlatDetections) -> list[int]:
     judged = judge(dataset, detections)
     wrong = np.flatnonzero(judged.wrong)
-    return judged.detections.images[wrong[:1]].tolist()
+    return [int(place) for place in judged.detections.images[wrong[:1]]]

@@ -44,10 +44,10 @@ def explain(options: ExplainOptions, reporter: Reporter = QUIET) -> ExplainResul
 def _explain(
     options: ExplainOptions, scores: "ScoresFile", out: Path, reporter: Reporter
 ) -> ExplainResult:
+    from detect.files import write_text
     from detect.report.explained.image import Naming, packed_image
     from detect.report.explained.page import page_of
     from detect.together import together
-    from detect.files import write_text
 
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     if not dataset.annotated:
