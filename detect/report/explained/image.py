@@ -1,11 +1,12 @@
 """All that a page holds of one image."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from detect.data import read_pixels
 from detect.proposals.settings import SearchSettings
-from detect.report.explained.regions import packed_regions
+from detect.report.explained.regions import MOST_BYTES, packed_regions
 from detect.report.explained.superpixels import packed_superpixels
 from detect.report.images import jpeg_url
 from detect.storage.scores import RegionScores
@@ -44,7 +45,9 @@ def packed_image(
     Superpixels by `search`, if any. DataError for an image that cannot be read.
     """
     pixels = read_pixels(sample)
-    regions, _ = packed_regions(row, card, naming.sources)
+    superpixels = None if search is None else packed_superpixels(pixels, search)
+    taken = 0 if superpixels is None else len(json.dumps(superpixels)) * 3 // 4
+    regions, _ = packed_regions(row, card, naming.sources, MOST_BYTES - taken)
     return {
         "id": sample.image_id,
         "why": why,
@@ -52,7 +55,7 @@ def packed_image(
         "height": row.size[0],
         "photo": jpeg_url(pixels),
         "truth": _truth(sample.annotations, naming.labels),
-        "superpixels": None if search is None else packed_superpixels(pixels, search),
+        "superpixels": superpixels,
         **regions,
     }
 

@@ -36,11 +36,11 @@ def lowest_kept(card: ScoresCard) -> float:
     return card.threshold if card.vote == "off" else min(card.threshold, LOWEST_VOTER)
 
 
-def choose_pairs(row: RegionScores, card: ScoresCard) -> Pairs:
-    """Return the pairs that any network scores high enough, fewer where they would be too many."""
+def choose_pairs(row: RegionScores, card: ScoresCard, room: int) -> Pairs:
+    """Return the pairs that any network scores high enough, fewer where `room` bytes are too few."""
     highest = row.scores[:, :, :-1].max(axis=0)
     floor = lowest_kept(card)
-    most = _most_pairs(row, card)
+    most = _most_pairs(row, card, room)
     values = highest[highest >= np.float32(floor)]
     if len(values) > most:
         # Of pairs with equal scores all go or none.
@@ -51,21 +51,21 @@ def choose_pairs(row: RegionScores, card: ScoresCard) -> Pairs:
     return Pairs(rows, labels, floor)
 
 
-def _most_pairs(row: RegionScores, card: ScoresCard) -> int:
+def _most_pairs(row: RegionScores, card: ScoresCard, room: int) -> int:
     networks = len(row.scores)
     boxes = min(len(row.boxes), _MOST_BOXES) * (21 + 16 * (card.deltas == "agnostic"))
     each = 4 + 2 + 4 * (networks + 1) + 16 * (card.deltas == "classwise")
-    return max(1, (MOST_BYTES - boxes) // each)
+    return max(1, (room - boxes) // each)
 
 
 def packed_regions(
-    row: RegionScores, card: ScoresCard, sources: tuple[str, ...]
+    row: RegionScores, card: ScoresCard, sources: tuple[str, ...], room: int = MOST_BYTES
 ) -> tuple[dict[str, Any], Pairs]:
     """Return what the page gets of `row`, with places in `sources`, and the pairs that are in it.
 
-    Boxes that are left out (beyond the first _MOST_BOXES, without a pair) are counted.
+    In `room` bytes before they are deflated; boxes that are left out (beyond the first _MOST_BOXES, without a pair) are counted.
     """
-    pairs = choose_pairs(row, card)
+    pairs = choose_pairs(row, card, room)
     mean = average(row.scores)
     kept = np.arange(len(row.boxes)) < _MOST_BOXES
     kept[pairs.rows] = True

@@ -104,5 +104,5 @@ export function element(tag, properties = {}, ...children) {
 }
 
 export function fill(id, ...children) {
-  document.getElementById(id).replaceChildren(...children);
+  document.getElementById(id).replaceChildren(...children.filter((child) => child !== null));
 }

@@ -1,5 +1,6 @@
 // One box: its crop as a network sees it, every network's votes, where it moves, what became of it.
 
+import { sentenceOf } from "./detections.mjs";
 import { cropWindow, iou } from "./geometry.mjs";
 import { element, fill } from "./drawing.mjs";
 import { fateSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
@@ -15,7 +16,7 @@ export function pickedOf(image, target, fateOf) {
   if ("object" in target) {
     const fate = fateOf(target.object), pair = fate.pair ?? -1;
     const box = pair >= 0 ? image.pairBox[pair] : fate.box ?? -1;
-    return box >= 0 ? { box, pair } : null;
+    return box >= 0 ? { box, pair, object: target.object, fate } : null;
   }
   const [pair = -1] = votesOf(image, target.box, 1);
   return { box: target.box, pair };
@@ -34,9 +35,11 @@ export function inspect(state, image, onPick) {
   const canvas = element("canvas", { width: 224, height: 224, class: "crop", role: "img", "aria-label": "The crop of this box" });
   drawCrop(canvas, image, corners, about.crop);
   fill("inspected",
+    state.picked.fate ? element("p", { class: "why" }, `${about.classes[image.truth.labels[state.picked.object]]}: `
+      + sentenceOf(state, image, state.picked.object, state.picked.fate)) : null,
     element("h3", {}, `Box ${box + 1}`, element("span", { class: "soft" }, ` ${about.sources[image.sources[box]]}, `
       + `${Math.round(corners[2] - corners[0])} × ${Math.round(corners[3] - corners[1])} px`)),
-    element("figure", {}, canvas, element("figcaption", {}, about.crop.known
+    element("figure", { class: "seen" }, canvas, element("figcaption", {}, about.crop.known
       ? `What a network sees, at ${about.crop.size} px: the box with its context, warped to a square.`
       : "What a network sees: the box with 16 px of context at 224 px, warped to a square.")),
     element("h4", {}, "Votes"), votes(state, image, box, onPick),
@@ -54,21 +57,24 @@ function drawCrop(canvas, image, box, crop) {
   context.drawImage(image.picture, x1 * across, y1 * down, (x2 - x1) * across, (y2 - y1) * down, ...target);
 }
 
+// A line a class: its name, the mean, a bar of it with a tick a network, and the networks' own.
 function votes(state, image, box, onPick) {
-  const { about } = state, pairs = votesOf(image, box), count = image.pairBox.length;
-  const row = (name, mean, values, picked, onclick) => element("tr", { class: picked ? "picked" : "" },
-    element("th", { scope: "row" }, onclick ? element("button", { type: "button", class: "plain", onclick }, name) : name),
-    element("td", { class: "bars" }, element("div", { class: "bar", style: `width: ${100 * mean}%` }),
-      ...values.map((value) => element("div", { class: "tick", style: `left: ${100 * value}%` }))),
-    element("td", {}, two(mean)), ...(about.names.length > 1 ? values.map((value) => element("td", { class: "each" }, two(value))) : []));
-  const rows = pairs.map((pair) => row(about.classes[image.pairLabel[pair]], image.mean[pair],
-    about.names.map((_, network) => image.networks[network * count + pair]), pair === state.picked.pair, () => onPick({ box, pair })));
-  const heads = ["class", "", "mean", ...(about.names.length > 1 ? about.names : [])];
-  const background = element("tr", { class: "soft" }, element("th", { scope: "row" }, "background"),
-    element("td", { class: "bars" }, element("div", { class: "bar pale", style: `width: ${100 * image.background[box]}%` })),
-    element("td", {}, two(image.background[box])), ...(about.names.length > 1 ? about.names.map(() => element("td", { class: "each" }, "")) : []));
-  return element("div", { class: "scroll" }, element("table", { class: "votes" },
-    element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text))), ...rows, background));
+  const { about } = state, count = image.pairBox.length;
+  const lines = votesOf(image, box).map((pair) => {
+    const values = about.names.map((_, network) => image.networks[network * count + pair]);
+    const said = about.names.map((name, network) => `${name} ${two(values[network])}`).join(" · ");
+    const picked = pair === state.picked.pair;
+    return element("li", { class: picked ? "picked" : "" },
+      element("button", { type: "button", class: "plain", "aria-pressed": String(picked), onclick: () => onPick({ box, pair }) },
+        about.classes[image.pairLabel[pair]]),
+      element("b", {}, two(image.mean[pair])),
+      element("div", { class: "bars", "aria-hidden": true }, element("div", { class: "bar", style: `width: ${100 * image.mean[pair]}%` }),
+        ...values.map((value) => element("div", { class: "tick", style: `left: ${100 * value}%` }))),
+      values.length > 1 ? element("small", {}, said) : null);
+  });
+  const background = element("li", { class: "soft" }, element("span", {}, "background"), element("b", {}, two(image.background[box])),
+    element("div", { class: "bars", "aria-hidden": true }, element("div", { class: "bar pale", style: `width: ${100 * image.background[box]}%` })));
+  return element("ul", { class: "votes" }, ...lines, background);
 }
 
 // What selection and truth say of the pair that is looked at.
