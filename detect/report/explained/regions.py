@@ -37,7 +37,7 @@ def lowest_kept(card: ScoresCard) -> float:
 
 
 def choose_pairs(row: RegionScores, card: ScoresCard, room: int) -> Pairs:
-    """Return the pairs that any network scores high enough, fewer where `room` bytes are too few."""
+    """Return the pairs that any network scores high enough, fewer where `room` bytes are few."""
     highest = row.scores[:, :, :-1].max(axis=0)
     floor = lowest_kept(card)
     most = _most_pairs(row, card, room)
@@ -63,7 +63,8 @@ def packed_regions(
 ) -> tuple[dict[str, Any], Pairs]:
     """Return what the page gets of `row`, with places in `sources`, and the pairs that are in it.
 
-    In `room` bytes before they are deflated; boxes that are left out (beyond the first _MOST_BOXES, without a pair) are counted.
+    In `room` bytes before they are deflated. Boxes that are left out (beyond the first _MOST_BOXES,
+    without a pair) are counted.
     """
     pairs = choose_pairs(row, card, room)
     mean = average(row.scores)

@@ -14,12 +14,16 @@ export function pickedOf(image, target, fateOf) {
     return { box: image.pairBox[pair], pair, found: target.found };
   }
   if ("object" in target) {
-    const fate = fateOf(target.object), pair = fate.pair ?? -1;
-    const box = pair >= 0 ? image.pairBox[pair] : fate.box ?? -1;
-    return box >= 0 ? { box, pair, object: target.object, fate } : null;
+    const fate = fateOf(target.object);
+    const box = fate.pair >= 0 ? image.pairBox[fate.pair] : fate.box;
+    return box >= 0 ? { box, pair: fate.pair ?? bestOf(image, box), object: target.object, fate } : null;
   }
-  const [pair = -1] = votesOf(image, target.box, 1);
-  return { box: target.box, pair };
+  return { box: target.box, pair: bestOf(image, target.box) };
+}
+
+function bestOf(image, box) {
+  const [pair = -1] = votesOf(image, box, 1);
+  return pair;
 }
 
 export function inspect(state, image, onPick) {
