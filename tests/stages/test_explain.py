@@ -147,3 +147,13 @@ def test_a_large_image_leaves_out_the_lowest_scores(world: Path) -> None:
     assert len(pairs.rows) == (highest >= np.float32(pairs.floor)).sum()
     assert values["pairsLeftOut"] == (highest >= np.float32(0.01)).sum() - len(pairs.rows) > 0
     assert values["boxesLeftOut"] > 0
+
+
+def test_an_image_without_regions_has_empty_numbers(world: Path) -> None:
+    (row, *_) = ScoresFile(world / "run")
+    none = RegionScores(
+        "a", row.size, row.boxes[:0], row.sources[:0], row.scores[:, :0], row.deltas
+    )
+    values, pairs = packed_regions(none, CARD, ("x",))
+    assert len(pairs.rows) == values["pairsLeftOut"] == values["boxesLeftOut"] == 0
+    assert pairs.floor == CARD.threshold
