@@ -156,3 +156,22 @@ def test_the_page_fits_a_phone(page: Path, tab: Browser) -> None:
         assert tab.run("document.documentElement.scrollWidth") <= 390
     finally:
         tab.tell("Emulation.clearDeviceMetricsOverride")
+
+
+@needs_chromium
+def test_names_are_text_and_an_image_may_have_nothing(tmp_path: Path, tab: Browser) -> None:
+    """No region, no object, and a class whose name is an element with a script."""
+    odd = "<img src=x onerror=document.title='run'>"
+    write_voc(tmp_path / "voc", {"test": 2}, seed=2)
+    keep_scores(tmp_path / "voc", "test", tmp_path / "run", regions=0)
+    write_voc(tmp_path / "voc", {"test": 2}, seed=2, objects=0)
+    told = ("--data", tmp_path / "voc", "--split", "test", "--image", "test_000")
+    assert call("explain", tmp_path / "run", *told, "--out", tmp_path / "page") == 0
+    page = tmp_path / "page/index.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace('"circle"', json.dumps(odd).replace("<", "\\u003c")))
+    tab.open(page)
+    assert tab.run("document.getElementById('objects').textContent").startswith("No object")
+    assert tab.run("document.getElementById('found').textContent") == "Nothing reaches the score."
+    assert tab.run("document.title") == "run: explained"
+    assert tab.run("document.querySelectorAll('img').length") == 1

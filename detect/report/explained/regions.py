@@ -52,9 +52,12 @@ def choose_pairs(row: RegionScores, card: ScoresCard, room: int) -> Pairs:
 
 
 def _most_pairs(row: RegionScores, card: ScoresCard, room: int) -> int:
+    """Return how many pairs `room` bytes hold beside boxes; each may need one more of these."""
     networks = len(row.scores)
-    boxes = min(len(row.boxes), _MOST_BOXES) * (21 + 16 * (card.deltas == "agnostic"))
+    box = 21 + 16 * (card.deltas == "agnostic")
+    boxes = min(len(row.boxes), _MOST_BOXES) * box
     each = 4 + 2 + 4 * (networks + 1) + 16 * (card.deltas == "classwise")
+    each += box * (len(row.boxes) > _MOST_BOXES)
     return max(1, (room - boxes) // each)
 
 
