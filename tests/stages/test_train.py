@@ -1,0 +1,145 @@
+"""A detector from a labelled folder: one call, its choices, and going on after an interruption."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import write_voc
+
+from detect.errors import DataError, UsageError
+from detect.models.model_files import model_hash
+from detect.stages.detector_folder import read_detector
+from detect.stages.load import load
+from detect.stages.train import TrainResult, train
+from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, Pace, Plan, plan
+
+SMALL = (
+    "model.width=0.25", "model.input_size=48", "sampling.batch_size=8", "optimizer.steps=12",
+    "regression.grid=2", "multibox.model.width=0.25", "multibox.model.input_size=64",
+    "multibox.batch_size=4", "multibox.optimizer.steps=12",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voc(tmp_path_factory.mktemp("set"), {"trainval": 15, "test": 2}, seed=2)
+
+
+def made(data: Path, out: Path, **more: Any) -> TrainResult:
+    told = {"fast": True, "pretrained": "off", "set": SMALL, "device": "cpu", **more}
+    return train(data, out=out, **told)
+
+
+class Stopping:
+    """A reporter that is interrupted when something is said."""
+
+    def track(self, items: Sequence[Any], total: int, description: str) -> Iterable[Any]:
+        return items
+
+    def say(self, line: str) -> None:
+        if line.startswith("regions:"):
+            raise KeyboardInterrupt
+
+    def warn(self, line: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "d"
+    made(data, out)
+    return out
+
+
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
+def test_one_call_leaves_a_detector_that_finds(data, whole) -> None:
+    card = read_detector(whole).card
+    assert card.classes == ("circle", "square", "triangle")
+    assert set(card.figures) == {"AP50", "AP", "images", "of"}
+    assert card.figures["images"] == 3
+    steps = json.loads((whole / "work/choices.json").read_text())["steps"]
+    assert steps["plan"]["result"]["again"] is True
+    covered = steps["source"]["result"]["covered"]
+    assert set(covered) == {"multibox", "both", "selective-search"}
+    for name, parts in (("networks", card.networks), ("multibox", card.multibox)):
+        assert [part.file for part in parts] == [f"{name}/1.safetensors"][: len(parts)]
+    # What is used was trained on all images, the figures are of the fit without those held out.
+    used = model_hash(whole / card.networks[0].file)
+    assert used == model_hash(whole / "work/networks/all")
+    assert used != model_hash(whole / "work/networks/held-out")
+    found = load(whole, device="cpu")(data / "JPEGImages/test_000.jpg")
+    assert found.thresholds == tuple(card.thresholds[name] for name in card.classes)
+    held = set((whole / "work/held-out.txt").read_text().split())
+    assert len(held) == 3
+    assert held.isdisjoint((whole / "work/learn.txt").read_text().split())
+    assert all(name.startswith("trainval") for name in held)
+
+
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
+def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        made(data, tmp_path / "d", reporter=Stopping())
+    assert not (tmp_path / "d/detector.json").exists()
+    with pytest.raises(UsageError, match="exists already"):
+        made(data, tmp_path / "d")
+    with pytest.raises(DataError, match=r"begun with minutes 30\.0, now 31\.0"):
+        made(data, tmp_path / "d", resume=True, minutes=31)
+    made(data, tmp_path / "d", resume=True)
+    first, second = (read_detector(path).card for path in (whole, tmp_path / "d"))
+    assert first == second
+    again = made(data, tmp_path / "d", resume=True)
+    assert again.figures == first.figures
+
+
+def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
+    result = made(data, tmp_path / "d", dry_run=True)
+    assert not result.trained
+    assert set(result.choices) == {"pace", "plan"}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"split": "test"}, "2 images in split test; a detector needs 10 or more"),
+        ({"val_split": "trainval"}, "15 images are in trainval and in trainval"),
+    ],
+)
+def test_data_that_cannot_do_is_refused(data, tmp_path, told, words) -> None:
+    with pytest.raises(DataError, match=words):
+        made(data, tmp_path / "d", **told)
+
+
+def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
+    write_voc(tmp_path / "set", {"a": 3, "b": 3})
+    with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):
+        made(tmp_path / "set", tmp_path / "d")
+
+
+PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)
+
+
+def test_an_hour_is_enough_for_a_second_fit() -> None:
+    found = plan(3000, PACE, 1, again=True)
+    assert found.again
+    spent = 3 * found.multibox_steps * 0.5 + 2 * found.classifier_steps * 0.5
+    assert 0.9 * 3000 < spent <= 3000
+
+
+@pytest.mark.parametrize("seconds", [100, 400, 1000, 3000, 10_000])
+@pytest.mark.parametrize("networks", [1, 3])
+def test_the_trainings_never_take_more_than_there_is(seconds: int, networks: int) -> None:
+    for again in (True, False):
+        found = plan(seconds, PACE, networks, again=again)
+        fits = 2 if found.again else 1
+        spent = 0.5 * ((1 + fits) * found.multibox_steps + fits * networks * found.classifier_steps)
+        assert spent <= seconds
+        assert FEWEST <= found.multibox_steps <= MOST_MULTIBOX
+        assert FEWEST <= found.classifier_steps <= MOST_CLASSIFIER
+        assert Plan.of(found.values()) == found
+
+
+def test_too_few_minutes_say_how_many_more() -> None:
+    with pytest.raises(UsageError, match=r"too few for anything .* Allow \d+ minutes more"):
+        plan(-60, PACE, 1, again=False)
