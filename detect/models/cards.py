@@ -1,68 +1,39 @@
 """What stored models say about themselves: all that is needed to use them besides weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self, get_origin
 
 import torch
 
-from detect.data.folds import parse_fold
 from detect.errors import DataError
 from detect.models.box_coder import ENCODINGS, BoxCoder
 from detect.models.box_head import MOST_PLACES, REGRESSIONS, BoxHeadDesign
+from detect.models.card_checks import (
+    CLASSES,
+    LARGEST,
+    LARGEST_INPUT,
+    MOST_SLOTS,
+    SMALLEST,
+    WIDEST,
+    Checks,
+    are_names,
+    is_count,
+    is_fold,
+    is_number,
+    is_triple,
+    one_of,
+)
 from detect.models.googlenet import SMALLEST_INPUT
 from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
 from detect.proposals.views import VIEWS
-from detect.reading import is_name, shown
+from detect.reading import shown
 from detect.trunks import EXPECTED, is_variant, timm_name
 
 CROP_MODES = ("warp", "square")
 _HALF_CROP = 112  # px of a crop of 224: more on both sides would leave no room for the box.
-# As recipes have it (config/sections.py and its neighbours); what is large costs memory.
-WIDEST, LARGEST_INPUT, MOST_CLASSES, MOST_SLOTS = 4, 1024, 100_000, 100_000
-CLASSES = f"1 to {MOST_CLASSES:,} different class names"
-# What float32 divides by and holds without becoming infinite: far beyond any pixel.
-_SMALLEST, _LARGEST = 1e-9, 1e9
 _REMEDY = "is this card of another version of detect, or edited by hand?"
-
-# A field's name -> whether a value is right, and what is expected.
-Checks = dict[str, tuple[Callable[[Any], bool], str]]
-
-
-def _is_number(low: float, high: float) -> Callable[[Any], bool]:
-    """Return whether a value is a number from `low` to `high`; True and False are none."""
-    return lambda value: type(value) in (int, float) and low <= value <= high
-
-
-def _is_count(low: int, high: int) -> Callable[[Any], bool]:
-    """Return whether a value is a whole number from `low` to `high`."""
-    return lambda value: type(value) is int and low <= value <= high
-
-
-def _is_triple(low: float) -> Callable[[Any], bool]:
-    """Return whether a value is three numbers from `low`, float32's."""
-    number = _is_number(low, _LARGEST)
-    return lambda value: isinstance(value, tuple) and len(value) == 3 and all(map(number, value))
-
-
-def are_names(value: object) -> bool:
-    """Tell whether `value` is a tuple of class names: different, not empty, not too many."""
-    if not isinstance(value, tuple) or not all(map(is_name, value)):
-        return False
-    return MOST_CLASSES >= len(value) == len(set(value)) > 0
-
-
-def _is_fold(value: object) -> bool:
-    try:
-        return isinstance(value, str) and (value == "" or parse_fold(value) is not None)
-    except ValueError:
-        return False
-
-
-def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
-    """Return the check of a field that takes one of `names`."""
-    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +55,13 @@ class Card:
 
     CHECKS: ClassVar[Checks] = {
         "variant": (is_variant, EXPECTED),
-        "width": (_is_number(_SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
+        "width": (is_number(SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
         "input_size": (
-            _is_count(SMALLEST_INPUT, LARGEST_INPUT),
+            is_count(SMALLEST_INPUT, LARGEST_INPUT),
             f"a whole number from {SMALLEST_INPUT} to {LARGEST_INPUT}",
         ),
-        "mean": (_is_triple(-_LARGEST), "three numbers"),
-        "std": (_is_triple(_SMALLEST), "three positive numbers"),
+        "mean": (is_triple(-LARGEST), "three numbers"),
+        "std": (is_triple(SMALLEST), "three positive numbers"),
         "recipe": (lambda value: isinstance(value, dict), "a table"),
         "metrics": (lambda value: isinstance(value, dict), "a table"),
     }
@@ -187,15 +158,15 @@ class RegionClassifierCard(NamedClassesCard):
     CHECKS: ClassVar[Checks] = {
         **NamedClassesCard.CHECKS,
         "context": (
-            lambda value: _is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
+            lambda value: is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
             f"a number from 0, below {_HALF_CROP}",
         ),
-        "crop_mode": _one_of(CROP_MODES),
-        "image_side": (_is_count(0, 2**31), "a whole number from 0"),
-        "regression": _one_of(("off", *REGRESSIONS)),
-        "regression_maps": _one_of(TAPS),
+        "crop_mode": one_of(CROP_MODES),
+        "image_side": (is_count(0, 2**31), "a whole number from 0"),
+        "regression": one_of(("off", *REGRESSIONS)),
+        "regression_maps": one_of(TAPS),
         "regression_grid": (
-            _is_count(1, MOST_PLACES),
+            is_count(1, MOST_PLACES),
             f"a whole number from 1 to {MOST_PLACES}",
         ),
     }
@@ -252,18 +223,18 @@ class MultiBoxCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "head": _one_of(HEADS),
-        "until": _one_of(TAPS),
-        "slots": (_is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
-        "levels": (_is_count(0, 6), "a whole number from 0 to 6"),
-        "shapes": (_is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
-        "encoding": _one_of(ENCODINGS),
-        "scale": (_is_number(_SMALLEST, _LARGEST), "a positive number"),
-        "views": _one_of(VIEWS),
-        "per_view": (_is_count(1, 2**31), "a whole number from 1"),
-        "nms": (_is_number(0, 1), "a number from 0 to 1"),
-        "boxes": (_is_count(1, 2**31), "a whole number from 1"),
-        "fold": (_is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
+        "head": one_of(HEADS),
+        "until": one_of(TAPS),
+        "slots": (is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
+        "levels": (is_count(0, 6), "a whole number from 0 to 6"),
+        "shapes": (is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
+        "encoding": one_of(ENCODINGS),
+        "scale": (is_number(SMALLEST, LARGEST), "a positive number"),
+        "views": one_of(VIEWS),
+        "per_view": (is_count(1, 2**31), "a whole number from 1"),
+        "nms": (is_number(0, 1), "a number from 0 to 1"),
+        "boxes": (is_count(1, 2**31), "a whole number from 1"),
+        "fold": (is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
     }
 
     def __post_init__(self) -> None:
