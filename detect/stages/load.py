@@ -239,10 +239,7 @@ def _refine(
     classes: Sequence[str],
     device: "torch.device",
 ) -> Refine | None:
-    """Return what moves boxes as `detect refine` does, with the options' `nms`; None if not told.
-
-    DataError for a regression of another network.
-    """
+    """Return what moves boxes as `detect refine` does; None if not told. DataError as it."""
     if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import refine
