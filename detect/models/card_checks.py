@@ -12,8 +12,9 @@ CLASSES = f"1 to {MOST_CLASSES:,} different class names"
 # What float32 divides by and holds without becoming infinite: far beyond any pixel.
 SMALLEST, LARGEST = 1e-9, 1e9
 
-# A field's name -> whether a value is right, and what is expected.
-Checks = dict[str, tuple[Callable[[Any], bool], str]]
+# Whether a value is right, and what is expected; and those of fields by their names.
+Check = tuple[Callable[[Any], bool], str]
+Checks = dict[str, Check]
 
 
 def is_number(low: float, high: float) -> Callable[[Any], bool]:
@@ -40,12 +41,21 @@ def are_names(value: object) -> bool:
 
 
 def is_fold(value: object) -> bool:
+    """Tell whether `value` names a fold (data/folds.py), or none."""
     try:
         return isinstance(value, str) and (value == "" or parse_fold(value) is not None)
     except ValueError:
         return False
 
 
-def one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
+def one_of(names: tuple[str, ...]) -> Check:
     """Return the check of a field that takes one of `names`."""
     return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
+
+
+def whole(low: int, high: int) -> Check:
+    """Return the check of a whole number from `low` to `high`."""
+    return is_count(low, high), f"a whole number from {low} to {high:,}"
+
+
+WIDTH: Check = (is_number(SMALLEST, WIDEST), f"a positive number up to {WIDEST}")

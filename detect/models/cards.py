@@ -7,23 +7,10 @@ from typing import Any, ClassVar, Self, get_origin
 import torch
 
 from detect.errors import DataError
+from detect.models import card_checks as check
 from detect.models.box_coder import ENCODINGS, BoxCoder
 from detect.models.box_head import MOST_PLACES, REGRESSIONS, BoxHeadDesign
-from detect.models.card_checks import (
-    CLASSES,
-    LARGEST,
-    LARGEST_INPUT,
-    MOST_SLOTS,
-    SMALLEST,
-    WIDEST,
-    Checks,
-    are_names,
-    is_count,
-    is_fold,
-    is_number,
-    is_triple,
-    one_of,
-)
+from detect.models.card_checks import Checks
 from detect.models.googlenet import SMALLEST_INPUT
 from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
@@ -55,13 +42,16 @@ class Card:
 
     CHECKS: ClassVar[Checks] = {
         "variant": (is_variant, EXPECTED),
-        "width": (is_number(SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
-        "input_size": (
-            is_count(SMALLEST_INPUT, LARGEST_INPUT),
-            f"a whole number from {SMALLEST_INPUT} to {LARGEST_INPUT}",
+        "width": (
+            check.is_number(check.SMALLEST, check.WIDEST),
+            f"a positive number up to {check.WIDEST}",
         ),
-        "mean": (is_triple(-LARGEST), "three numbers"),
-        "std": (is_triple(SMALLEST), "three positive numbers"),
+        "input_size": (
+            check.is_count(SMALLEST_INPUT, check.LARGEST_INPUT),
+            f"a whole number from {SMALLEST_INPUT} to {check.LARGEST_INPUT}",
+        ),
+        "mean": (check.is_triple(-check.LARGEST), "three numbers"),
+        "std": (check.is_triple(check.SMALLEST), "three positive numbers"),
         "recipe": (lambda value: isinstance(value, dict), "a table"),
         "metrics": (lambda value: isinstance(value, dict), "a table"),
     }
@@ -123,7 +113,7 @@ class NamedClassesCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "classes": (are_names, CLASSES),
+        "classes": (check.are_names, check.CLASSES),
     }
 
     @property
@@ -158,17 +148,14 @@ class RegionClassifierCard(NamedClassesCard):
     CHECKS: ClassVar[Checks] = {
         **NamedClassesCard.CHECKS,
         "context": (
-            lambda value: is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
+            lambda value: check.is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
             f"a number from 0, below {_HALF_CROP}",
         ),
-        "crop_mode": one_of(CROP_MODES),
-        "image_side": (is_count(0, 2**31), "a whole number from 0"),
-        "regression": one_of(("off", *REGRESSIONS)),
-        "regression_maps": one_of(TAPS),
-        "regression_grid": (
-            is_count(1, MOST_PLACES),
-            f"a whole number from 1 to {MOST_PLACES}",
-        ),
+        "crop_mode": check.one_of(CROP_MODES),
+        "image_side": (check.is_count(0, 2**31), "a whole number from 0"),
+        "regression": check.one_of(("off", *REGRESSIONS)),
+        "regression_maps": check.one_of(TAPS),
+        "regression_grid": check.whole(1, MOST_PLACES),
     }
     _OF_REGRESSION: ClassVar = ("regression", "regression_maps", "regression_grid")
 
@@ -223,18 +210,18 @@ class MultiBoxCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "head": one_of(HEADS),
-        "until": one_of(TAPS),
-        "slots": (is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
-        "levels": (is_count(0, 6), "a whole number from 0 to 6"),
-        "shapes": (is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
-        "encoding": one_of(ENCODINGS),
-        "scale": (is_number(SMALLEST, LARGEST), "a positive number"),
-        "views": one_of(VIEWS),
-        "per_view": (is_count(1, 2**31), "a whole number from 1"),
-        "nms": (is_number(0, 1), "a number from 0 to 1"),
-        "boxes": (is_count(1, 2**31), "a whole number from 1"),
-        "fold": (is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
+        "head": check.one_of(HEADS),
+        "until": check.one_of(TAPS),
+        "slots": check.whole(1, check.MOST_SLOTS),
+        "levels": check.whole(0, 6),
+        "shapes": check.whole(0, check.MOST_SLOTS),
+        "encoding": check.one_of(ENCODINGS),
+        "scale": (check.is_number(check.SMALLEST, check.LARGEST), "a positive number"),
+        "views": check.one_of(VIEWS),
+        "per_view": (check.is_count(1, 2**31), "a whole number from 1"),
+        "nms": (check.is_number(0, 1), "a number from 0 to 1"),
+        "boxes": (check.is_count(1, 2**31), "a whole number from 1"),
+        "fold": (check.is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
     }
 
     def __post_init__(self) -> None:

@@ -236,15 +236,12 @@ def _refine(
     classes: Sequence[str],
     device: "torch.device",
 ) -> Refine | None:
-    """Return what moves boxes as `detect refine` does, with the options' `nms`; None if not told.
-
-    DataError for a regression of another network.
-    """
-    if not isinstance(options.regression, Path):
+    """Return what moves boxes as `detect refine` does; None if not told. DataError as it."""
+    if not isinstance(told.regression, Path):
         return None
     from detect.detector.refine import refine
 
-    how = (device, options.precision, options.batch_size)
-    encoder, stored = open_regression(options.regression, network, model, *how)
-    rows, nms = stored.rows(classes), options.nms
+    how = (device, told.precision, told.batch_size)
+    encoder, stored = open_regression(told.regression, network, model, *how)
+    rows, nms = stored.rows(classes), told.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)
