@@ -240,11 +240,11 @@ def _refine(
     device: "torch.device",
 ) -> Refine | None:
     """Return what moves boxes as `detect refine` does; None if not told. DataError as it."""
-    if not isinstance(told.regression, Path):
+    if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import refine
 
-    how = (device, told.precision, told.batch_size)
-    encoder, stored = open_regression(told.regression, network, model, *how)
-    rows, nms = stored.rows(classes), told.nms
+    how = (device, options.precision, options.batch_size)
+    encoder, stored = open_regression(options.regression, network, model, *how)
+    rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)
