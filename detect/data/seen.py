@@ -13,13 +13,14 @@ def _importing(what: str) -> str:
     return f"detect import {what} {option('out', 'SET')} makes a data set of it"
 
 
+_WITH_IMAGES = f"FILE {option('data', 'IMAGES')}"
 # What a file is by its name and its first bytes -> what is said of it.
 _Kind = tuple[str, Callable[[bytes], bool], str]
 _KINDS: tuple[_Kind, ...] = (
     (
         "*.xml",
         lambda text: b"<annotations" in text,
-        f"CVAT's own format: {_importing(f'FILE {option('data', 'IMAGES')}')}",
+        f"CVAT's own format: {_importing(_WITH_IMAGES)}",
     ),
     (
         "*.json",
@@ -29,7 +30,7 @@ _KINDS: tuple[_Kind, ...] = (
     (
         "*.json",
         lambda text: _is_label_studio(text),
-        f"Label Studio's export: {_importing(f'FILE {option('data', 'IMAGES')}')}",
+        f"Label Studio's export: {_importing(_WITH_IMAGES)}",
     ),
     (
         "*.json",
