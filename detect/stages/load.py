@@ -236,11 +236,7 @@ def _refine(
     classes: Sequence[str],
     device: "torch.device",
 ) -> Refine | None:
-<<<<<<< HEAD
-    """Return what moves boxes as `detect refine` does; None if not options. DataError as it."""
-=======
     """Return what moves boxes as `detect refine` does; None if not told. DataError as it."""
->>>>>>> moved
     if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import refine
