@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import write_voc
 
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DetectError, UsageError
 from detect.models.model_files import model_hash
 from detect.stages.detector_folder import read_detector
 from detect.stages.load import load
@@ -97,6 +97,28 @@ def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     result = made(data, tmp_path / "d", dry_run=True)
     assert not result.trained
     assert set(result.choices) == {"pace", "plan"}
+    assert not (tmp_path / "d").exists()
+    (tmp_path / "d/work").mkdir(parents=True)
+    (tmp_path / "d/work/choices.json").write_text("begun")
+    made(data, tmp_path / "d", dry_run=True, exist_ok=True)
+    assert (tmp_path / "d/work/choices.json").read_text() == "begun"
+
+
+def test_a_call_that_trains_nothing_is_simply_called_again(data, tmp_path) -> None:
+    for told in ({"minutes": 0.01}, {"set": (*SMALL, "optimizer.step=3")}, {"split": "test"}):
+        with pytest.raises(DetectError) as error:
+            made(data, tmp_path / "d", **told)
+        assert "exists already" not in str(error.value)
+        assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("told", [{"exist_ok": True}, {"resume": True}])
+def test_a_folder_of_somebody_else_is_never_removed(data, tmp_path, told) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/thesis.tex").write_text("years")
+    with pytest.raises(UsageError, match=r"work: not of a training .* Choose another out"):
+        made(data, tmp_path, **told)
+    assert (tmp_path / "work/thesis.tex").read_text() == "years"
 
 
 @pytest.mark.parametrize(

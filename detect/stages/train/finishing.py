@@ -11,6 +11,7 @@ from detect.stages.detector_folder import (
     DetectorCard,
     Looks,
     Part,
+    is_detector,
     selection_of,
     write_card,
 )
@@ -41,8 +42,9 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
     selected = choices["selection"]["result"]
     method, preset = SOURCES[source]
     out = making.told.out
-    earlier = [out / name for name in (NAME, "networks", "multibox")]
-    with together(out, earlier) as folder:
+    # Folders of these names beside no detector are somebody else's.
+    earlier = (NAME, "networks", "multibox") if is_detector(out) else ()
+    with together(out, [out / name for name in earlier]) as folder:
         parts = {"networks": member_folders(networks), "multibox": multibox}
         card_parts: dict[str, tuple[Part, ...]] = {}
         for kind, paths in parts.items():
