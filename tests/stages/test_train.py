@@ -133,6 +133,14 @@ def test_data_that_cannot_do_is_refused(data, tmp_path, told, words) -> None:
         made(data, tmp_path / "d", **told)
 
 
+def test_images_to_choose_on_need_an_object(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 10}, seed=2)
+    write_voc(data, {"val": 3}, objects=0)
+    with pytest.raises(DataError, match=r"no object in the images to choose on \(val\)"):
+        made(data, tmp_path / "d", val_split="val")
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
     write_voc(tmp_path / "set", {"a": 3, "b": 3})
     with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):

@@ -22,14 +22,19 @@ from detect.together import together
 
 
 def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
-    """Return from which score each class is shown: that of the best F1 on the held-out images."""
+    """Return from which score each class is shown: that of the best F1 on the held-out images.
+
+    SHOWN for a class that a held-out set of its own has no name of.
+    """
     from detect.evaluation.flat import FlatDetections
     from detect.evaluation.thresholds import best_thresholds
     from detect.storage.detections import read_columns
+    from detect.structures import SHOWN
 
     chosen = making.splits.chosen
     found = best_thresholds(chosen, FlatDetections(*read_columns(detections, chosen)))
-    return {name: round(value, 4) for name, value in found.items()}
+    classes = making.splits.learned.classes
+    return {name: round(found.get(name, SHOWN), 4) for name in classes}
 
 
 def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:
