@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import write_voc
+from builders import write_coco, write_voc
 
+from detect.data import open_dataset
 from detect.errors import DataError, DetectError, UsageError
 from detect.models.model_files import model_hash
+from detect.progress import QUIET
 from detect.stages.detector_folder import read_detector
 from detect.stages.load import load
-from detect.stages.train import TrainResult, train
+from detect.stages.train import TrainOptions, TrainResult, train
 from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, Pace, Plan, plan
+from detect.stages.train.finishing import thresholds_of
+from detect.stages.train.look import Splits
+from detect.stages.train.making import Making
+from detect.stages.train.work import Work
+from detect.structures import SHOWN
 
 SMALL = (
     "model.width=0.25", "model.input_size=48", "sampling.batch_size=8", "optimizer.steps=12",
@@ -145,6 +152,27 @@ def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
     write_voc(tmp_path / "set", {"a": 3, "b": 3})
     with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):
         made(tmp_path / "set", tmp_path / "d")
+
+
+def test_classes_that_the_held_out_images_do_not_name_have_a_threshold(tmp_path) -> None:
+    data = write_coco(tmp_path / "set", {"train": 3, "val": 3}, seed=1)
+    path = data / "annotations/instances_val.json"
+    content = json.loads(path.read_text())
+    content["categories"] = [one for one in content["categories"] if one["name"] != "circle"]
+    rest = {one["id"] for one in content["categories"]}
+    content["annotations"] = [one for one in content["annotations"] if one["category_id"] in rest]
+    path.write_text(json.dumps(content))
+    found = [{**one, "score": 0.8} for one in content["annotations"]]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    learned, chosen = (open_dataset(data, split) for split in ("train", "val"))
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "val", None, learned, chosen, learned)
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    thresholds = thresholds_of(making, tmp_path / "found.json")
+    assert tuple(thresholds) == learned.classes
+    assert thresholds["circle"] == SHOWN
+    assert {thresholds[name] for name in chosen.classes} == {0.4}
 
 
 PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)

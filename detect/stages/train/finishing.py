@@ -39,7 +39,7 @@ def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
 
 def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:
     """Put the detector into OUT, in one step: an earlier one stays until it is complete."""
-    from detect.models.model_files import find_weights, model_hash
+    from detect.models.model_files import find_weights, model_hash, read_card
     from detect.proposals.settings import PRESETS
 
     choices = making.work.choices
@@ -58,12 +58,15 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
             for file, path in zip(files, paths, strict=True):
                 _copy(find_weights(path), folder / file)
             card_parts[kind] = tuple(Part(file, model_hash(folder / file)) for file in files)
+        # Those that were learned: a recipe may leave classes out.
+        classes = tuple(read_card(folder / card_parts["networks"][0].file)["classes"])
+        thresholds = choices["thresholds"]["result"]
         looks = {"mirror": False, "rounds": 1, "again": AGAIN} | LOOKS[selected["looks"]]
         kind, vote = (SELECTIONS[selected["selection"]][name] for name in ("kind", "vote"))
         write_card(
             folder,
             DetectorCard(
-                classes=making.splits.learned.classes,
+                classes=classes,
                 networks=card_parts["networks"],
                 multibox=card_parts["multibox"],
                 method=method,
@@ -72,7 +75,7 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
                 seed=0,
                 looks=Looks(**looks),
                 selection=selection_of(Combination(kind=kind, vote=vote)),
-                thresholds=choices["thresholds"]["result"],
+                thresholds={name: thresholds[name] for name in classes},
                 figures=figures_of(making),
             ),
         )
