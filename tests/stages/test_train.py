@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import write_coco, write_voc
+from builders import CLASSES, write_coco, write_voc
+from networks import moving_network
 
 from detect.data import open_dataset
 from detect.errors import DataError, DetectError, UsageError
+from detect.models.checkpoints import save_model
 from detect.models.model_files import model_hash
 from detect.progress import QUIET
 from detect.stages.detector_folder import read_detector
 from detect.stages.load import load
 from detect.stages.train import TrainOptions, TrainResult, train
 from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, Pace, Plan, plan
-from detect.stages.train.finishing import thresholds_of
+from detect.stages.train.finishing import thresholds_of, write_detector
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
 from detect.stages.train.work import Work
@@ -173,6 +175,28 @@ def test_classes_that_the_held_out_images_do_not_name_have_a_threshold(tmp_path)
     assert tuple(thresholds) == learned.classes
     assert thresholds["circle"] == SHOWN
     assert {thresholds[name] for name in chosen.classes} == {0.4}
+
+
+def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 2}, (*CLASSES, "star"))
+    images = open_dataset(data, "train")
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    save_model(work.folder / "network.safetensors", *moving_network(1))
+    work.step("source", lambda: {"chosen": "selective-search"})
+    figures = {"once/nms": {"AP50": 0.5, "AP": 0.25}}
+    work.step("selection", lambda: {"tried": figures, "looks": "once", "selection": "nms"})
+    work.step("thresholds", lambda: {**dict.fromkeys(CLASSES, 0.4), "star": 0.5})
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "train", None, images, images, images)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    # A folder of this name is there, and no detector: what is in it stays.
+    (tmp_path / "d/networks").mkdir()
+    (tmp_path / "d/networks/notes.txt").write_text("mine")
+    write_detector(making, work.folder / "network.safetensors", ())
+    card = read_detector(tmp_path / "d").card
+    assert card.classes == CLASSES
+    assert card.thresholds == dict.fromkeys(CLASSES, 0.4)
+    assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
 
 
 PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)
