@@ -224,7 +224,8 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     if detector is not None:
         source = detector.source(options.device, options.search)
-        return Detector(scorer, source, refine, detector.card.thresholds)
+        thresholds = detector.card.thresholds if options.svm is None else {}
+        return Detector(scorer, source, refine, thresholds)
     told = (networks, options.multibox, options.device, reporter)
     return Detector(scorer, recorded_source(*told, search=options.search), refine)
 

@@ -6,14 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import write_voc
+from builders import CLASSES, write_coco, write_voc
+from networks import moving_network
 
-from detect.errors import DataError, UsageError
+from detect.data import open_dataset
+from detect.errors import DataError, DetectError, UsageError
+from detect.models.checkpoints import save_model
 from detect.models.model_files import model_hash
+from detect.progress import QUIET
 from detect.stages.detector_folder import read_detector
 from detect.stages.load import load
-from detect.stages.train import TrainResult, train
+from detect.stages.train import TrainOptions, TrainResult, train
 from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, Pace, Plan, plan
+from detect.stages.train.finishing import thresholds_of, write_detector
+from detect.stages.train.look import Splits
+from detect.stages.train.making import Making
+from detect.stages.train.work import Work
+from detect.structures import SHOWN
 
 SMALL = (
     "model.width=0.25", "model.input_size=48", "sampling.batch_size=8", "optimizer.steps=12",
@@ -97,6 +106,28 @@ def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     result = made(data, tmp_path / "d", dry_run=True)
     assert not result.trained
     assert set(result.choices) == {"pace", "plan"}
+    assert not (tmp_path / "d").exists()
+    (tmp_path / "d/work").mkdir(parents=True)
+    (tmp_path / "d/work/choices.json").write_text("begun")
+    made(data, tmp_path / "d", dry_run=True, exist_ok=True)
+    assert (tmp_path / "d/work/choices.json").read_text() == "begun"
+
+
+def test_a_call_that_trains_nothing_is_simply_called_again(data, tmp_path) -> None:
+    for told in ({"minutes": 0.01}, {"set": (*SMALL, "optimizer.step=3")}, {"split": "test"}):
+        with pytest.raises(DetectError) as error:
+            made(data, tmp_path / "d", **told)
+        assert "exists already" not in str(error.value)
+        assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("told", [{"exist_ok": True}, {"resume": True}])
+def test_a_folder_of_somebody_else_is_never_removed(data, tmp_path, told) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/thesis.tex").write_text("years")
+    with pytest.raises(UsageError, match=r"work: not of a training .* Choose another out"):
+        made(data, tmp_path, **told)
+    assert (tmp_path / "work/thesis.tex").read_text() == "years"
 
 
 @pytest.mark.parametrize(
@@ -111,10 +142,61 @@ def test_data_that_cannot_do_is_refused(data, tmp_path, told, words) -> None:
         made(data, tmp_path / "d", **told)
 
 
+def test_images_to_choose_on_need_an_object(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 10}, seed=2)
+    write_voc(data, {"val": 3}, objects=0)
+    with pytest.raises(DataError, match=r"no object in the images to choose on \(val\)"):
+        made(data, tmp_path / "d", val_split="val")
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
     write_voc(tmp_path / "set", {"a": 3, "b": 3})
     with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):
         made(tmp_path / "set", tmp_path / "d")
+
+
+def test_classes_that_the_held_out_images_do_not_name_have_a_threshold(tmp_path) -> None:
+    data = write_coco(tmp_path / "set", {"train": 3, "val": 3}, seed=1)
+    path = data / "annotations/instances_val.json"
+    content = json.loads(path.read_text())
+    content["categories"] = [one for one in content["categories"] if one["name"] != "circle"]
+    rest = {one["id"] for one in content["categories"]}
+    content["annotations"] = [one for one in content["annotations"] if one["category_id"] in rest]
+    path.write_text(json.dumps(content))
+    found = [{**one, "score": 0.8} for one in content["annotations"]]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    learned, chosen = (open_dataset(data, split) for split in ("train", "val"))
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "val", None, learned, chosen, learned)
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    thresholds = thresholds_of(making, tmp_path / "found.json")
+    assert tuple(thresholds) == learned.classes
+    assert thresholds["circle"] == SHOWN
+    assert {thresholds[name] for name in chosen.classes} == {0.4}
+
+
+def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 2}, (*CLASSES, "star"))
+    images = open_dataset(data, "train")
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    save_model(work.folder / "network.safetensors", *moving_network(1))
+    work.step("source", lambda: {"chosen": "selective-search"})
+    figures = {"once/nms": {"AP50": 0.5, "AP": 0.25}}
+    work.step("selection", lambda: {"tried": figures, "looks": "once", "selection": "nms"})
+    work.step("thresholds", lambda: {**dict.fromkeys(CLASSES, 0.4), "star": 0.5})
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "train", None, images, images, images)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    # A folder of this name is there, and no detector: what is in it stays.
+    (tmp_path / "d/networks").mkdir()
+    (tmp_path / "d/networks/notes.txt").write_text("mine")
+    write_detector(making, work.folder / "network.safetensors", ())
+    card = read_detector(tmp_path / "d").card
+    assert card.classes == CLASSES
+    assert card.thresholds == dict.fromkeys(CLASSES, 0.4)
+    assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
 
 
 PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)

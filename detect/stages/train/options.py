@@ -64,7 +64,7 @@ class TrainResult:
 
     `figures` are those of the images held out: "AP50" by voc2012, "AP" by coco (0.50 to 0.95),
     shares of 1. `choices` is what choices.json holds. With `dry_run` `figures` is empty and
-    nothing at `path` but what timing took.
+    nothing is written at `path`.
     """
 
     path: Path

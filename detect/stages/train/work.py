@@ -1,16 +1,19 @@
 """OUT/work, where a detector is trained: what was done and decided there, and how long it took."""
 
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError
+from detect.errors import DataError, UsageError, option
 from detect.files import digest, write_json
 from detect.formats import stamped, upgraded
 from detect.reading import read_object
-from detect.together import remove
+from detect.stages.opening import is_earlier
+from detect.together import UNFINISHED, remove
 
 NAME = "choices.json"
 _WHAT = "the record of a training"
@@ -21,7 +24,8 @@ class Work:
     """The steps of a training in `folder`, each done once: a call that goes on finds its result.
 
     choices.json has every step's result and seconds. What a step was doing when it was killed it
-    goes on with by itself.
+    goes on with by itself. Raises UsageError for a folder that no training of a detector made,
+    DataError for a record that is none or of a call that was told something else.
     """
 
     def __init__(self, folder: Path, told: Mapping[str, Any], *, resume: bool) -> None:
@@ -30,9 +34,20 @@ class Work:
         if resume and self._path.is_file():
             self._values = self._read(told)
         else:
-            remove(folder)
-            folder.mkdir(parents=True)
+            self._make()
             self._write()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Remove the folder again unless a plan is made: nothing was trained, all can be told anew.
+
+        So that a call with a mistake, or too few minutes, is simply called again.
+        """
+        try:
+            yield
+        finally:
+            if "plan" not in self._values["steps"]:
+                remove(self.folder)
 
     def step(self, name: str, do: Callable[[], Any]) -> Any:
         """Return the result of the step `name`, JSON, as it was recorded or as `do` returns it."""
@@ -53,6 +68,21 @@ class Work:
     def choices(self) -> dict[str, Any]:
         """The steps' results and seconds."""
         return dict(self._values["steps"])
+
+    def _make(self) -> None:
+        """Make the folder, and remove what an earlier training left there."""
+        if (self.folder.is_file() or is_earlier(self.folder)) and not self._path.is_file():
+            raise UsageError(
+                f"{self.folder}: not of a training of a detector, and would be removed. Choose "
+                f"another {option('out')}, or move it."
+            )
+        if self.folder.exists():
+            # Away in one step: what is left of it if this is killed has no name that is looked for.
+            gone = self.folder.with_name(UNFINISHED)
+            remove(gone)
+            os.replace(self.folder, gone)
+            remove(gone)
+        self.folder.mkdir(parents=True)
 
     def _write(self) -> None:
         write_json(self._path, stamped({**self._values, "hash": _hash(self._values)}))
