@@ -6,6 +6,8 @@ from detect.structures import IntArray
 
 # Ours: draws that are compared. More hardly better the best one.
 DRAWS = 500
+# What is worse than any share: all objects of a class held out, so that nothing is learned of it.
+_ALL = 1e6
 
 
 def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArray:
@@ -27,7 +29,7 @@ def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArr
     for _ in range(DRAWS):
         drawn = rng.permutation(images)[:number]
         shares = counts[drawn][:, known].sum(axis=0) / totals[known]
-        off = float(np.abs(shares / share - 1).max(initial=0.0))
+        off = float(np.abs(shares / share - 1).max(initial=0.0)) + _ALL * bool((shares == 1).any())
         if off < worst:
             best, worst = drawn, off
     return np.sort(best)

@@ -5,26 +5,32 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detect.data.listing import files_in, folders_in
+from detect.errors import option
 from detect.foreign import beginning
 
-_IMPORT = "detect import FILE {} --out SET makes a data set of it"
+
+def _importing(what: str) -> str:
+    return f"detect import {what} {option('out', 'SET')} makes a data set of it"
+
+
+_WITH_IMAGES = f"FILE {option('data', 'IMAGES')}"
 # What a file is by its name and its first bytes -> what is said of it.
 _Kind = tuple[str, Callable[[bytes], bool], str]
 _KINDS: tuple[_Kind, ...] = (
     (
         "*.xml",
         lambda text: b"<annotations" in text,
-        f"CVAT's own format: {_IMPORT.format('--data IMAGES')}",
+        f"CVAT's own format: {_importing(_WITH_IMAGES)}",
     ),
     (
         "*.json",
         lambda text: b'"imagePath"' in text or b'"shapes"' in text,
-        f"LabelMe's files: {_IMPORT.format('').replace('FILE ', 'FOLDER').replace('  ', ' ')}",
+        f"LabelMe's files: {_importing('FOLDER')}",
     ),
     (
         "*.json",
         lambda text: _is_label_studio(text),
-        f"Label Studio's export: {_IMPORT.format('--data IMAGES')}",
+        f"Label Studio's export: {_importing(_WITH_IMAGES)}",
     ),
     (
         "*.json",

@@ -1,68 +1,26 @@
 """What stored models say about themselves: all that is needed to use them besides weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self, get_origin
 
 import torch
 
-from detect.data.folds import parse_fold
 from detect.errors import DataError
+from detect.models import card_checks as check
 from detect.models.box_coder import ENCODINGS, BoxCoder
 from detect.models.box_head import MOST_PLACES, REGRESSIONS, BoxHeadDesign
+from detect.models.card_checks import Checks
 from detect.models.googlenet import SMALLEST_INPUT
 from detect.models.multibox import HEADS, TAPS, MultiBoxDesign
 from detect.models.normalised import GoogLeNetDesign, NormalisedNetwork
 from detect.proposals.views import VIEWS
-from detect.reading import is_name, shown
+from detect.reading import shown
 from detect.trunks import EXPECTED, is_variant, timm_name
 
 CROP_MODES = ("warp", "square")
 _HALF_CROP = 112  # px of a crop of 224: more on both sides would leave no room for the box.
-# As recipes have it (config/sections.py and its neighbours); what is large costs memory.
-WIDEST, LARGEST_INPUT, MOST_CLASSES, MOST_SLOTS = 4, 1024, 100_000, 100_000
-CLASSES = f"1 to {MOST_CLASSES:,} different class names"
-# What float32 divides by and holds without becoming infinite: far beyond any pixel.
-_SMALLEST, _LARGEST = 1e-9, 1e9
 _REMEDY = "is this card of another version of detect, or edited by hand?"
-
-# A field's name -> whether a value is right, and what is expected.
-Checks = dict[str, tuple[Callable[[Any], bool], str]]
-
-
-def _is_number(low: float, high: float) -> Callable[[Any], bool]:
-    """Return whether a value is a number from `low` to `high`; True and False are none."""
-    return lambda value: type(value) in (int, float) and low <= value <= high
-
-
-def _is_count(low: int, high: int) -> Callable[[Any], bool]:
-    """Return whether a value is a whole number from `low` to `high`."""
-    return lambda value: type(value) is int and low <= value <= high
-
-
-def _is_triple(low: float) -> Callable[[Any], bool]:
-    """Return whether a value is three numbers from `low`, float32's."""
-    number = _is_number(low, _LARGEST)
-    return lambda value: isinstance(value, tuple) and len(value) == 3 and all(map(number, value))
-
-
-def are_names(value: object) -> bool:
-    """Tell whether `value` is a tuple of class names: different, not empty, not too many."""
-    if not isinstance(value, tuple) or not all(map(is_name, value)):
-        return False
-    return MOST_CLASSES >= len(value) == len(set(value)) > 0
-
-
-def _is_fold(value: object) -> bool:
-    try:
-        return isinstance(value, str) and (value == "" or parse_fold(value) is not None)
-    except ValueError:
-        return False
-
-
-def _one_of(names: tuple[str, ...]) -> tuple[Callable[[Any], bool], str]:
-    """Return the check of a field that takes one of `names`."""
-    return lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +42,16 @@ class Card:
 
     CHECKS: ClassVar[Checks] = {
         "variant": (is_variant, EXPECTED),
-        "width": (_is_number(_SMALLEST, WIDEST), f"a positive number up to {WIDEST}"),
-        "input_size": (
-            _is_count(SMALLEST_INPUT, LARGEST_INPUT),
-            f"a whole number from {SMALLEST_INPUT} to {LARGEST_INPUT}",
+        "width": (
+            check.is_number(check.SMALLEST, check.WIDEST),
+            f"a positive number up to {check.WIDEST}",
         ),
-        "mean": (_is_triple(-_LARGEST), "three numbers"),
-        "std": (_is_triple(_SMALLEST), "three positive numbers"),
+        "input_size": (
+            check.is_count(SMALLEST_INPUT, check.LARGEST_INPUT),
+            f"a whole number from {SMALLEST_INPUT} to {check.LARGEST_INPUT}",
+        ),
+        "mean": (check.is_triple(-check.LARGEST), "three numbers"),
+        "std": (check.is_triple(check.SMALLEST), "three positive numbers"),
         "recipe": (lambda value: isinstance(value, dict), "a table"),
         "metrics": (lambda value: isinstance(value, dict), "a table"),
     }
@@ -152,7 +113,7 @@ class NamedClassesCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "classes": (are_names, CLASSES),
+        "classes": (check.are_names, check.CLASSES),
     }
 
     @property
@@ -187,17 +148,14 @@ class RegionClassifierCard(NamedClassesCard):
     CHECKS: ClassVar[Checks] = {
         **NamedClassesCard.CHECKS,
         "context": (
-            lambda value: _is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
+            lambda value: check.is_number(0, _HALF_CROP)(value) and value < _HALF_CROP,
             f"a number from 0, below {_HALF_CROP}",
         ),
-        "crop_mode": _one_of(CROP_MODES),
-        "image_side": (_is_count(0, 2**31), "a whole number from 0"),
-        "regression": _one_of(("off", *REGRESSIONS)),
-        "regression_maps": _one_of(TAPS),
-        "regression_grid": (
-            _is_count(1, MOST_PLACES),
-            f"a whole number from 1 to {MOST_PLACES}",
-        ),
+        "crop_mode": check.one_of(CROP_MODES),
+        "image_side": (check.is_count(0, 2**31), "a whole number from 0"),
+        "regression": check.one_of(("off", *REGRESSIONS)),
+        "regression_maps": check.one_of(TAPS),
+        "regression_grid": check.whole(1, MOST_PLACES),
     }
     _OF_REGRESSION: ClassVar = ("regression", "regression_maps", "regression_grid")
 
@@ -252,18 +210,18 @@ class MultiBoxCard(Card):
 
     CHECKS: ClassVar[Checks] = {
         **Card.CHECKS,
-        "head": _one_of(HEADS),
-        "until": _one_of(TAPS),
-        "slots": (_is_count(1, MOST_SLOTS), f"a whole number from 1 to {MOST_SLOTS:,}"),
-        "levels": (_is_count(0, 6), "a whole number from 0 to 6"),
-        "shapes": (_is_count(0, MOST_SLOTS), f"a whole number from 0 to {MOST_SLOTS:,}"),
-        "encoding": _one_of(ENCODINGS),
-        "scale": (_is_number(_SMALLEST, _LARGEST), "a positive number"),
-        "views": _one_of(VIEWS),
-        "per_view": (_is_count(1, 2**31), "a whole number from 1"),
-        "nms": (_is_number(0, 1), "a number from 0 to 1"),
-        "boxes": (_is_count(1, 2**31), "a whole number from 1"),
-        "fold": (_is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
+        "head": check.one_of(HEADS),
+        "until": check.one_of(TAPS),
+        "slots": check.whole(1, check.MOST_SLOTS),
+        "levels": check.whole(0, 6),
+        "shapes": check.whole(0, check.MOST_SLOTS),
+        "encoding": check.one_of(ENCODINGS),
+        "scale": (check.is_number(check.SMALLEST, check.LARGEST), "a positive number"),
+        "views": check.one_of(VIEWS),
+        "per_view": (check.is_count(1, 2**31), "a whole number from 1"),
+        "nms": (check.is_number(0, 1), "a number from 0 to 1"),
+        "boxes": (check.is_count(1, 2**31), "a whole number from 1"),
+        "fold": (check.is_fold, "I/N with I from 1 to N, such as 1/2, or nothing"),
     }
 
     def __post_init__(self) -> None:

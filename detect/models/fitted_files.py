@@ -9,7 +9,7 @@ import numpy as np
 
 from detect.errors import DataError
 from detect.formats import upgraded
-from detect.models.cards import CLASSES, are_names
+from detect.models.card_checks import CLASSES, are_names
 from detect.models.kinds import FittedKind
 from detect.models.tensor_files import TensorFile
 from detect.reading import parse_json, shown

@@ -144,7 +144,7 @@ def propose_images(
         except OSError as error:
             raise EnvironmentProblem(
                 f"worker processes cannot start: {error.strerror or error}. They share memory in "
-                "/dev/shm: free some of it or make it larger (docker run --shm-size 1g), or use "
+                "/dev/shm: free some of it or make it larger (shm-size of docker run), or use "
                 f"{option('workers', 1)}."
             ) from error
 

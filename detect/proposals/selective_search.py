@@ -191,7 +191,7 @@ def search_module() -> Any:
     except (ImportError, OSError) as error:
         raise EnvironmentProblem(
             f"numba, which compiles Selective Search, cannot be imported: {error}\n"
-            f"Repair: pip install --upgrade numba, or use {other}"
+            f"Repair: pip install -U numba, or use {other}"
         ) from error
 
 

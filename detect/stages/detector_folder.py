@@ -121,7 +121,7 @@ def is_detector(path: Path) -> bool:
 
 def read_detector(path: Path) -> StoredDetector:
     """Read the detector in the folder `path`; DataError unless all of its parts are there."""
-    from detect.models.model_files import model_hash
+    from detect.models.model_files import model_hash, read_card
 
     where = path / NAME
     values = upgraded(read_object(where, _WHAT, _REMEDY), "detector card", where)
@@ -133,12 +133,17 @@ def read_detector(path: Path) -> StoredDetector:
         raise DataError(f"{where}: not {_WHAT} ({place}: {problem['msg']}). {_REMEDY}") from None
     if set(card.thresholds) != set(card.classes):
         raise DataError(f"{where}: not {_WHAT} (thresholds of other classes). {_REMEDY}")
+    if bool(card.multibox) != (card.method != SEARCH):
+        raise DataError(f"{where}: not {_WHAT} (multibox: not as method needs it). {_REMEDY}")
     for part in (*card.networks, *card.multibox):
         if (found := model_hash(path / part.file)) != part.hash:
             raise DataError(
                 f"{path / part.file}: another model than the one this detector was made of "
                 f"(expected {part.hash}, got {found}). {_REMEDY}"
             )
+    for part in card.networks:
+        if set(read_card(path / part.file)["classes"]) != set(card.classes):
+            raise DataError(f"{where}: not {_WHAT} (classes: not those of {part.file}). {_REMEDY}")
     return StoredDetector(path, card)
 
 
@@ -171,7 +176,8 @@ def detector_among(models: Sequence[Path]) -> StoredDetector | None:
 def with_detector(options: Chosen, detector: StoredDetector | None) -> Chosen:
     """Return `options` with what the detector says and the caller did not: source, selection.
 
-    Stored proposals stand for its source, a kind given for its selection.
+    Stored proposals stand for its source, a kind given for its selection, and so do SVMs: it was
+    chosen for probabilities. UsageError for other MultiBox networks where no method can be told.
     """
     if detector is None:
         return options
@@ -183,16 +189,16 @@ def with_detector(options: Chosen, detector: StoredDetector | None) -> Chosen:
 
 
 def _looks(options: Options, looks: Looks) -> Mapping[str, Any]:
-    """Return how often to look; once where boxes do not move, and without `again` then."""
+    """Return how often to look; once where networks move no boxes, and without `again` then."""
     told = {name: value for name, value in asdict(looks).items() if not options.gave(name)}
-    still = options.gave("svm") or getattr(options, "regression", "on") == "off"
+    still = options.gave("svm") or getattr(options, "regression", "on") != "on"
     if still or getattr(options, "rounds", 1) == told.get("rounds", 1) == 1:
         told = {name: value for name, value in told.items() if name == "mirror"}
     return told
 
 
 def _selection(options: Options, selection: Selection) -> Mapping[str, Any]:
-    if options.gave("kind"):
+    if options.gave("kind", "svm"):
         return {}
     told = asdict(selection)
     chosen = _OF_KIND[selection.decay if selection.kind == "soft-nms" else selection.kind]
@@ -203,6 +209,11 @@ def _selection(options: Options, selection: Selection) -> Mapping[str, Any]:
 def _source(options: Options, detector: StoredDetector) -> Mapping[str, Any]:
     """Return how regions are proposed, unless the caller says so."""
     fields = type(options).model_fields
+    if options.gave("multibox") and "method" not in fields:
+        raise UsageError(
+            f"{option('model', detector.path)} is a whole detector, which says what proposes: "
+            f"leave {option('multibox')} out."
+        )
     if options.gave(*{"method", "preset", "multibox"} & fields.keys()):
         return {}
     values: dict[str, Any] = {"method": detector.card.method}

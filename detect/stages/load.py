@@ -224,7 +224,8 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     refine = _refine(options, networks[0], models[0], scorer.classes, device)
     if detector is not None:
         source = detector.source(options.device, options.search)
-        return Detector(scorer, source, refine, detector.card.thresholds)
+        thresholds = detector.card.thresholds if options.svm is None else {}
+        return Detector(scorer, source, refine, thresholds)
     told = (networks, options.multibox, options.device, reporter)
     return Detector(scorer, recorded_source(*told, search=options.search), refine)
 
@@ -236,10 +237,7 @@ def _refine(
     classes: Sequence[str],
     device: "torch.device",
 ) -> Refine | None:
-    """Return what moves boxes as `detect refine` does, with the options' `nms`; None if not told.
-
-    DataError for a regression of another network.
-    """
+    """Return what moves boxes as `detect refine` does; None if not told. DataError as it."""
     if not isinstance(options.regression, Path):
         return None
     from detect.detector.refine import refine

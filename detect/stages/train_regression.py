@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from detect.errors import DataError, UsageError, option
-from detect.models.box_regression import PAIR_IOU, RIDGE, Pairs
+from detect.models.box_regression import PAIR_IOU, RIDGE
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
@@ -17,6 +17,7 @@ from detect.stages.opening import check_out, open_data
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
     from detect.models.box_regression import BoxRegression
+    from detect.models.ridge import Pairs
     from detect.training.regression import RegressionPairs
 
 # Those that are tried on validation data: around R-CNN's, for features of any number (ours).
@@ -121,9 +122,9 @@ def _fitted(
     reporter: Reporter,
 ) -> tuple["BoxRegression", float, dict[float, float]]:
     """Return the regression, its ridge, and what each ridge gave that was tried."""
-    from detect.models.box_regression import choose, fit
+    from detect.models.ridge import choose, fit
 
-    def shown(part: "RegressionPairs", label: int) -> Iterator[Pairs]:
+    def shown(part: "RegressionPairs", label: int) -> "Iterator[Pairs]":
         return iter(reporter.track(part.of(label), part.count(label), classes[label]))
 
     size = (encoder.dimensions, len(classes))

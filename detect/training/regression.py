@@ -7,7 +7,8 @@ import numpy as np
 
 from detect.data import read_pixels
 from detect.detector.refine import RegionEncoder
-from detect.models.box_regression import PAIR_IOU, Pairs, pairs
+from detect.models.box_regression import PAIR_IOU, pairs
+from detect.models.ridge import Pairs
 from detect.progress import Track, untracked
 from detect.storage.proposals import ProposalFile
 from detect.structures import FloatArray, IntArray, Sample

@@ -30,6 +30,13 @@ def test_a_rare_class_is_on_both_sides() -> None:
         assert counts[drawn(counts, seed=seed), 1].sum() == 2
 
 
+def test_the_only_object_of_a_class_is_learned_from() -> None:
+    counts = np.zeros((20, 2), np.int64)
+    counts[:, 0], counts[3, 1] = 1, 1
+    for seed in range(20):
+        assert 3 not in drawn(counts, seed=seed)
+
+
 def test_one_image_is_refused() -> None:
     with pytest.raises(ValueError, match="two images"):
         drawn(np.ones((1, 1), np.int64))

@@ -13,6 +13,7 @@ from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER
 
 from detect.data import open_dataset
 from detect.models.checkpoints import save_model
+from detect.proposals.selective_search import search_module
 
 OUT, WORLD = "OUT", "WORLD"
 RESUMED, ANEW = "--resume", "--exist-ok"
@@ -171,6 +172,7 @@ def write_world(root: Path) -> None:
     """Write the data, regions, recipes and networks that the commands take, in this process."""
     import numpy as np
 
+    search_module().prepare()  # compiled once, not by every command
     write_voc(root / "voc", {"train": 4, "test": 3}, seed=1)
     write_class_folders(root / "classes", {"train": 3, "val": 2})
     for split in ("train", "test"):

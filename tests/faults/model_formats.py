@@ -14,6 +14,7 @@ from faults.damages import odd_json, one_of, places
 from faults.fuzzing import Format, Random
 from fitting import make
 
+from detect.ensemble.combination import Combination
 from detect.models.box_regression import BoxRegression
 from detect.models.checkpoints import (
     Fitted,
@@ -23,8 +24,23 @@ from detect.models.checkpoints import (
     save_model,
 )
 from detect.models.kinds import BOX_REGRESSION, LINEAR_SVMS, MULTIBOX, REGION_CLASSIFIER, Kind
+from detect.models.model_files import model_hash
 from detect.models.svm import LinearSvms
 from detect.models.tensor_files import opened_tensors, write_tensors
+from detect.stages.detector_folder import NAME as DETECTOR
+from detect.stages.detector_folder import (
+    DetectorCard,
+    Looks,
+    Part,
+    read_detector,
+    selection_of,
+    with_detector,
+    write_card,
+)
+from detect.stages.run import RunOptions
+from detect.stages.train.budget import Plan
+from detect.stages.train.work import NAME as WORK
+from detect.stages.train.work import Work
 
 _FEATURES, _MODEL = 5, "0123456789abcdef"
 _ODD: tuple[Any, ...] = (
@@ -99,7 +115,48 @@ def _make_state(folder: Path) -> Path:
     return folder / "state.pt"
 
 
+def _make_detector(folder: Path) -> Path:
+    (folder / "networks").mkdir()
+    model, card = networks.network()
+    path = folder / "networks" / "1.safetensors"
+    save_model(path, model, card)
+    detector = DetectorCard(
+        classes=card.classes,
+        networks=(Part("networks/1.safetensors", model_hash(path)),),
+        multibox=(),
+        method="selective-search",
+        preset="rcnn",
+        search="own",
+        seed=0,
+        looks=Looks(mirror=False, rounds=1, again=100),
+        selection=selection_of(Combination()),
+        thresholds=dict.fromkeys(card.classes, 0.5),
+        figures={"AP50": 0.5, "AP": 0.2, "images": 3, "of": "held-out images"},
+    )
+    write_card(folder, detector)
+    return folder / DETECTOR
+
+
+def _read_detector(path: Path) -> None:
+    options = RunOptions(images=path, model=path.parent, out=path.parent / "out")
+    with_detector(options, read_detector(path.parent))
+
+
+def _make_work(folder: Path) -> Path:
+    work = Work(folder / "work", {"minutes": 30.0}, resume=False)
+    work.step("plan", lambda: {"classifier_steps": 500, "multibox_steps": 300, "again": True})
+    return folder / "work" / WORK
+
+
+def _read_work(path: Path) -> None:
+    work = Work(path.parent, {"minutes": 30.0}, resume=True)
+    Plan.of(work.step("plan", lambda: {}))
+    _ = work.seconds, work.choices
+
+
 MODELS = {
+    "detector's card": Format(_make_detector, _read_detector, (odd_json,) * 3),
+    "record of a detector's training": Format(_make_work, _read_work, (odd_json,) * 3),
     "region classifier": Format(
         lambda folder: _make_network(folder, *networks.network()),
         lambda path: _read_network(path, REGION_CLASSIFIER),

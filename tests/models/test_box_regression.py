@@ -14,14 +14,12 @@ from detect.errors import DetectError
 from detect.models.box_regression import (
     RIDGE,
     BoxRegression,
-    Pairs,
-    choose,
     decode,
     encode,
     feature_scale,
-    fit,
     pairs,
 )
+from detect.models.ridge import Pairs, choose, fit
 from detect.structures import Annotations, FloatArray, IntArray
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from detect.stages.detector_folder import (
     with_detector,
     write_card,
 )
-from detect.stages.load import load
+from detect.stages.load import LoadOptions, load
 from detect.stages.run import RunOptions
 
 THRESHOLDS = dict(zip(CLASSES, (0.2, 0.3, 0.4), strict=True))
@@ -119,6 +120,7 @@ def test_another_model_in_its_place_is_refused(folder, tmp_path) -> None:
         ("networks", [], "networks"),
         ("networks", [{"file": "../../x.safetensors", "hash": "0"}], "networks.0.file"),
         ("method", "guess", "method"),
+        ("method", "both", "multibox"),
         ("extra", 1, "extra"),
     ],
 )
@@ -128,6 +130,37 @@ def test_a_card_that_is_wrong_says_where(folder, tmp_path, name, value, words) -
     path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
     with pytest.raises(DataError, match=rf"detector\.json: not the card of a detector \({words}"):
         read_detector(tmp_path / "d")
+
+
+def test_classes_of_another_network_are_refused(folder, tmp_path) -> None:
+    shutil.copytree(folder / "d", tmp_path / "d")
+    path = tmp_path / "d/detector.json"
+    names = {"classes": ["a", "b", "c"], "thresholds": {"a": 0.5, "b": 0.5, "c": 0.5}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **names}))
+    with pytest.raises(DataError, match=r"\(classes: not those of networks/1\.safetensors\)"):
+        read_detector(tmp_path / "d")
+
+
+def test_what_was_chosen_for_probabilities_is_not_for_svms(folder) -> None:
+    detector = read_detector(folder / "d")
+    card = replace(
+        detector.card,
+        selection=selection_of(Combination(kind="soft-nms")),
+        looks=Looks(mirror=True, rounds=2, again=50),
+    )
+    changed = replace(detector, card=card)
+    svm = with_detector(options(folder, svm=folder / "svm"), changed)
+    assert (svm.kind, svm.rounds, svm.mirror) == ("nms", 1, True)
+    plain = with_detector(options(folder), changed)
+    assert (plain.kind, plain.rounds, plain.again) == ("soft-nms", 2, 50)
+    # What a regression file moves, networks do not.
+    told = LoadOptions(model=(folder / "d",), regression=folder / "r")
+    assert with_detector(told, changed).rounds == 1
+
+
+def test_other_multibox_networks_are_not_taken_in_silence(folder) -> None:
+    with pytest.raises(UsageError, match="whole detector, which says what proposes: leave multi"):
+        load(folder / "d", multibox=[folder / "other"])
 
 
 def test_a_detector_among_networks_is_refused(folder) -> None:

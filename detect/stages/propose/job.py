@@ -71,8 +71,10 @@ def begun_with(out: Path) -> Search | None:
     """Return the search of the proposals in `out`, done or interrupted; None without any."""
     from detect.storage.proposals import read_recipe
 
-    single = out.suffix == ".parquet"
-    begun = [*_hidden(out).glob("*.parquet"), out] if single else [*out.rglob("*.parquet")]
+    if out.suffix == ".parquet":
+        begun = [*_hidden(out).glob("*.parquet"), out]
+    else:
+        begun = [*out.glob(f"{UNFINISHED}*/*.parquet"), *out.glob("*.parquet")]
     found = next((path for path in begun if path.is_file()), None)
     return None if found is None else recorded_search(read_recipe(found))
 

@@ -4,8 +4,11 @@ R-CNN's and the paper's parts in one call; which of them help is measured on ima
 test split is never looked at.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from detect.locks import holding
@@ -37,20 +40,34 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     that is wrong, EnvironmentProblem for a machine that cannot, DetectError where a training
     diverges.
     """
-    with holding(options.out, reporter):
+    with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
-        work = Work(options.out / "work", told, resume=options.resume)
+        work = Work(folder, told, resume=options.resume)
         if options.resume and is_detector(options.out) and "written" in work.choices:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
-        making = Making(
-            told=options,
-            splits=splits_of(options, work.folder, reporter),
-            work=work,
-            pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
-            reporter=reporter,
-        )
-        return _train(making)
+        with work.looking():
+            making = Making(
+                told=options,
+                splits=splits_of(options, work.folder, reporter),
+                work=work,
+                pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
+                reporter=reporter,
+            )
+            steps = _plan(making)
+        if options.dry_run:
+            return TrainResult(options.out, {}, work.choices)
+        return _train(making, steps)
+
+
+@contextmanager
+def _workplace(options: TrainOptions) -> Iterator[Path]:
+    """Yield where to work: OUT/work, in a dry run a folder that is gone at the end."""
+    if not options.dry_run:
+        yield options.out / "work"
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 def _plain(value: Any) -> Any:
@@ -60,11 +77,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _train(making: Making) -> TrainResult:
+def _train(making: Making, steps: Plan) -> TrainResult:
     work, told = making.work, making.told
-    steps = _plan(making)
-    if told.dry_run:
-        return TrainResult(told.out, {}, work.choices)
     for fold in FOLDS:
         name = fold[0]
         work.step(

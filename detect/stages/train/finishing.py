@@ -11,6 +11,7 @@ from detect.stages.detector_folder import (
     DetectorCard,
     Looks,
     Part,
+    is_detector,
     selection_of,
     write_card,
 )
@@ -21,19 +22,24 @@ from detect.together import together
 
 
 def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
-    """Return from which score each class is shown: that of the best F1 on the held-out images."""
+    """Return from which score each class is shown: that of the best F1 on the held-out images.
+
+    SHOWN for a class that a held-out set of its own has no name of.
+    """
     from detect.evaluation.flat import FlatDetections
     from detect.evaluation.thresholds import best_thresholds
     from detect.storage.detections import read_columns
+    from detect.structures import SHOWN
 
     chosen = making.splits.chosen
     found = best_thresholds(chosen, FlatDetections(*read_columns(detections, chosen)))
-    return {name: round(value, 4) for name, value in found.items()}
+    classes = making.splits.learned.classes
+    return {name: round(found.get(name, SHOWN), 4) for name in classes}
 
 
 def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:
     """Put the detector into OUT, in one step: an earlier one stays until it is complete."""
-    from detect.models.model_files import find_weights, model_hash
+    from detect.models.model_files import find_weights, model_hash, read_card
     from detect.proposals.settings import PRESETS
 
     choices = making.work.choices
@@ -41,8 +47,9 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
     selected = choices["selection"]["result"]
     method, preset = SOURCES[source]
     out = making.told.out
-    earlier = [out / name for name in (NAME, "networks", "multibox")]
-    with together(out, earlier) as folder:
+    # Folders of these names beside no detector are somebody else's.
+    earlier = (NAME, "networks", "multibox") if is_detector(out) else ()
+    with together(out, [out / name for name in earlier]) as folder:
         parts = {"networks": member_folders(networks), "multibox": multibox}
         card_parts: dict[str, tuple[Part, ...]] = {}
         for kind, paths in parts.items():
@@ -51,12 +58,15 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
             for file, path in zip(files, paths, strict=True):
                 _copy(find_weights(path), folder / file)
             card_parts[kind] = tuple(Part(file, model_hash(folder / file)) for file in files)
+        # Those that were learned: a recipe may leave classes out.
+        classes = tuple(read_card(folder / card_parts["networks"][0].file)["classes"])
+        thresholds = choices["thresholds"]["result"]
         looks = {"mirror": False, "rounds": 1, "again": AGAIN} | LOOKS[selected["looks"]]
         kind, vote = (SELECTIONS[selected["selection"]][name] for name in ("kind", "vote"))
         write_card(
             folder,
             DetectorCard(
-                classes=making.splits.learned.classes,
+                classes=classes,
                 networks=card_parts["networks"],
                 multibox=card_parts["multibox"],
                 method=method,
@@ -65,7 +75,7 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
                 seed=0,
                 looks=Looks(**looks),
                 selection=selection_of(Combination(kind=kind, vote=vote)),
-                thresholds=choices["thresholds"]["result"],
+                thresholds={name: thresholds[name] for name in classes},
                 figures=figures_of(making),
             ),
         )

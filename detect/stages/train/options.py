@@ -25,7 +25,7 @@ class TrainOptions(o.Options):
         "from, held out]",
     )
     out: Path = Field(description="Folder of the detector; the trainings' runs are in its work/.")
-    minutes: float = Field(30, gt=0, description="How long to take, in all.")
+    minutes: float = Field(30.0, gt=0, description="How long to take, in all.")
     networks: int = Field(1, ge=1, le=12, description="Region classifiers, averaged.")
     fast: bool = Field(
         False, description="Prefer fewer regions an image where that covers nearly as much."
@@ -64,7 +64,7 @@ class TrainResult:
 
     `figures` are those of the images held out: "AP50" by voc2012, "AP" by coco (0.50 to 0.95),
     shares of 1. `choices` is what choices.json holds. With `dry_run` `figures` is empty and
-    nothing at `path` but what timing took.
+    nothing is written at `path`.
     """
 
     path: Path

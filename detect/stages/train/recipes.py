@@ -1,7 +1,7 @@
 """The recipes of a detector's networks: those of configs/, with the steps that a budget allows.
 
-Figures and how they were found: configs/own-data.toml, configs/pretrained.toml,
-configs/multibox/own-data.toml and docs/measured.md.
+Figures and how they were found: configs/bccd-boxes.toml (AdamW, boxes that move),
+configs/pretrained.toml, configs/own-data.toml, configs/multibox/own-data.toml, docs/measured.md.
 """
 
 from typing import Any
@@ -17,8 +17,12 @@ _SAMPLING = {
 }  # fmt: skip
 _SCRATCH: Recipe = {
     "model": {"variant": "bn", "input_size": 96, "dropout": 0.3},
-    "optimizer": {"learning_rate": 0.02, "warmup_steps": 100, "averaging": 0.998},
-}
+    "optimizer": {
+        "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
+        "averaging": 0.998,
+    },
+    "run": {},
+}  # fmt: skip
 _FINE_TUNED: Recipe = {
     "init": "imagenet",
     "model": {"variant": PRETRAINED, "input_size": 128, "dropout": 0.3},
@@ -26,6 +30,8 @@ _FINE_TUNED: Recipe = {
         "algorithm": "adamw", "learning_rate": 0.0005, "weight_decay": 0.05, "trunk_rate": 0.3,
         "warmup_steps": 100, "averaging": 0.99,
     },
+    # Depthwise convolutions are slower in bfloat16 on a CPU.
+    "run": {"precision": "float32"},
 }  # fmt: skip
 _MULTIBOX: Recipe = {
     "batch_size": 16,
@@ -64,9 +70,9 @@ def classifier(steps: int, seed: int, *, pretrained: bool) -> Recipe:
         "crops": {"image_side": 640},
         "sampling": _SAMPLING,
         "augment": {"photometric_strength": 0.3},
-        "regression": {"kind": "classwise"},
+        "regression": {"kind": "classwise", "weight": 2.0},
         "optimizer": _short(optimizer, steps),
-        "run": {"validate_every": steps, "save_every": 100},
+        "run": {**own["run"], "validate_every": steps, "save_every": 100},
     }
 
 

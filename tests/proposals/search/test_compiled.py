@@ -48,7 +48,7 @@ def test_without_numba_the_repair_and_the_other_search_are_named(
         search_module()
     first, second = str(caught.value).splitlines()
     assert first.startswith("numba, which compiles Selective Search, cannot be imported: ")
-    repair = "Repair: pip install --upgrade numba, or use search=opencv: the same boxes, slower."
+    repair = "Repair: pip install -U numba, or use search=opencv: the same boxes, slower."
     assert second == repair
 
 

@@ -1,0 +1,227 @@
+"""A detector from a labelled folder: one call, its choices, and going on after an interruption."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CLASSES, write_coco, write_voc
+from networks import moving_network
+
+from detect.data import open_dataset
+from detect.errors import DataError, DetectError, UsageError
+from detect.models.checkpoints import save_model
+from detect.models.model_files import model_hash
+from detect.progress import QUIET
+from detect.stages.detector_folder import read_detector
+from detect.stages.load import load
+from detect.stages.train import TrainOptions, TrainResult, train
+from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, Pace, Plan, plan
+from detect.stages.train.finishing import thresholds_of, write_detector
+from detect.stages.train.look import Splits
+from detect.stages.train.making import Making
+from detect.stages.train.work import Work
+from detect.structures import SHOWN
+
+SMALL = (
+    "model.width=0.25", "model.input_size=48", "sampling.batch_size=8", "optimizer.steps=12",
+    "regression.grid=2", "multibox.model.width=0.25", "multibox.model.input_size=64",
+    "multibox.batch_size=4", "multibox.optimizer.steps=12",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voc(tmp_path_factory.mktemp("set"), {"trainval": 15, "test": 2}, seed=2)
+
+
+def made(data: Path, out: Path, **more: Any) -> TrainResult:
+    told = {"fast": True, "pretrained": "off", "set": SMALL, "device": "cpu", **more}
+    return train(data, out=out, **told)
+
+
+class Stopping:
+    """A reporter that is interrupted when something is said."""
+
+    def track(self, items: Sequence[Any], total: int, description: str) -> Iterable[Any]:
+        return items
+
+    def say(self, line: str) -> None:
+        if line.startswith("regions:"):
+            raise KeyboardInterrupt
+
+    def warn(self, line: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "d"
+    made(data, out)
+    return out
+
+
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
+def test_one_call_leaves_a_detector_that_finds(data, whole) -> None:
+    card = read_detector(whole).card
+    assert card.classes == ("circle", "square", "triangle")
+    assert set(card.figures) == {"AP50", "AP", "images", "of"}
+    assert card.figures["images"] == 3
+    steps = json.loads((whole / "work/choices.json").read_text())["steps"]
+    assert steps["plan"]["result"]["again"] is True
+    covered = steps["source"]["result"]["covered"]
+    assert set(covered) == {"multibox", "both", "selective-search"}
+    for name, parts in (("networks", card.networks), ("multibox", card.multibox)):
+        assert [part.file for part in parts] == [f"{name}/1.safetensors"][: len(parts)]
+    # What is used was trained on all images, the figures are of the fit without those held out.
+    used = model_hash(whole / card.networks[0].file)
+    assert used == model_hash(whole / "work/networks/all")
+    assert used != model_hash(whole / "work/networks/held-out")
+    found = load(whole, device="cpu")(data / "JPEGImages/test_000.jpg")
+    assert found.thresholds == tuple(card.thresholds[name] for name in card.classes)
+    held = set((whole / "work/held-out.txt").read_text().split())
+    assert len(held) == 3
+    assert held.isdisjoint((whole / "work/learn.txt").read_text().split())
+    assert all(name.startswith("trainval") for name in held)
+
+
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
+def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        made(data, tmp_path / "d", reporter=Stopping())
+    assert not (tmp_path / "d/detector.json").exists()
+    with pytest.raises(UsageError, match="exists already"):
+        made(data, tmp_path / "d")
+    with pytest.raises(DataError, match=r"begun with minutes 30\.0, now 31\.0"):
+        made(data, tmp_path / "d", resume=True, minutes=31)
+    made(data, tmp_path / "d", resume=True)
+    first, second = (read_detector(path).card for path in (whole, tmp_path / "d"))
+    assert first == second
+    again = made(data, tmp_path / "d", resume=True)
+    assert again.figures == first.figures
+
+
+def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
+    result = made(data, tmp_path / "d", dry_run=True)
+    assert not result.trained
+    assert set(result.choices) == {"pace", "plan"}
+    assert not (tmp_path / "d").exists()
+    (tmp_path / "d/work").mkdir(parents=True)
+    (tmp_path / "d/work/choices.json").write_text("begun")
+    made(data, tmp_path / "d", dry_run=True, exist_ok=True)
+    assert (tmp_path / "d/work/choices.json").read_text() == "begun"
+
+
+def test_a_call_that_trains_nothing_is_simply_called_again(data, tmp_path) -> None:
+    for told in ({"minutes": 0.01}, {"set": (*SMALL, "optimizer.step=3")}, {"split": "test"}):
+        with pytest.raises(DetectError) as error:
+            made(data, tmp_path / "d", **told)
+        assert "exists already" not in str(error.value)
+        assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("told", [{"exist_ok": True}, {"resume": True}])
+def test_a_folder_of_somebody_else_is_never_removed(data, tmp_path, told) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/thesis.tex").write_text("years")
+    with pytest.raises(UsageError, match=r"work: not of a training .* Choose another out"):
+        made(data, tmp_path, **told)
+    assert (tmp_path / "work/thesis.tex").read_text() == "years"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"split": "test"}, "2 images in split test; a detector needs 10 or more"),
+        ({"val_split": "trainval"}, "15 images are in trainval and in trainval"),
+    ],
+)
+def test_data_that_cannot_do_is_refused(data, tmp_path, told, words) -> None:
+    with pytest.raises(DataError, match=words):
+        made(data, tmp_path / "d", **told)
+
+
+def test_images_to_choose_on_need_an_object(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 10}, seed=2)
+    write_voc(data, {"val": 3}, objects=0)
+    with pytest.raises(DataError, match=r"no object in the images to choose on \(val\)"):
+        made(data, tmp_path / "d", val_split="val")
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
+    write_voc(tmp_path / "set", {"a": 3, "b": 3})
+    with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):
+        made(tmp_path / "set", tmp_path / "d")
+
+
+def test_classes_that_the_held_out_images_do_not_name_have_a_threshold(tmp_path) -> None:
+    data = write_coco(tmp_path / "set", {"train": 3, "val": 3}, seed=1)
+    path = data / "annotations/instances_val.json"
+    content = json.loads(path.read_text())
+    content["categories"] = [one for one in content["categories"] if one["name"] != "circle"]
+    rest = {one["id"] for one in content["categories"]}
+    content["annotations"] = [one for one in content["annotations"] if one["category_id"] in rest]
+    path.write_text(json.dumps(content))
+    found = [{**one, "score": 0.8} for one in content["annotations"]]
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    learned, chosen = (open_dataset(data, split) for split in ("train", "val"))
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "val", None, learned, chosen, learned)
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    thresholds = thresholds_of(making, tmp_path / "found.json")
+    assert tuple(thresholds) == learned.classes
+    assert thresholds["circle"] == SHOWN
+    assert {thresholds[name] for name in chosen.classes} == {0.4}
+
+
+def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
+    data = write_voc(tmp_path / "set", {"train": 2}, (*CLASSES, "star"))
+    images = open_dataset(data, "train")
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    save_model(work.folder / "network.safetensors", *moving_network(1))
+    work.step("source", lambda: {"chosen": "selective-search"})
+    figures = {"once/nms": {"AP50": 0.5, "AP": 0.25}}
+    work.step("selection", lambda: {"tried": figures, "looks": "once", "selection": "nms"})
+    work.step("thresholds", lambda: {**dict.fromkeys(CLASSES, 0.4), "star": 0.5})
+    options = TrainOptions(data=data, out=tmp_path / "d")
+    splits = Splits("train", "train", None, images, images, images)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    # A folder of this name is there, and no detector: what is in it stays.
+    (tmp_path / "d/networks").mkdir()
+    (tmp_path / "d/networks/notes.txt").write_text("mine")
+    write_detector(making, work.folder / "network.safetensors", ())
+    card = read_detector(tmp_path / "d").card
+    assert card.classes == CLASSES
+    assert card.thresholds == dict.fromkeys(CLASSES, 0.4)
+    assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
+
+
+PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)
+
+
+def test_an_hour_is_enough_for_a_second_fit() -> None:
+    found = plan(3000, PACE, 1, again=True)
+    assert found.again
+    spent = 3 * found.multibox_steps * 0.5 + 2 * found.classifier_steps * 0.5
+    assert 0.9 * 3000 < spent <= 3000
+
+
+@pytest.mark.parametrize("seconds", [100, 400, 1000, 3000, 10_000])
+@pytest.mark.parametrize("networks", [1, 3])
+def test_the_trainings_never_take_more_than_there_is(seconds: int, networks: int) -> None:
+    for again in (True, False):
+        found = plan(seconds, PACE, networks, again=again)
+        fits = 2 if found.again else 1
+        spent = 0.5 * ((1 + fits) * found.multibox_steps + fits * networks * found.classifier_steps)
+        assert spent <= seconds
+        assert FEWEST <= found.multibox_steps <= MOST_MULTIBOX
+        assert FEWEST <= found.classifier_steps <= MOST_CLASSIFIER
+        assert Plan.of(found.values()) == found
+
+
+def test_too_few_minutes_say_how_many_more() -> None:
+    with pytest.raises(UsageError, match=r"too few for anything .* Allow \d+ minutes more"):
+        plan(-60, PACE, 1, again=False)
