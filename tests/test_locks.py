@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import write_voc
 from commands import call
@@ -231,6 +232,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_voc(root / "voc", {"test": 12}, seed=2)
     propose_randomly(open_dataset(root / "voc", "test"), root / "p.parquet", count=150)
     save_model(root / "m.safetensors", *network())
+    np.savez(root / "boxes.npz", test_000=[[1, 1, 2, 2]])
     (root / "recipe.toml").write_text("[optimizer]\nsteps = 1\nlearning_rate = 0.1\n")
     return root
 
@@ -246,7 +248,7 @@ _TRAIN = ("none", *_SPLIT, "--config", "recipe.toml")
         _DETECT,
         ("propose", "voc", *_SPLIT),
         ("propose", "voc", *_SPLIT, "--shard", "1/2"),
-        ("import", "none.npz", "--data", "none"),
+        ("import", "boxes.npz", "--data", "none"),
         ("split", "none"),
         ("visualize", "--data", "none", "--ground-truth"),
         ("report", "--data", "none", "none"),

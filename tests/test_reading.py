@@ -151,6 +151,8 @@ _OWN_WAY = {
     "detect/locks.py": "its own lock",
     "detect/report/images.py": "a picture that it has just drawn",
     "detect/models/tensor_files.py": "safetensors",
+    "detect/checks/files.py": "bytes, of which it takes the hash",
+    "detect/report/explained/page.py": "its own package's files",
     "detect/models/training_state.py": "torch.save's archive",
 }
 _DECODERS = {

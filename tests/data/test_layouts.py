@@ -209,7 +209,7 @@ def test_an_image_without_labels_has_no_objects(tmp_path):
 def test_wrong_lines_of_yolo(tmp_path, line, expected):
     with pytest.raises(DataError) as caught:
         open_dataset(_yolo(tmp_path, line), "train")
-    assert expected in str(caught.value)
+    assert expected in caught.value.for_command_line
 
 
 @pytest.mark.parametrize(
@@ -252,4 +252,4 @@ def test_what_is_not_read_is_named(tmp_path: Path, name: str):
     (tmp_path / "labels" / name).write_text(text)
     with pytest.raises(DataError) as caught:
         open_dataset(tmp_path, "train")
-    assert f"Seen there: labels/{name}, {expected}" in str(caught.value)
+    assert f"Seen there: labels/{name}, {expected}" in caught.value.for_command_line

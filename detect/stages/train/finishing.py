@@ -6,6 +6,7 @@ from typing import Any
 from detect.ensemble.combination import Combination
 from detect.ensemble.rounds import AGAIN
 from detect.files import write_bytes, write_text
+from detect.reading import read_bytes, read_text
 from detect.stages.detector_folder import (
     NAME,
     DetectorCard,
@@ -19,6 +20,8 @@ from detect.stages.members import member_folders
 from detect.stages.train.choosing import LOOKS, SELECTIONS, SOURCES
 from detect.stages.train.making import Making
 from detect.together import together
+
+_MODEL_BYTES = 2**34
 
 
 def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
@@ -90,6 +93,6 @@ def figures_of(making: Making) -> dict[str, Any]:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a model and its card."""
-    write_bytes(target, source.read_bytes())
-    copy = source.with_suffix(".json")
-    write_text(target.with_suffix(".json"), copy.read_text(encoding="utf-8"))
+    write_bytes(target, read_bytes(source, "a model", _MODEL_BYTES))
+    card = read_text(source.with_suffix(".json"), "a model's card")
+    write_text(target.with_suffix(".json"), card)
