@@ -35,6 +35,7 @@ OPENCV = (
 _IMPORT_NAMES = {
     _CONTRIB: "cv2",
     "pillow": "PIL",
+    "pyyaml": "yaml",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",
 }

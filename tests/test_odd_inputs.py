@@ -71,7 +71,7 @@ def test_fractions_are_not_taken_for_pixels(tmp_path):
 def test_fractions_of_other_programs_are_refused_too(tmp_path, capsys):
     root = write_coco(tmp_path / "set")
     entry = {"category_id": 3, "bbox": [0.1, 0.2, 0.5, 0.25], "score": 0.5}
-    entries = [{"image_id": image, **entry} for image in (10, 20)]
+    entries = [{"image_id": image, **entry} for image in (10, 20)] * 5
     (tmp_path / "r.json").write_text(json.dumps(entries))
     np.savez(tmp_path / "r.npz", **{"10": [[0.1, 0.2, 0.5, 0.25]]})
     where = ("--data", root, "--split", "train")

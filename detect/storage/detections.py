@@ -35,6 +35,8 @@ _ENTRIES_AT_ONCE = 2_000
 _NUMBERS = {int, float}
 # Corners beyond this, px, are infinite in float32.
 _LARGEST = 1e38
+# Boxes that are told to be fractions: a few within one pixel may be what somebody means.
+_ENOUGH = 10
 
 
 class DetectionWriter:
@@ -220,7 +222,8 @@ def _problem(
 def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
     """Raise DataError on a number that is not finite or a negative width or height.
 
-    And where all boxes lie within one pixel: they are fractions, and would be scored as 0.
+    And where all of _ENOUGH boxes or more lie within one pixel: fractions, that would be scored
+    as 0.
     """
     representable = (np.abs(boxes_xywh) < _LARGEST).all(axis=1) & np.isfinite(scores)
     bad = ~representable | (boxes_xywh[:, 2:] < 0).any(axis=1)
@@ -230,7 +233,7 @@ def _check(path: Path, boxes_xywh: Doubles, scores: Doubles) -> None:
             f"{path}: entry {number} (from 0) has bbox {bbox} and score {score}. Expected finite "
             "numbers, width and height not negative."
         )
-    if are_fractions(boxes_xywh):
+    if len(boxes_xywh) >= _ENOUGH and are_fractions(boxes_xywh):
         raise DataError(
             f"{path}: all numbers of all boxes are from 0 to 1: fractions of the image's sides, it "
             "seems; expected pixels. Multiply x and width by the image's width, y and height by "
