@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from score_cards import score_card
 
 from detect.boxes import iou_matrix
 from detect.data import open_dataset
@@ -17,31 +18,12 @@ from detect.storage.scores import RegionScores, ScoresFile, scores_table, write_
 from detect.storage.scores_card import ScoresCard
 from detect.structures import Dataset, FloatArray, Sample
 
-CARD = ScoresCard(
-    split="test",
+CARD = score_card(
     classes=("a",),
     category_ids=(1,),
-    integer_ids=False,
     columns=("a",),
     names=("one", "two"),
-    hashes=("12", "34"),
-    precision="float32",
-    dtype="float32",
     proposals={"method": "random"},
-    data="",
-    threshold=0.01,
-    nms=0.3,
-    per_class=100,
-    kind="nms",
-    decay="gaussian",
-    sigma=0.5,
-    fusion_iou=0.55,
-    vote="off",
-    deltas="off",
-    deltas_from=0.0,
-    mirror=False,
-    rounds=1,
-    again=0,
 )
 
 

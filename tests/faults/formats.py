@@ -23,6 +23,7 @@ from faults.model_formats import MODELS
 from faults.set_formats import SETS
 from recipes import TINY_REGION_CLASSIFIER
 from reports import CONFIG, CURVE, TABLE
+from score_cards import score_card
 
 from detect.config import load_recipe
 from detect.config.region_classifier import RegionClassifierRecipe
@@ -38,27 +39,14 @@ from detect.storage.exchange import write_coco as export_coco
 from detect.storage.features import FeatureStore
 from detect.storage.proposals import RECIPE_KEY, ProposalFile, write_part
 from detect.storage.scores import RegionScores, ScoresFile, scores_table, write_scores
-from detect.storage.scores_card import Kept, ScoresCard
+from detect.storage.scores_card import Kept
 from detect.storage.submission import read_submission, write_submission
 from detect.storage.unfinished import UnfinishedDetections
 from detect.structures import Dataset, Detections, Proposals
 
-CARD = ScoresCard(
-    split="test", classes=("cat", "dog"), category_ids=(3, 6), integer_ids=False,
-    columns=("dog", "cat"), names=("a", "b"), hashes=("12", "34"), precision="float32",
-    dtype="float32", proposals={"method": "random"}, data="abc", threshold=0.01, nms=0.3,
-    per_class=100,
-    kind="nms",
-    decay="gaussian",
-    sigma=0.5,
-    fusion_iou=0.55,
-    vote="off",
-    deltas="off",
-    deltas_from=0.0,
-    mirror=False,
-    rounds=1,
-    again=0,
-)  # fmt: skip
+CARD = score_card(
+    category_ids=(3, 6), columns=("dog", "cat"), proposals={"method": "random"}, data="abc"
+)
 
 
 def _data(folder: Path) -> Dataset:

@@ -6,38 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import CLASSES, write_voc
+from score_cards import score_card
 
 from detect.data import open_dataset
 from detect.errors import UsageError
 from detect.stages import EnsembleOptions, ensemble
 from detect.storage.scores import RegionScores, scores_table, write_scores
-from detect.storage.scores_card import Kept, ScoresCard
+from detect.storage.scores_card import Kept
 
-CARD = ScoresCard(
-    split="test",
+CARD = score_card(
     classes=CLASSES,
     category_ids=(1, 2, 3),
-    integer_ids=False,
     columns=CLASSES,
-    names=("a", "b"),
-    hashes=("12", "34"),
-    precision="float32",
-    dtype="float32",
     proposals={"method": "test"},
-    data="",
-    threshold=0.01,
-    nms=0.3,
-    per_class=100,
-    kind="nms",
-    decay="gaussian",
-    sigma=0.5,
-    fusion_iou=0.55,
-    vote="off",
-    deltas="off",
-    deltas_from=0.0,
-    mirror=False,
-    rounds=1,
-    again=0,
 )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from score_cards import score_card
 
 from detect.errors import DataError
 from detect.storage import scores as module
@@ -19,34 +20,16 @@ from detect.storage.scores import (
     write_scores,
     write_table,
 )
-from detect.storage.scores_card import Kept, ScoresCard
+from detect.storage.scores_card import Kept
 from detect.structures import Proposals
 
-CARD = ScoresCard(
-    split="test",
+CARD = score_card(
     classes=("cat", "dog", "cow"),
     category_ids=(3, 6, 9),
     integer_ids=True,
     columns=("dog", "cat"),
-    names=("a", "b"),
-    hashes=("12", "34"),
-    precision="float32",
-    dtype="float32",
     proposals={"method": "random", "parameters": {"seed": 1}},
     data="abc",
-    threshold=0.01,
-    nms=0.3,
-    per_class=100,
-    kind="nms",
-    decay="gaussian",
-    sigma=0.5,
-    fusion_iou=0.55,
-    vote="off",
-    deltas="off",
-    deltas_from=0.0,
-    mirror=False,
-    rounds=1,
-    again=0,
 )
 
 

@@ -4,39 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from score_cards import score_card
 
 from detect.errors import DataError, EnvironmentProblem
 from detect.storage.scores import RegionScores, ScoresFile
-from detect.storage.scores_card import Kept, ScoresCard
+from detect.storage.scores_card import Kept
 from detect.storage.unfinished import UnfinishedDetections, UnfinishedScores
 from detect.structures import Detections
 
-CARD = ScoresCard(
-    split="test",
-    classes=("cat", "dog"),
-    category_ids=(1, 2),
-    integer_ids=False,
-    columns=("cat", "dog"),
-    names=("a", "b"),
-    hashes=("12", "34"),
-    precision="float32",
-    dtype="float32",
-    proposals={},
-    data="",
-    threshold=0.01,
-    nms=0.3,
-    per_class=100,
-    kind="nms",
-    decay="gaussian",
-    sigma=0.5,
-    fusion_iou=0.55,
-    vote="off",
-    deltas="off",
-    deltas_from=0.0,
-    mirror=False,
-    rounds=1,
-    again=0,
-)
+CARD = score_card()
 
 
 def _detections(image_id, count, seed=0):

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
+from detect.errors import DataError
 from detect.stages.train import recipes
 from detect.stages.train.budget import Pace
 from detect.stages.train.making import Making
@@ -51,7 +52,10 @@ def _step(making: Making, recipe: "AnyRecipe", folder: Path) -> float:
 
 
 def _search(making: Making) -> tuple[float, tuple["Proposals", ...]]:
-    """Return the seconds of an image, shared by the workers, and the proposals of those timed."""
+    """Return the seconds of an image, shared by the workers, and the proposals of those timed.
+
+    DataError where there is no region to time.
+    """
     from joblib import cpu_count
 
     from detect.proposals.estimate import measure
@@ -61,4 +65,9 @@ def _search(making: Making) -> tuple[float, tuple["Proposals", ...]]:
     choice = MultiBoxChoice((), making.told.device, "auto")
     source = make_source(SEARCH, PRESETS["rcnn"], 0, choice)
     found = measure(source.propose, making.splits.chosen.samples)
+    if not any(map(len, found.proposals)):
+        raise DataError(
+            f"{making.told.data}: no region in any of the {found.timed} images timed, such as "
+            f"{found.proposals[0].image_id}. Are they too small? A region has sides of 10 px."
+        )
     return found.seconds_per_image / int(cpu_count()), found.proposals
