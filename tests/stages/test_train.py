@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import CLASSES, write_coco, write_voc
+from builders import CLASSES, voc_object, voc_xml, write_coco, write_voc
 from networks import moving_network
 
 from detect.data import open_dataset
@@ -197,6 +197,16 @@ def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
     assert card.classes == CLASSES
     assert card.thresholds == dict.fromkeys(CLASSES, 0.4)
     assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
+
+
+def test_images_too_small_for_a_region_are_told_before_training(tmp_path) -> None:
+    root = write_voc(tmp_path / "set", {"train": 10}, size=(9, 9), objects=0)
+    voc = voc_xml("a.jpg", (9, 9), [voc_object("circle", (2, 2, 6, 6))])
+    for path in (root / "Annotations").iterdir():
+        path.write_text(voc.replace("a.jpg", f"{path.stem}.jpg"))
+    with pytest.raises(DataError, match=r"no region in any of the 2 images timed, such as train_"):
+        made(root, tmp_path / "d")
+    assert not (tmp_path / "d/work").exists()
 
 
 PACE = Pace(multibox_step=0.5, classifier_step=0.5, search=1.0, region=0.001)
