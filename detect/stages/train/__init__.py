@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from detect.errors import option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
@@ -24,7 +25,8 @@ from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
 from detect.stages.train.pace import measure_pace
-from detect.stages.train.work import Work
+from detect.stages.train.work import NAME as RECORD
+from detect.stages.train.work import Work, check_told, read_record
 
 __all__ = ["TrainOptions", "TrainResult", "train"]
 
@@ -43,6 +45,8 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
+        if options.resume and is_detector(options.out) and not (options.out / "work" / RECORD).is_file():
+            return _without_work(options.out, told, reporter)
         work = Work(folder, told, resume=options.resume)
         if options.resume and is_detector(options.out) and "written" in work.choices:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
@@ -58,6 +62,20 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
         return _train(making, steps)
+
+
+def _without_work(out: Path, told: dict[str, Any], reporter: Reporter) -> TrainResult:
+    """Return a complete detector whose work/ is gone: nothing can go on, nothing is trained anew.
+
+    DataError where the call says other than the one that made it.
+    """
+    detector, record = read_detector(out), read_record(out / RECORD)
+    check_told(out / RECORD, record["told"], told)
+    reporter.say(
+        f"{out}: this detector is complete. Its work/, with the states of its trainings, is gone: "
+        f"it cannot be trained on. For another one choose another {option('out')}."
+    )
+    return TrainResult(out, detector.card.figures, record["steps"])
 
 
 @contextmanager
