@@ -45,7 +45,8 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
-        if options.resume and is_detector(options.out) and not (options.out / "work" / RECORD).is_file():
+        gone = not (options.out / "work" / RECORD).is_file()
+        if options.resume and gone and is_detector(options.out):
             return _without_work(options.out, told, reporter)
         work = Work(folder, told, resume=options.resume)
         if options.resume and is_detector(options.out) and "written" in work.choices:
