@@ -1,4 +1,4 @@
-"""A detector's folder given to the other stages: plan, report, ensemble, refine and those of parts."""
+"""A detector's folder given to other stages: plan, report, ensemble, refine, parts' trainings."""
 
 import json
 import shutil
