@@ -6,7 +6,6 @@ test split is never looked at.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,13 +17,13 @@ from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import is_detector, read_detector
 from detect.stages.opening import check_out
 from detect.stages.train import recipes
-from detect.stages.train.budget import Pace, Plan, plan
+from detect.stages.train.budget import Plan
 from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.pace import measure_pace
+from detect.stages.train.planning import first_plan, second_plan
 from detect.stages.train.work import NAME as RECORD
 from detect.stages.train.work import Work, check_told, read_record
 
@@ -59,7 +58,7 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
                 pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
                 reporter=reporter,
             )
-            steps = _plan(making)
+            steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
         return _train(making, steps)
@@ -109,7 +108,9 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     source = work.step("source", lambda: choose_source(making))["chosen"]
     making.reporter.say(f"regions: {source}")
     held = making.place("proposals", f"held-out-{source}")
-    _learn(making, "held-out", making.splits.learn, source, steps)
+    _propose(making, "held-out", making.splits.learn, source)
+    steps = second_plan(making, steps, source)
+    _learn(making, "held-out", making.splits.learn, steps)
     selected = work.step("selection", lambda: choose_selection(making, held))
     work.step("thresholds", lambda: thresholds_of(making, _detections(making, selected)))
     networks, multibox = making.place("networks", "held-out"), making.folds()
@@ -120,35 +121,19 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     return TrainResult(told.out, figures_of(making), work.choices)
 
 
-def _plan(making: Making) -> Plan:
-    """Measure the machine's pace, and say and return how many steps there will be."""
-    work, told = making.work, making.told
-    pace = Pace(**work.step("pace", lambda: asdict(measure_pace(making))))
-
-    def decide() -> dict[str, Any]:
-        left = (
-            60 * told.minutes
-            - work.seconds
-            - pace.apart(len(making.splits.everything), len(making.splits.chosen), told.networks)
-        )
-        again = making.splits.whole is not None
-        return plan(left, pace, told.networks, again=again).values()
-
-    decided = Plan.of(work.step("plan", decide))
-    making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
-    return decided
-
-
-def _learn(making: Making, name: str, split: str, source: str, steps: Plan) -> None:
-    """Propose for `split`, and train the networks on it."""
+def _propose(making: Making, name: str, split: str, source: str) -> None:
     method, preset = SOURCES[source]
-    work = making.work
-    work.step(f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name))
-    work.step(
+    making.work.step(
+        f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name)
+    )
+
+
+def _learn(making: Making, name: str, split: str, steps: Plan) -> None:
+    """Train the networks on `split` and its proposals."""
+    proposals = making.place("proposals", name)
+    making.work.step(
         f"networks {name}",
-        lambda: making.train_networks(
-            name, split, making.place("proposals", name), steps.classifier_steps
-        ),
+        lambda: making.train_networks(name, split, proposals, steps.classifier_steps),
     )
 
 
@@ -159,7 +144,8 @@ def _learn_all(
     making.work.step(
         "multibox all", lambda: making.train_multibox("all", split, steps.multibox_steps)
     )
-    _learn(making, "all", split, source, steps)
+    _propose(making, "all", split, source)
+    _learn(making, "all", split, steps)
     return making.place("networks", "all"), (making.place("multibox", "all"),)
 
 
