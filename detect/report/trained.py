@@ -24,6 +24,7 @@ _SELECTIONS = {
     "soft-nms": "soft-NMS",
     "soft-nms-vote": "soft-NMS, boxes voted",
 }
+_PLANS = ("plan", "plan anew", "pace")
 # Of the card what has a place of its own on the page, and hashes.
 _SHOWN = ("classes", "networks", "multibox", "thresholds", "figures")
 
@@ -51,14 +52,14 @@ def _values(card: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
             (percent(figures["AP"]), "COCO's mean over IoU 0.50 to 0.95"),
             (f"{figures['images']:,}", figures["of"]),
         ],
-        "again": steps["plan"]["again"],
+        "again": steps.get("plan anew", steps["plan"])["again"],
         "classes": len(card["classes"]),
         "networks": len(card["networks"]),
         "sources": list(_sources(steps["source"])),
         "tried": list(_tried(steps["selection"])),
         "thresholds": list(card["thresholds"].items()),
         "seconds": [(name, f"{step['seconds']:,.0f}") for name, step in record["steps"].items()],
-        "plan": _pairs({name: steps[name] for name in ("plan", "pace")}),
+        "plan": _pairs({name: steps[name] for name in _PLANS if name in steps}),
         "told": _pairs(record["told"]),
         "settings": _pairs({name: card[name] for name in card if name not in _SHOWN}),
     }

@@ -61,9 +61,9 @@ def _of_detector(options: EnsembleOptions, reporter: Reporter) -> EnsembleResult
     names = [model_name(path) for path in member_folders(options.scores)]
     _weights(options, len(_networks(options, names)))
     check_out(options.out, exist_ok=options.exist_ok)
-    told = {"device": options.device, "skip_bad": options.skip_bad, "keep_scores": "float32"}
-    of = (options.data, options.split, (options.scores,))
-    with detected_aside(*of, reporter, **told) as found:
+    of = (options.data, options.split, (options.scores,), reporter)
+    how = {"device": options.device, "skip_bad": options.skip_bad}
+    with detected_aside(*of, keep_scores="float32", **how) as found:
         return _of_scores(options.changed(scores=found), reporter)
 
 

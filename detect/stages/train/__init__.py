@@ -20,6 +20,7 @@ from detect.stages.train import recipes
 from detect.stages.train.budget import Plan
 from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
+from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
@@ -58,6 +59,7 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
                 pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
                 reporter=reporter,
             )
+            check_learnable(making.splits.learned, making.classes, reporter)
             steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
