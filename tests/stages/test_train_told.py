@@ -56,8 +56,8 @@ def test_a_class_that_cannot_be_learned_is_told_first(tmp_path) -> None:
         train(root, out=tmp_path / "d")
     text = str(error.value)
     assert text.startswith(
-        f"{root}: the images to learn from (learn): square has 8 there, all of them marked difficult or crowd; triangle has no "
-        "object there: nothing can be learned of it."
+        f"{root}: the images to learn from (learn): square has 8 there, all of them marked "
+        "difficult or crowd; triangle has no object there: nothing can be learned of it."
     )
     assert text.endswith("""leave it out: set='classes=["circle"]'.""")
     assert not (tmp_path / "d").exists()
