@@ -1,6 +1,7 @@
 """`train`: what is told before anything is trained, and of a call that goes on otherwise."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.choosing import looks_of
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
@@ -122,6 +124,13 @@ def making(tmp_path) -> Making:
 
 def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
     assert making.as_set(Plan(1400, 3000, again=True)) == Plan(30, 70, again=True)
+
+
+def test_regions_go_further_only_where_networks_move_them(making) -> None:
+    assert looks_of(making) == ("once", "mirror", "mirror-rounds")
+    for more, looks in ({"set": ("regression.kind=off",)}, 2), ({"fast": True}, 1):
+        told = making.told.model_copy(update=more)
+        assert looks_of(replace(making, told=told)) == ("once", "mirror")[:looks]
 
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:

@@ -42,6 +42,11 @@ class Making:
         """What the recipe learns, empty for all classes. UsageError for a `set` that is wrong."""
         return self._recipe(1).classes
 
+    @property
+    def moves(self) -> bool:
+        """Whether the networks move boxes: unless `set` says otherwise they do."""
+        return self._recipe(1).regression.kind != "off"
+
     def as_set(self, plan: Plan) -> Plan:
         """Return `plan` with the steps that `set` gives, if it does."""
         multibox = recipes.multibox(plan.multibox_steps, self.told.seed, pretrained=self.pretrained)
