@@ -39,7 +39,9 @@ class TrainOptions(o.Options):
         description="Change a value of the region classifiers' recipe, or of MultiBox's: "
         "multibox.A.B=3.",
     )
-    dry_run: bool = Field(False, description="Look, time, say what would be done, and stop.")
+    dry_run: bool = Field(
+        False, description="Look, time, say what would be done and how long it takes, and stop."
+    )
     device: o.Device = "auto"
     seed: o.Seed = 0
     resume: o.Resume = False
