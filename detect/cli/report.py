@@ -28,5 +28,6 @@ def command(context: click.Context, /, **_: Any) -> None:
 
     mAP by all protocols, curves, what each stage and each type of error costs, best and worst
     images, and the paper's figures beside yours. With several RUNs the first is shown in detail.
+    A detector of `detect train` in place of RUN, without --data: what its choices were made on.
     """
     click.echo(report(told(context, ReportOptions), Terminal()).page)

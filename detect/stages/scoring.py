@@ -67,6 +67,17 @@ def network_paths(models: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(network for path in models for network in member_folders(path))
 
 
+def one_network(model: Path, what: str) -> Path:
+    """Return the network that `model` is or has alone; UsageError for several: `what` needs one."""
+    networks = member_folders(model)
+    if len(networks) > 1:
+        raise UsageError(
+            f"{option('model', model)}: {len(networks)} networks, and {what} the features of one. "
+            f"Name it: {option('model', networks[0])}."
+        )
+    return networks[0]
+
+
 def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
     """Raise UsageError for more than one network with the option `what`, which `needs` one's."""
     if len(networks) > 1:

@@ -13,6 +13,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.stages.scoring import one_network
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -30,7 +31,7 @@ class TrainRegressionOptions(o.Options):
     data: Path = Field(description="A data set.")
     split: o.Split = None
     proposals: Path = Field(description="Proposals of that split.")
-    model: Path = Field(description="A region classifier's run.")
+    model: Path = Field(description="A region classifier's run, or a detector of one network.")
     out: Path = Field(description="File to write, ending in .safetensors.")
     network_out: Path | None = Field(
         None,
@@ -91,14 +92,15 @@ def train_regression(
     _check(options)
     for out in _outs(options):
         check_out(out, exist_ok=options.exist_ok, folder=False)
-    network, card = load_model(options.model, REGION_CLASSIFIER)
+    model = one_network(options.model, "a regression takes")
+    network, card = load_model(model, REGION_CLASSIFIER)
     device, features = choose_device(options.device), {"maps": options.maps, "grid": options.grid}
     encoder = RegionEncoder(network, card, device, options.precision, **features)  # type: ignore[arg-type]
     told = (options.data, options.split, options.proposals)
     pairs = _pairs(options, *told, card.classes, encoder, reporter)
     regression, ridge, tried = _fitted(options, pairs, card.classes, encoder, reporter)
     recipe = {**features, "ridge": ridge, "pair_iou": options.pair_iou}
-    stored = Fitted(regression, card.classes, model_hash(options.model), recipe)
+    stored = Fitted(regression, card.classes, model_hash(model), recipe)
     if options.network_out is not None:
         moving = with_regression(network, card, regression, options.maps, options.grid)
         save_model(options.network_out, *moving)

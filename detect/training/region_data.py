@@ -136,7 +136,7 @@ def _with(sample: Sample, annotations: Annotations) -> Sample:
     return Sample(sample.image_id, sample.path, sample.size, annotations)
 
 
-def _why_none(dataset: Dataset) -> str:
+def why_none(dataset: Dataset) -> str:
     """Say why no region is positive for any class."""
     number = sum(len(sample.annotations) for sample in dataset.samples)
     if not number:
@@ -148,18 +148,23 @@ def _why_none(dataset: Dataset) -> str:
     )
 
 
+def leave_out(rest: Sequence[str]) -> str:
+    """Advise to learn the classes `rest` alone, as one would type it."""
+    names = json.dumps(list(rest), ensure_ascii=False)
+    return f"leave it out: {option('set', shlex.quote(f'classes={names}'))}"
+
+
 def _check_pools(data: RegionData, dataset: Dataset) -> None:
     """Raise DataError for a class without positive regions, or a set without background."""
     counts = data.positives(dataset.classes)
     missing = [name for name, count in counts.items() if not count]
     if len(missing) == len(counts):
-        raise DataError(f"split {dataset.split}: {_why_none(dataset)}")
+        raise DataError(f"split {dataset.split}: {why_none(dataset)}")
     if missing:
-        present = json.dumps([name for name in counts if counts[name]], ensure_ascii=False)
-        without = shlex.quote(f"classes={present}")
+        rest = [name for name in counts if counts[name]]
         raise DataError(
             f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
-            f"learned. Add images of it, or leave it out: {option('set', without)}."
+            f"learned. Add images of it, or {leave_out(rest)}."
         )
     if not len(data.background):
         raise DataError(

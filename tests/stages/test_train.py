@@ -95,7 +95,7 @@ def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
     assert not (tmp_path / "d/detector.json").exists()
     with pytest.raises(UsageError, match="exists already"):
         made(data, tmp_path / "d")
-    with pytest.raises(DataError, match=r"begun with minutes 30\.0, now 31\.0"):
+    with pytest.raises(DataError, match=r"then minutes=30\.0, now minutes=31\.0"):
         made(data, tmp_path / "d", resume=True, minutes=31)
     made(data, tmp_path / "d", resume=True)
     first, second = (read_detector(path).card for path in (whole, tmp_path / "d"))
@@ -201,8 +201,9 @@ def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
     assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
 
 
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
 def test_images_too_small_for_a_region_are_told_before_training(tmp_path) -> None:
-    root = write_voc(tmp_path / "set", {"train": 10}, size=(9, 9), objects=0)
+    root = write_voc(tmp_path / "set", {"train": 10}, ("circle",), size=(9, 9), objects=0)
     voc = voc_xml("a.jpg", (9, 9), [voc_object("circle", (2, 2, 6, 6))])
     for path in (root / "Annotations").iterdir():
         path.write_text(voc.replace("a.jpg", f"{path.stem}.jpg"))

@@ -12,13 +12,15 @@ from detect.progress import Reporter
 from detect.proposals.settings import PRESETS
 from detect.runs import RunFolder
 from detect.stages.plan.options import PlanOptions
-from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, make_source
+from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, Source, make_source
 from detect.structures import Dataset, Proposals
 
 if TYPE_CHECKING:
     import torch
 
     from detect.detector.region_time import RegionTime
+    from detect.models.cards import RegionClassifierCard
+    from detect.models.region_classifier import RegionClassifier
     from detect.training.step_time import StepTime
 
 # Stored proposals that are read to know how many an image has.
@@ -81,20 +83,28 @@ def regions_of(
     With networks of MultiBox, `models`, they propose as well.
     """
     if stored is not None:
-        return _read(dataset, stored)
-    from detect.proposals.estimate import measure
-
-    work.say(f"proposals for {dataset.split}")
+        return stored_regions(dataset, stored)
     choice = MultiBoxChoice(models, work.told.device, "auto")
     settings = replace(PRESETS[work.told.preset], search=work.told.search)
     source = make_source(BOTH if models else SEARCH, settings, 0, choice)
-    found = measure(source.propose, dataset.samples)
     workers = source.workers(work.told.workers)
-    stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=bool(models))
+    return proposed(work, dataset, source, workers, untrained=bool(models))
+
+
+def proposed(
+    work: Timings, dataset: Dataset, source: Source, workers: int, *, untrained: bool = False
+) -> Regions:
+    """Propose for a few images of `dataset`, with an `untrained` MultiBox or not, and time it."""
+    from detect.proposals.estimate import measure
+
+    work.say(f"proposals for {dataset.split}")
+    found = measure(source.propose, dataset.samples)
+    stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=untrained)
     return Regions(dataset, found.proposals, found.boxes_per_image, stage)
 
 
-def _read(dataset: Dataset, path: Path) -> Regions:
+def stored_regions(dataset: Dataset, path: Path) -> Regions:
+    """Read regions of a few images of `dataset`."""
     from detect.proposals.estimate import IMAGES_TIMED, spread
     from detect.storage.proposals import ProposalFile
 
@@ -112,9 +122,6 @@ def time_network(
 
     Raises DataError where there is no region.
     """
-    from detect.data import read_pixels
-    from detect.detector.region_time import time_regions
-    from detect.detector.scoring import mirrored, softmax
     from detect.models.checkpoints import load_model
     from detect.models.kinds import REGION_CLASSIFIER
 
@@ -126,8 +133,23 @@ def time_network(
             f"{regions.proposals[0].image_id}. Choose other proposals or another "
             f"{option('preset')}."
         )
+    model, card = load_model(weights, REGION_CLASSIFIER)
+    return step, time_pairs(work, model, card, recipe.run.precision, regions)
+
+
+def time_pairs(
+    work: Timings,
+    model: "RegionClassifier",
+    card: "RegionClassifierCard",
+    precision: str,
+    regions: Regions,
+) -> "RegionTime":
+    """Return what a region takes a network, mirrored too if told."""
+    from detect.data import read_pixels
+    from detect.detector.region_time import time_regions
+    from detect.detector.scoring import mirrored, softmax
+
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
-    model, card = load_model(weights, REGION_CLASSIFIER)
     score = mirrored(softmax) if work.told.mirror else softmax
-    return step, time_regions(model, card, work.device, recipe.run.precision, pairs, score)
+    return time_regions(model, card, work.device, precision, pairs, score)

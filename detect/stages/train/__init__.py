@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from detect.errors import option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
@@ -19,11 +20,13 @@ from detect.stages.train import recipes
 from detect.stages.train.budget import Plan
 from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
+from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
 from detect.stages.train.planning import first_plan, second_plan
-from detect.stages.train.work import Work
+from detect.stages.train.work import NAME as RECORD
+from detect.stages.train.work import Work, check_told, read_record
 
 __all__ = ["TrainOptions", "TrainResult", "train"]
 
@@ -42,6 +45,9 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
+        gone = not (options.out / "work" / RECORD).is_file()
+        if options.resume and gone and is_detector(options.out):
+            return _without_work(options.out, told, reporter)
         work = Work(folder, told, resume=options.resume)
         if options.resume and is_detector(options.out) and "written" in work.choices:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
@@ -53,10 +59,25 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
                 pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
                 reporter=reporter,
             )
+            check_learnable(making.splits.learned, making.classes, reporter)
             steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
         return _train(making, steps)
+
+
+def _without_work(out: Path, told: dict[str, Any], reporter: Reporter) -> TrainResult:
+    """Return a complete detector whose work/ is gone: nothing can go on, nothing is trained anew.
+
+    DataError where the call says other than the one that made it.
+    """
+    detector, record = read_detector(out), read_record(out / RECORD)
+    check_told(out / RECORD, record["told"], told)
+    reporter.say(
+        f"{out}: this detector is complete. Its work/, with the states of its trainings, is gone: "
+        f"it cannot be trained on. For another one choose another {option('out')}."
+    )
+    return TrainResult(out, detector.card.figures, record["steps"])
 
 
 @contextmanager

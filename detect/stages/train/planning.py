@@ -6,6 +6,7 @@ from typing import Any
 from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
+from detect.stages.train.timetable import timetable
 
 # A call that went on after an interruption knows only the seconds since then: no training is
 # believed to be more than twice as fast as it was when the machine was timed.
@@ -21,10 +22,13 @@ def first_plan(making: Making) -> Plan:
     def decide() -> dict[str, Any]:
         apart = pace.apart(len(splits.everything), len(splits.chosen), told.networks)
         left = _left(making) - apart
-        return plan(left, pace, told.networks, again=splits.whole is not None).values()
+        decided = plan(left, pace, told.networks, again=splits.whole is not None)
+        return making.as_set(decided).values()
 
     decided = Plan.of(work.step("plan", decide))
     making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
+    for line in timetable(making, decided, pace):
+        making.reporter.say(line)
     return decided
 
 
@@ -51,7 +55,8 @@ def _again(making: Making, first: Plan, source: str) -> Plan:
     last = one + done["proposals held-out"]["seconds"]
     left = _left(making) - pace.looking(regions, told.networks)
     steps = classifiers(left, last if first.again else None, pace, told.networks)
-    return replace(first, classifier_steps=max(FEWEST, steps.each), again=steps.again)
+    each = max(FEWEST, steps.each)
+    return making.as_set(replace(first, classifier_steps=each, again=steps.again))
 
 
 def _left(making: Making) -> float:
