@@ -24,7 +24,7 @@ class CheckOptions(o.Options):
         "not trained on: tells the labels that they contradict.",
     )
     confident: float = Field(
-        0.8,
+        o.CONFIDENT,
         description=f"Score from which one of the {option('detections')} contradicts a label.",
     )
     out: Path | None = Field(
