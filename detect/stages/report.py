@@ -72,8 +72,8 @@ class ReportResult:
 
     `runs` by name and protocol, the first is the one shown in detail; `ceiling`, its mAP (VOC
     2012) as found and with stages perfected; `proposals` by name; `doubts`, labels that confident
-    detections contradict, the likeliest first. All figures are in report.json
-    beside the page. Of a detector's choices there is the page alone.
+    detections contradict, the likeliest first. All figures are in report.json beside
+    the page. Of a detector's choices there is the page alone.
     """
 
     page: Path

@@ -62,8 +62,9 @@ def _of_detector(options: EnsembleOptions, reporter: Reporter) -> EnsembleResult
     _weights(options, len(_networks(options, names)))
     check_out(options.out, exist_ok=options.exist_ok)
     of = (options.data, options.split, (options.scores,), reporter)
-    how = {"device": options.device, "skip_bad": options.skip_bad}
-    with detected_aside(*of, keep_scores="float32", **how) as found:
+    with detected_aside(
+        *of, keep_scores="float32", device=options.device, skip_bad=options.skip_bad
+    ) as found:
         return _of_scores(options.changed(scores=found), reporter)
 
 
