@@ -63,6 +63,9 @@ ONLY_FOR = {
     "torch": TORCH,
     "torchvision": ("detect.models",),
     "timm": ("detect.models",),
+    "onnx": ("detect.models",),
+    "onnxruntime": ("detect.models",),
+    "openvino": ("detect.models",),
     "numba": ("detect.proposals.search",),
 }
 HEAVY = (

@@ -30,6 +30,7 @@ from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, option
 from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled, compiling
+from detect.models.exported.network import EngineNetwork
 from detect.models.inference import ready_on
 from detect.models.region_classifier import RegionClassifier
 from detect.storage.scores_card import Deltas
@@ -61,7 +62,7 @@ class RegionScorer:
 
     def __init__(
         self,
-        models: Sequence[tuple[RegionClassifier, RegionClassifierCard]],
+        models: Sequence[tuple[RegionClassifier | EngineNetwork, RegionClassifierCard]],
         device: torch.device | None = None,
         *,
         classes: Sequence[str] | None = None,
@@ -82,7 +83,11 @@ class RegionScorer:
         ]
         self.moves: Deltas = shared_regression(cards) if regression else "off"
         self.device = torch.device("cpu") if device is None else device
-        self._networks = [ready_on(self.device, model, precision) for model, _ in models]
+        # Another engine has a network ready, in a precision of its own.
+        self._networks = [
+            model if isinstance(model, EngineNetwork) else ready_on(self.device, model, precision)
+            for model, _ in models
+        ]
         self._groups = grouped([CropSettings.of(card) for card in cards])
         self.packing = Packing.on(self.device) if packing is None else packing
         self._forward, self._score = Forward(self.device, batch_size), score

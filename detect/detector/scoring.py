@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from detect.models.exported.network import EngineNetwork
 from detect.models.region_classifier import Outputs, RegionClassifier
 from detect.models.svm import LinearSvms
 
@@ -14,19 +16,18 @@ from detect.models.svm import LinearSvms
 # that no centre moves further, in sides.
 _LARGEST_DELTA = math.log(1000 / 16)
 
-# A network and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of its classes, background last, and
-# behind them (n, 4K) how the boxes move, if it says so.
-Score = Callable[[RegionClassifier, Tensor], Tensor]
+# A network, RegionClassifier or EngineNetwork, and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of
+# its classes, background last, and behind them (n, 4K) how the boxes move, if it says so.
+Score = Callable[[Any, Tensor], Tensor]
 
 
-def softmax(network: RegionClassifier, crops: Tensor) -> Tensor:
+def softmax(network: RegionClassifier | EngineNetwork, crops: Tensor) -> Tensor:
     """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
     outputs = network(crops)
-    moves = isinstance(outputs, Outputs)
-    logits: Tensor = outputs.logits if moves else outputs
-    probabilities = logits.float().softmax(dim=1)
-    if not moves:
-        return probabilities
+    if not isinstance(outputs, Outputs):
+        logits: Tensor = outputs
+        return logits.float().softmax(dim=1)
+    probabilities = cast(Tensor, outputs.logits).float().softmax(dim=1)
     deltas = outputs.deltas.flatten(1).clamp(-_LARGEST_DELTA, _LARGEST_DELTA)
     return torch.cat([probabilities, deltas], 1)
 

@@ -19,6 +19,7 @@ from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import detector_among, with_detector
+from detect.stages.engines import Engine, check_engines, device_of, open_networks
 from detect.stages.recorded import recorded_source
 from detect.stages.regressions import open_regression
 from detect.stages.scoring import (
@@ -86,6 +87,7 @@ class LoadOptions(o.Options):
     sigma: selection.Sigma = Combination.sigma
     fusion_iou: selection.FusionIou = Combination.fusion_iou
     batch_size: o.BatchSize = None
+    engine: Engine = None
     precision: o.Precision = "auto"
     compile: o.Compile = "auto"
     device: o.Device = "auto"
@@ -196,6 +198,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     options = with_detector(options, detector)
     networks = network_paths(options.model)
     check_compile(options.compile, options.svm)
+    check_engines(options, networks)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
     if isinstance(options.regression, Path):
@@ -204,12 +207,9 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
     rounds = rounds_of(options)
     from detect.detector import RegionScorer
-    from detect.models.checkpoints import load_model
-    from detect.models.device import choose_device
-    from detect.models.kinds import REGION_CLASSIFIER
 
-    device = choose_device(options.device)
-    models = [load_model(path, REGION_CLASSIFIER) for path in networks]
+    device = device_of(options, networks)
+    models = open_networks(options, networks, device)
     scorer = RegionScorer(
         models,
         device,

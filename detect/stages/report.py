@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from detect.checks.findings import Finding
 from detect.errors import UsageError, option
 from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import is_detector, read_detector
-from detect.stages.opening import check_out, holding_out, open_data
+from detect.stages.opening import check_figures, check_out, holding_out, open_data
 
 if TYPE_CHECKING:
     from detect.report.measure import Measured
@@ -43,6 +44,18 @@ class ReportOptions(o.Options):
         None, description="Folder for index.html and the plots. [default: runs/report/NAME]"
     )
     blacklist: Path | None = Field(None, description="Lines IMAGE CLASS that ilsvrc leaves out.")
+    explained: Path | None = Field(
+        None, description="A page of detect explain on the first run, or its folder: linked."
+    )
+    labels: Path | None = Field(
+        None,
+        description="COCO JSON to write: images with labels in doubt, their labels as they are and "
+        "those that the run proposes.",
+    )
+    confident: float = Field(
+        o.CONFIDENT, description="Score from which a detection contradicts a label."
+    )
+    doubts: int = Field(12, ge=0, description="Most labels in doubt drawn.")
     pictures: int = Field(4, ge=0, description="Most of the best, and of the worst, images drawn.")
     picture_threshold: float = Field(
         0.5,
@@ -58,14 +71,16 @@ class ReportResult:
     """The report at `page`, and its main figures.
 
     `runs` by name and protocol, the first is the one shown in detail; `ceiling`, its mAP (VOC
-    2012) as found and with stages perfected; `proposals` by name. All figures are in report.json
-    beside the page. Of a detector's choices there is the page alone.
+    2012) as found and with stages perfected; `proposals` by name; `doubts`, labels that confident
+    detections contradict, the likeliest first. All figures are in report.json beside
+    the page. Of a detector's choices there is the page alone.
     """
 
     page: Path
     runs: Mapping[str, Mapping[str, ProtocolScore]]
     ceiling: Mapping[str, float]
     proposals: Mapping[str, RecallScores]
+    doubts: tuple[Finding, ...] = ()
 
 
 @by_keywords
@@ -99,27 +114,44 @@ def _choices(path: Path, out: Path) -> ReportResult:
 
 
 def _report(options: ReportOptions, data: Path, out: Path, reporter: Reporter) -> ReportResult:
+    from detect.checks.review import write_review
+    from detect.report.explained.page import read_page
     from detect.report.measure import check_objects
     from detect.report.page import write_report
 
     dataset = open_data(data, options.split, reporter, skip_bad=options.skip_bad)
     check_objects(dataset)
+    explained = read_page(options.explained) if options.explained else None
     measured = _measure(options, dataset, reporter)
-    page = write_report(out, dataset, measured, options.pictures)
+    page = write_report(
+        out, dataset, measured, options.pictures, doubts=options.doubts, explained=explained
+    )
+    doubts = measured.diagnosis.doubts
+    if options.labels is not None:
+        write_review(options.labels, dataset, doubts)
     return ReportResult(
         page=page,
         runs={one.run.name: _scores(one.scores) for one in measured.scored},
         ceiling={name: value for name, _, value in measured.stages},
         proposals={one.name: RecallScores.of(one.report) for one in measured.proposed},
+        doubts=tuple(doubts),
     )
 
 
 def _check(options: ReportOptions) -> None:
-    """Raise UsageError for paths named twice and for more proposals than a plot can show.
+    """Raise UsageError for paths named twice, more proposals than a plot can show, `labels`.
 
-    And for what does not go with a detector, or with runs.
+    Those would be in the data, which is never touched, or in the place of what is read. And for
+    what does not go with a detector, or with runs.
     """
     _check_detector(options)
+    if options.labels is not None and options.data is not None:
+        check_figures([options.ensemble, options.classification], labels=options.labels)
+        if options.labels.resolve().is_relative_to(options.data.resolve()):
+            raise UsageError(
+                f"{option('labels', options.labels)}: is in the data set, where it would be taken "
+                "for labels. Choose another place."
+            )
     _check_once(options.runs, "run")
     _check_once(options.proposals, option("proposals"))
     if options.proposals:
@@ -169,6 +201,7 @@ def _measure(options: ReportOptions, dataset: "Dataset", reporter: Reporter) -> 
         dataset,
         runs,
         options.proposals,
+        confident=options.confident,
         blacklist=blacklist,
         ensemble=options.ensemble,
         classification=options.classification,

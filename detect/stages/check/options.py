@@ -29,7 +29,7 @@ class CheckOptions(o.Options):
         "detect run takes, which detects in the images first.",
     )
     confident: float = Field(
-        0.8,
+        o.CONFIDENT,
         description="Score from which a detection contradicts a label.",
     )
     out: Path | None = Field(

@@ -61,14 +61,9 @@ def _of_detector(options: EnsembleOptions, reporter: Reporter) -> EnsembleResult
     names = [model_name(path) for path in member_folders(options.scores)]
     _weights(options, len(_networks(options, names)))
     check_out(options.out, exist_ok=options.exist_ok)
+    of = (options.data, options.split, (options.scores,), reporter)
     with detected_aside(
-        options.data,
-        options.split,
-        (options.scores,),
-        reporter,
-        keep_scores="float32",
-        device=options.device,
-        skip_bad=options.skip_bad,
+        *of, keep_scores="float32", device=options.device, skip_bad=options.skip_bad
     ) as found:
         return _of_scores(options.changed(scores=found), reporter)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from detect.errors import UsageError, option
 from detect.progress import Reporter
+from detect.stages.engines import open_networks
 from detect.stages.opening import open_data, usable
 from detect.stages.run.job import DetectionJob
 from detect.stages.run.options import RunOptions
@@ -22,12 +23,10 @@ def open_job(
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
 
     told = job.told
     dataset = _open_images(told, reporter)
-    models = [load_model(path, REGION_CLASSIFIER) for path in job.networks]
+    models = open_networks(told, job.networks, device)
     detector = RegionScorer(
         models,
         device,
