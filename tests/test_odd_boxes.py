@@ -79,8 +79,8 @@ def test_an_xml_in_another_encoding(tmp_path):
     path = root / "Annotations/train_000.xml"
     text = re.sub("<name>.*?</name>", "<name>金鱼</name>", path.read_text())
     path.write_bytes(text.encode("gbk"))
-    text_of_error = refused(root)
-    assert "is no UTF-8, which an XML is that declares no other encoding. Save it as" in text_of_error
+    error = refused(root)
+    assert "is no UTF-8, which an XML is that declares no other encoding. Save it as" in error
     path.write_bytes(f'<?xml version="1.0" encoding="gbk"?>{text}'.encode("gbk"))
     assert open_dataset(root, "train").classes == ("金鱼",)
     path.write_bytes(f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode("gbk"))
