@@ -32,8 +32,8 @@ _SHOWN = ("classes", "networks", "multibox", "thresholds", "figures")
 def write_trained(out: Path, name: str, card: Mapping[str, Any], record: Mapping[str, Any]) -> Path:
     """Write index.html and report.json on the detector `name` into `out`; return the page's path.
 
-    `card` as detector.json has it; `record`, "told" and "steps" of its training. Raises what
-    `files.writing` does.
+    `card` as detector.json has it; `record`, "told" and "steps" of its training, which ended.
+    Raises what `files.writing` does.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     with together(out) as folder:
@@ -45,18 +45,19 @@ def write_trained(out: Path, name: str, card: Mapping[str, Any], record: Mapping
 
 def _values(card: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     steps = {name: step["result"] for name, step in record["steps"].items()}
-    figures = card["figures"]
+    selected = steps["selection"]
+    figures = selected["tried"][f"{selected['looks']}/{selected['selection']}"]
     return {
         "headline": [
             (percent(figures["AP50"]), "mAP at IoU 0.5, rules of VOC 2012"),
             (percent(figures["AP"]), "COCO's mean over IoU 0.50 to 0.95"),
-            (f"{figures['images']:,}", figures["of"]),
+            (str(card["figures"].get("images", "?")), "held-out images"),
         ],
         "again": steps.get("plan anew", steps["plan"])["again"],
         "classes": len(card["classes"]),
         "networks": len(card["networks"]),
         "sources": list(_sources(steps["source"])),
-        "tried": list(_tried(steps["selection"])),
+        "tried": list(_tried(selected)),
         "thresholds": list(card["thresholds"].items()),
         "seconds": [(name, f"{step['seconds']:,.0f}") for name, step in record["steps"].items()],
         "plan": _pairs({name: steps[name] for name in _PLANS if name in steps}),

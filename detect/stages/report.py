@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from detect.checks.findings import Finding
-from detect.errors import UsageError, option
+from detect.errors import DataError, UsageError, option
 from detect.evaluation.figures import ProtocolScore, RecallScores
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
@@ -109,6 +109,8 @@ def _choices(path: Path, out: Path) -> ReportResult:
 
     detector = read_detector(path)
     record = read_record(path / NAME)
+    if "thresholds" not in record["steps"]:
+        raise DataError(f"{path / NAME}: of a training that did not end. Copy the whole detector.")
     page = write_trained(out, path.resolve().name, asdict(detector.card), record)
     return ReportResult(page, {}, {}, {})
 

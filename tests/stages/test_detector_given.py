@@ -18,6 +18,7 @@ from detect.models.kinds import BOX_REGRESSION
 from detect.models.model_files import model_hash
 from detect.progress import SILENT
 from detect.stages import ensemble, plan, refine, report, run, train_regression, train_svm
+from detect.stages.train.work import Work
 from detect.storage.detections import read_detections
 
 
@@ -88,6 +89,9 @@ def test_a_report_takes_it_alone(root, tmp_path) -> None:
     record = tmp_path / "d/choices.json"
     record.write_text(record.read_text().replace("0.91", "0.99"))
     with pytest.raises(DataError, match=r"choices\.json: not the record of a training as it was"):
+        report(tmp_path / "d", out=tmp_path / "page")
+    Work(tmp_path / "begun", {}, resume=False).copy_record(record)
+    with pytest.raises(DataError, match=r"choices\.json: of a training that did not end"):
         report(tmp_path / "d", out=tmp_path / "page")
 
 
