@@ -17,7 +17,7 @@ from detect.reading import RECORDS_BYTES, read_text
 # In the order they need each other.
 MODULES = (
     "geometry", "selection", "judging", "unpack", "reasons", "looks", "drawing", "state",
-    "superpixels", "proposals", "detections", "inspector", "main",
+    "superpixels", "proposals", "detections", "inspector", "pointing", "main",
 )  # fmt: skip
 # Nothing is loaded, from anywhere.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
