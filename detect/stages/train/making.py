@@ -52,6 +52,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 
@@ -69,6 +70,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 
