@@ -25,6 +25,7 @@ from detect.models.exported.exporting import export_network
 from detect.models.exported.forms import ENGINES
 from detect.models.exported.network import EngineNetwork
 from detect.models.inference import ready_on
+from detect.models.normalised import IMAGENET_MEAN, IMAGENET_STD
 from detect.models.region_classifier import RegionClassifier
 
 CLASSES = tuple(f"class {number}" for number in range(20))
@@ -64,10 +65,9 @@ def _options() -> argparse.Namespace:
 
 def _ways(model: RegionClassifier, variant: str, size: int) -> Iterator[Way]:
     """Yield every engine in every precision, PyTorch in float32 first."""
-    mean, std = model.normalisation
     card = RegionClassifierCard(
-        variant=variant, width=1.0, classes=CLASSES, input_size=size, mean=mean, std=std,
-        context=16.0, crop_mode="warp", image_side=0,
+        variant=variant, width=1.0, classes=CLASSES, input_size=size, mean=IMAGENET_MEAN,
+        std=IMAGENET_STD, context=16.0, crop_mode="warp", image_side=0,
     )  # fmt: skip
     precisions = ("float32", "bfloat16") if bfloat16_unit(CPU) else ("float32",)
     for precision in precisions:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,8 @@ def _killed_later(arguments, out, log):
     )
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+    # TensorBoard reads its files in the order of the seconds that their names begin with.
+    time.sleep(1.1)
 
 
 @needs_tensorboard

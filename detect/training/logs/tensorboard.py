@@ -23,7 +23,7 @@ class TensorBoard:
     def start(self, run: Path, recipe: Mapping[str, Any], step: int) -> None:
         """Open the log of the run."""
         again = step + 1 if step else None
-        self._writer = SummaryWriter(str(run / FOLDER), purge_step=again)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(run / FOLDER), purge_step=again)
         if not step:
             self._writer.add_text("recipe", _indented(recipe))
 
