@@ -15,3 +15,5 @@ def needs(extra: str, *packages: str) -> pytest.MarkDecorator:
 
 needs_onnx = needs("onnx", "onnx", "onnxscript", "onnxruntime")
 needs_openvino = needs("openvino", "onnx", "onnxscript", "openvino")
+needs_tensorboard = needs("tensorboard", "tensorboard")
+needs_mlflow = needs("mlflow", "mlflow")

@@ -35,9 +35,9 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats",
-        "detect.locks", "detect.memory", "detect.together", "detect.config", "detect.progress",
-        "detect.foreign", "detect.trunks",
+        "detect.nms", "detect.files", "detect.json_values", "detect.callbacks", "detect.reading",
+        "detect.formats", "detect.locks", "detect.memory", "detect.together", "detect.config",
+        "detect.progress", "detect.foreign", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside

@@ -24,10 +24,10 @@ Score = Callable[[Any, Tensor], Tensor]
 def softmax(network: RegionClassifier | EngineNetwork, crops: Tensor) -> Tensor:
     """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
     outputs = network(crops)
+    logits = outputs.logits if isinstance(outputs, Outputs) else outputs
+    probabilities = cast(Tensor, logits).float().softmax(dim=1)
     if not isinstance(outputs, Outputs):
-        logits: Tensor = outputs
-        return logits.float().softmax(dim=1)
-    probabilities = cast(Tensor, outputs.logits).float().softmax(dim=1)
+        return probabilities
     deltas = outputs.deltas.flatten(1).clamp(-_LARGEST_DELTA, _LARGEST_DELTA)
     return torch.cat([probabilities, deltas], 1)
 

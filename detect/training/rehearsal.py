@@ -21,7 +21,6 @@ from detect.structures import Dataset, FloatArray, Sample
 from detect.training.box_targets import NOWHERE
 from detect.training.call import Call
 from detect.training.image_cache import CACHE_BYTES
-from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
 from detect.training.pretrain import PretrainTask, build_image_classifier
 from detect.training.region_classifier import (
@@ -31,6 +30,7 @@ from detect.training.region_classifier import (
 )
 from detect.training.region_data import RegionData
 from detect.training.step_time import StepTime, time_steps
+from detect.training.task import Task
 from detect.training.window_data import WindowData, collect_windows
 
 # ILSVRC12's, whatever the pre-training is on: their number hardly matters.

@@ -13,7 +13,8 @@ from detect.config import AnyRecipe
 from detect.memory import available_memory, peak_memory
 from detect.models.crop_time import Peak, finish, forget_peaks, peaks
 from detect.training.call import Call
-from detect.training.loop import Task, Trainer
+from detect.training.loop import Trainer
+from detect.training.task import Task
 
 # All ours: seconds for the timed steps of one training, and the most of them; samples of the
 # first attempt, the share of free memory that the second one may take.

@@ -11,8 +11,8 @@ from detect.models.exported.engines import Engine
 from detect.models.exported.graph import Graph
 from detect.structures import FloatArray
 
-# Ours: scores, deltas in sides of a box, boxes in fractions of the window. In float32 trained
-# networks differ by about 1e-7 (docs/engines.md).
+# Ours: scores, deltas in sides of a box, boxes in fractions of the window. A trained network
+# differed by 4e-7 (docs/engines.md).
 TOLERANCE = 1e-4
 _BATCHES = (1, 6)
 

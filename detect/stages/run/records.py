@@ -30,7 +30,6 @@ class DetectionRecipe(Section):
     threshold: float
     nms: float
     per_class: int
-    engine: str
     precision: str
     keep_scores: str
     kind: str
@@ -42,6 +41,7 @@ class DetectionRecipe(Section):
     mirror: bool
     rounds: int
     again: int
+    engine: str
     proposals: dict[str, Any]
 
 
@@ -57,13 +57,13 @@ def recipe_of(
         classes=dataset.classes,
         models=tuple(model_hash(path) for path in job.networks),
         svm="no" if told.svm is None else model_hash(told.svm),
-        engine=job.engine,
         precision=precision_of(job.engine, told.precision, detector.device),
         keep_scores=told.keep_scores or "no",
         regression=detector.moves,
         mirror=told.mirror,
         rounds=job.rounds.count,
         again=job.rounds.again,
+        engine=job.engine,
         proposals=proposals,
         **asdict(job.combination),
     )

@@ -75,6 +75,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 
@@ -92,6 +93,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from detect.stages import options as o
+from detect.stages.training import Log
 
 _MULTIBOX = "multibox."
 
@@ -39,6 +40,7 @@ class TrainOptions(o.Options):
         description="Change a value of the region classifiers' recipe, or of MultiBox's: "
         "multibox.A.B=3.",
     )
+    log: Log = ()
     dry_run: bool = Field(
         False, description="Look, time, say what would be done and how long it takes, and stop."
     )
