@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from detect.models.region_classifier import Outputs, RegionClassifier
+from detect.models.region_networks import RegionNetwork
 from detect.models.svm import LinearSvms
 
 # log(1000 / 16): no side grows further in torchvision (models.detection._utils.BoxCoder); ours is
@@ -16,10 +18,10 @@ _LARGEST_DELTA = math.log(1000 / 16)
 
 # A network and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of its classes, background last, and
 # behind them (n, 4K) how the boxes move, if it says so.
-Score = Callable[[RegionClassifier, Tensor], Tensor]
+Score = Callable[[RegionNetwork, Tensor], Tensor]
 
 
-def softmax(network: RegionClassifier, crops: Tensor) -> Tensor:
+def softmax(network: RegionNetwork, crops: Tensor) -> Tensor:
     """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
     outputs = network(crops)
     moves = isinstance(outputs, Outputs)
@@ -39,7 +41,7 @@ def mirrored(score: Score) -> Score:
     are linear, it is their score of the mean features.
     """
 
-    def both(network: RegionClassifier, crops: Tensor) -> Tensor:
+    def both(network: RegionNetwork, crops: Tensor) -> Tensor:
         turned = score(network, crops.flip(3))
         turned[:, network.num_classes + 1 :: 4] *= -1  # t_x of every delta
         return (score(network, crops) + turned) / 2
@@ -53,8 +55,8 @@ def svm_scores(svms: LinearSvms) -> Score:
     Background gets 0, where an SVM decides; nothing is selected by it.
     """
 
-    def score(network: RegionClassifier, crops: Tensor) -> Tensor:
-        found = svms.scores(network.pooled(crops).cpu().numpy())
+    def score(network: RegionNetwork, crops: Tensor) -> Tensor:
+        found = svms.scores(cast(RegionClassifier, network).pooled(crops).cpu().numpy())
         return torch.from_numpy(np.pad(found, ((0, 0), (0, 1))))
 
     return score

@@ -87,6 +87,13 @@ def believed(boxes: FloatArray, window: Window, size: Size) -> BoolArray:
     return np.asarray(~(near & open_sides).any(axis=1), np.bool_)
 
 
+def to_fractions(boxes: FloatArray, window: Window) -> FloatArray:
+    """`boxes` (N, 4) px of the image -> fractions of `window` (N, 4)."""
+    x1, y1, x2, y2 = window
+    shifted = boxes.astype(np.float64) - (x1, y1, x1, y1)
+    return np.asarray(shifted / ((x2 - x1, y2 - y1) * 2), np.float32)
+
+
 def to_image(boxes: FloatArray, window: Window) -> FloatArray:
     """`boxes` (N, 4) in fractions of `window` -> boxes (N, 4) px of the image."""
     x1, y1, x2, y2 = window

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,7 @@ from detect.stages.scoring import (
     Svm,
     check_alone,
     check_compile,
+    check_crops,
     compile_if_it_pays,
     lowest,
     network_paths,
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     from detect.detector import RegionScorer
     from detect.models.cards import RegionClassifierCard
     from detect.models.region_classifier import RegionClassifier
+    from detect.models.region_networks import RegionCard, RegionNetwork
 
-    Model = tuple[RegionClassifier, RegionClassifierCard]
+    Model = tuple[RegionNetwork, RegionCard]
 
 Refine = Callable[[Image, Detections], Detections]
 ImageLike = Image | Path | str
@@ -204,12 +206,13 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
     rounds = rounds_of(options)
     from detect.detector import RegionScorer
-    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     device = choose_device(options.device)
-    models = [load_model(path, REGION_CLASSIFIER) for path in networks]
+    models = [load_region_network(path) for path in networks]
+    fitted = options.regression if isinstance(options.regression, Path) else None
+    check_crops(networks, models, mirror=options.mirror, svm=options.svm, regression=fitted)
     scorer = RegionScorer(
         models,
         device,
@@ -243,6 +246,11 @@ def _refine(
     from detect.detector.refine import refine
 
     how = (device, options.precision, options.batch_size)
-    encoder, stored = open_regression(options.regression, network, model, *how)
+    encoder, stored = open_regression(
+        options.regression,
+        network,
+        cast("tuple[RegionClassifier, RegionClassifierCard]", model),
+        *how,
+    )
     rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

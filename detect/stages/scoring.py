@@ -16,10 +16,9 @@ from detect.stages.members import member_folders
 if TYPE_CHECKING:
     from detect.detector import RegionScorer
     from detect.detector.scoring import Score
-    from detect.models.cards import RegionClassifierCard
-    from detect.models.region_classifier import RegionClassifier
+    from detect.models.region_networks import RegionCard, RegionNetwork
 
-    Model = tuple[RegionClassifier, RegionClassifierCard]
+    Model = tuple[RegionNetwork, RegionCard]
 
 Models = Annotated[
     o.Paths,
@@ -74,6 +73,22 @@ def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
             f"{option(what)} and {len(networks)} networks: {needs} trained on. Give that "
             f"{option('model')} alone."
         )
+
+
+def check_crops(networks: Sequence[Path], models: "Sequence[Model]", **given: object) -> None:
+    """Raise UsageError for an option `given` that is about crops where one of `models` has none.
+
+    None and False are not given.
+    """
+    from detect.models.shared_card import SharedCard
+
+    asked = [name for name, value in given.items() if value]
+    for path, (_, card) in zip(networks, models, strict=True):
+        if asked and isinstance(card, SharedCard):
+            raise UsageError(
+                f"{option(asked[0])}: {path} is a detector of one trunk, which sees the whole "
+                "image, not crops of its regions. Leave it out."
+            )
 
 
 def check_compile(choice: str, svm: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,7 +150,16 @@ def _why_none(dataset: Dataset) -> str:
 
 def _check_pools(data: RegionData, dataset: Dataset) -> None:
     """Raise DataError for a class without positive regions, or a set without background."""
-    counts = data.positives(dataset.classes)
+    check_learnable(data.positives(dataset.classes), dataset)
+    if not len(data.background):
+        raise DataError(
+            f"split {dataset.split}: no proposal is background (IoU in sampling.background_iou). "
+            "Propose more boxes or widen sampling.background_iou."
+        )
+
+
+def check_learnable(counts: Mapping[str, int], dataset: Dataset) -> None:
+    """Raise DataError for a class of `dataset` of which `counts` has no positive region."""
     missing = [name for name, count in counts.items() if not count]
     if len(missing) == len(counts):
         raise DataError(f"split {dataset.split}: {_why_none(dataset)}")
@@ -160,11 +169,6 @@ def _check_pools(data: RegionData, dataset: Dataset) -> None:
         raise DataError(
             f"split {dataset.split}: no region is positive for {', '.join(missing)}: it cannot be "
             f"learned. Add images of it, or leave it out: {option('set', without)}."
-        )
-    if not len(data.background):
-        raise DataError(
-            f"split {dataset.split}: no proposal is background (IoU in sampling.background_iou). "
-            "Propose more boxes or widen sampling.background_iou."
         )
 
 

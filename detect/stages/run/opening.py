@@ -8,7 +8,7 @@ from detect.progress import Reporter
 from detect.stages.opening import open_data, usable
 from detect.stages.run.job import DetectionJob
 from detect.stages.run.options import RunOptions
-from detect.stages.scoring import scoring
+from detect.stages.scoring import check_crops, scoring
 
 if TYPE_CHECKING:
     import torch
@@ -22,12 +22,12 @@ def open_job(
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     told = job.told
     dataset = _open_images(told, reporter)
-    models = [load_model(path, REGION_CLASSIFIER) for path in job.networks]
+    models = [load_region_network(path) for path in job.networks]
+    check_crops(job.networks, models, mirror=told.mirror, svm=told.svm)
     detector = RegionScorer(
         models,
         device,
