@@ -155,7 +155,7 @@ def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) ->
 @pytest.mark.parametrize(
     ("recipe", "text"),
     [
-        ("other", "other.toml: not a recipe of a region classifier, a pre-training or MultiBox"),
+        ("other", "other.toml: not a recipe of a region classifier, a pre-training, MultiBox or"),
         ("spatial", "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values"),
         ("wrong", "wrong.toml: unknown key sampling.batch_sise. Did you mean sampling.batch_size?"),
         ("missing", "missing.toml: cannot be read: No such file"),

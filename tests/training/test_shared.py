@@ -94,97 +94,97 @@ def test_images_and_their_objects_are_learned(dataset: Dataset, stored: bool, tm
     assert task.score(trainer.averaged.module, few)["map"] > 0.9
 
 
-class TestBatches:
-    """Images, their annotations and boxes, as a step sees them."""
-
-    def test_images_are_warped_and_boxes_are_fractions(self, dataset: Dataset, tmp_path: Path):
-        data = collect_shared(dataset, near(dataset, tmp_path / "p.parquet"))
-        images, packed, proposed, seeds = SharedBatches(data, recipe()).make(0)
-        assert images.shape == (2, 64, 96, 3)
-        assert proposed.shape == (2, 13, 4)
-        assert packed.shape == (2, 2, 6)
-        assert len(set(seeds.tolist())) == 2
-        first = unpack(packed)[0]
-        assert 0 < first.boxes.min() < first.boxes.max() < 1
-        assert (iou_matrix(first.boxes, proposed[0]).max(axis=1) > 0.5).all()
-
-    def test_they_are_functions_of_seed_and_step_whatever_the_rows(self, dataset: Dataset):
-        data, told = collect_shared(dataset, None), recipe(augment={"mirror": True}, batch_size=3)
-        whole = SharedBatches(data, told).make(7)
-        for row in range(3):
-            part = SharedBatches(data, told).make(7, slice(row, row + 1))
-            np.testing.assert_array_equal(part[0][0], whole[0][row])
-            np.testing.assert_array_equal(unpack(part[1])[0].boxes, unpack(whole[1])[row].boxes)
-            assert part[3][0] == whole[3][row]
-
-    def test_boxes_are_mirrored_with_their_image(self, dataset: Dataset, tmp_path: Path):
-        data = collect_shared(dataset, near(dataset, tmp_path / "p.parquet"))
-        plain = SharedBatches(data, recipe(batch_size=5))
-        turned = SharedBatches(
-            data, recipe(batch_size=5, augment={"mirror": True, "photometric": False})
-        )
-        mirrored = 0
-        for (image, own, boxes), (other, notes_, proposed) in zip(
-            zip(*plain.make(0)[:3], strict=True), zip(*turned.make(0)[:3], strict=True), strict=True
-        ):
-            if (image != other).any():
-                mirrored += 1
-                np.testing.assert_array_equal(image[:, ::-1], other)
-                for before, after in ((own[:, :4], notes_[:, :4]), (boxes, proposed)):
-                    np.testing.assert_allclose(after[:, [0, 2]], 1 - before[:, [2, 0]], atol=1e-6)
-        assert 0 < mirrored < 5
-
-    def test_annotations_come_back_from_where_they_were_packed(self):
-        many = notes(
-            (0.1, 0.2, 0.3, 0.4, 2), (0, 0, 1, 1, 0), (0.5, 0.5, 0.6, 0.6, 1),
-            difficult=np.array([False, True, False]), crowd=np.array([False, False, True]),
-        )  # fmt: skip
-        for found, expected in zip(unpack(pack([many, notes()])), (many, notes()), strict=True):
-            for name in ("boxes", "labels", "difficult", "crowd"):
-                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+def test_images_are_warped_and_boxes_are_fractions(dataset: Dataset, tmp_path: Path):
+    data = collect_shared(dataset, near(dataset, tmp_path / "p.parquet"))
+    images, packed, proposed, seeds = SharedBatches(data, recipe()).make(0)
+    assert images.shape == (2, 64, 96, 3)
+    assert proposed.shape == (2, 13, 4)
+    assert packed.shape == (2, 2, 6)
+    assert len(set(seeds.tolist())) == 2
+    first = unpack(packed)[0]
+    assert 0 < first.boxes.min() < first.boxes.max() < 1
+    assert (iou_matrix(first.boxes, proposed[0]).max(axis=1) > 0.5).all()
 
 
-class TestRegions:
-    """What is drawn of an image."""
+def test_they_are_functions_of_seed_and_step_whatever_the_rows(dataset: Dataset):
+    data, told = collect_shared(dataset, None), recipe(augment={"mirror": True}, batch_size=3)
+    whole = SharedBatches(data, told).make(7)
+    for row in range(3):
+        part = SharedBatches(data, told).make(7, slice(row, row + 1))
+        np.testing.assert_array_equal(part[0][0], whole[0][row])
+        np.testing.assert_array_equal(unpack(part[1])[0].boxes, unpack(whole[1])[row].boxes)
+        assert part[3][0] == whole[3][row]
 
-    DRAWER = RegionDrawer(recipe(sampling={"regions": 8, "foreground_fraction": 0.25}), 3)
-    TRUTH = notes((0.1, 0.1, 0.3, 0.3, 2), (0.6, 0.6, 0.9, 0.9, 0))
-    PROPOSED = np.array([[0.12, 0.1, 0.32, 0.3], [0.4, 0.4, 0.5, 0.5]], np.float32)
 
-    def test_a_share_are_objects_and_what_they_learn_leads_to_them(self):
-        drawn = self.DRAWER.draw(np.random.default_rng(0), self.PROPOSED, self.TRUTH)
-        assert (drawn.labels[:2] < 3).all()
-        assert (drawn.labels[2:] == 3).all()
-        np.testing.assert_array_equal(drawn.boxes[2:], np.repeat(self.PROPOSED[1:], 6, 0))
-        for box, label, deltas, thing in zip(*(part[:2] for part in drawn), strict=True):
-            assert label == thing
-            (row,) = np.flatnonzero(self.TRUTH.labels == thing)
-            moved = decode(deltas[None], box[None])
-            np.testing.assert_allclose(moved[0], self.TRUTH.boxes[row], atol=1e-6)
-        assert (drawn.objects[2:] == -1).all()
+def test_boxes_are_mirrored_with_their_image(dataset: Dataset, tmp_path: Path):
+    data = collect_shared(dataset, near(dataset, tmp_path / "p.parquet"))
+    plain = SharedBatches(data, recipe(batch_size=5))
+    turned = SharedBatches(
+        data, recipe(batch_size=5, augment={"mirror": True, "photometric": False})
+    )
+    mirrored = 0
+    for (image, own, boxes), (other, notes_, proposed) in zip(
+        zip(*plain.make(0)[:3], strict=True), zip(*turned.make(0)[:3], strict=True), strict=True
+    ):
+        if (image != other).any():
+            mirrored += 1
+            np.testing.assert_array_equal(image[:, ::-1], other)
+            for before, after in ((own[:, :4], notes_[:, :4]), (boxes, proposed)):
+                np.testing.assert_allclose(after[:, [0, 2]], 1 - before[:, [2, 0]], atol=1e-6)
+    assert 0 < mirrored < 5
 
-    def test_the_same_generator_draws_the_same(self):
-        one, other = (
-            self.DRAWER.draw(np.random.default_rng(5), self.PROPOSED, self.TRUTH) for _ in range(2)
-        )
-        for part, same in zip(one, other, strict=True):
-            np.testing.assert_array_equal(part, same)
 
-    def test_an_image_without_objects_is_background(self):
-        drawn = self.DRAWER.draw(np.random.default_rng(0), self.PROPOSED, notes())
-        assert (drawn.labels == 3).all()
-        assert (drawn.objects == -1).all()
+def test_annotations_come_back_from_where_they_were_packed():
+    many = notes(
+        (0.1, 0.2, 0.3, 0.4, 2), (0, 0, 1, 1, 0), (0.5, 0.5, 0.6, 0.6, 1),
+        difficult=np.array([False, True, False]), crowd=np.array([False, False, True]),
+    )  # fmt: skip
+    for found, expected in zip(unpack(pack([many, notes()])), (many, notes()), strict=True):
+        for name in ("boxes", "labels", "difficult", "crowd"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
-    def test_an_image_without_background_is_objects(self):
-        empty = np.zeros((0, 4), np.float32)
-        drawn = self.DRAWER.draw(np.random.default_rng(0), empty, self.TRUTH)
-        assert (drawn.labels < 3).all()
 
-    def test_of_an_image_with_nothing_to_learn_from_nothing_is(self):
-        crowd = notes((0, 0, 1, 1, 0), crowd=np.array([True]))
-        drawn = self.DRAWER.draw(np.random.default_rng(0), self.PROPOSED, crowd)
-        assert (drawn.labels == IGNORED).all()
-        assert drawn.boxes.shape == (8, 4)
+DRAWER = RegionDrawer(recipe(sampling={"regions": 8, "foreground_fraction": 0.25}), 3)
+TRUTH = notes((0.1, 0.1, 0.3, 0.3, 2), (0.6, 0.6, 0.9, 0.9, 0))
+PROPOSED = np.array([[0.12, 0.1, 0.32, 0.3], [0.4, 0.4, 0.5, 0.5]], np.float32)
+
+
+def test_a_share_are_objects_and_what_they_learn_leads_to_them():
+    drawn = DRAWER.draw(np.random.default_rng(0), PROPOSED, TRUTH)
+    assert (drawn.labels[:2] < 3).all()
+    assert (drawn.labels[2:] == 3).all()
+    np.testing.assert_array_equal(drawn.boxes[2:], np.repeat(PROPOSED[1:], 6, 0))
+    for box, label, deltas, thing in zip(*(part[:2] for part in drawn), strict=True):
+        assert label == thing
+        (row,) = np.flatnonzero(TRUTH.labels == thing)
+        moved = decode(deltas[None], box[None])
+        np.testing.assert_allclose(moved[0], TRUTH.boxes[row], atol=1e-6)
+    assert (drawn.objects[2:] == -1).all()
+
+
+def test_the_same_generator_draws_the_same():
+    one, other = (DRAWER.draw(np.random.default_rng(5), PROPOSED, TRUTH) for _ in range(2))
+    for part, same in zip(one, other, strict=True):
+        np.testing.assert_array_equal(part, same)
+
+
+def test_an_image_without_objects_is_background():
+    drawn = DRAWER.draw(np.random.default_rng(0), PROPOSED, notes())
+    assert (drawn.labels == 3).all()
+    assert (drawn.objects == -1).all()
+
+
+def test_an_image_without_background_is_objects():
+    empty = np.zeros((0, 4), np.float32)
+    drawn = DRAWER.draw(np.random.default_rng(0), empty, TRUTH)
+    assert (drawn.labels < 3).all()
+
+
+def test_of_an_image_with_nothing_to_learn_from_nothing_is():
+    crowd = notes((0, 0, 1, 1, 0), crowd=np.array([True]))
+    drawn = DRAWER.draw(np.random.default_rng(0), PROPOSED, crowd)
+    assert (drawn.labels == IGNORED).all()
+    assert drawn.boxes.shape == (8, 4)
 
 
 def test_an_image_with_nothing_to_learn_from_adds_nothing_to_the_regions_loss(tmp_path: Path):
