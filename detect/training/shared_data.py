@@ -49,20 +49,26 @@ def collect_shared(
     `samples` are those of `dataset`, with progress shown on the way. Raises DataError for proposals
     made for other images, and for a class of which there is no ordinary object.
     """
-    shown, proposed = list[Sample](), list[FloatArray]()
+    proposed = list[FloatArray]()
     for sample in dataset.samples if samples is None else samples:
-        size = image_size(sample)
-        whole = (0, 0, size[1], size[0])
-        truth = sample.annotations
-        boxes = to_fractions(truth.boxes, whole)
-        notes = Annotations(boxes, truth.labels, truth.difficult, truth.crowd)
-        shown.append(replace(sample, size=size, annotations=notes))
+        height, width = image_size(sample)
         if proposals is not None:
             found = proposals.read(sample.image_id)
-            check_same_image(shown[-1], found)
-            proposed.append(to_fractions(found.boxes, whole))
+            check_same_image(replace(sample, size=(height, width)), found)
+            proposed.append(to_fractions(found.boxes, (0, 0, width, height)))
     check_learnable(_counts(dataset), dataset)
-    return SharedData(tuple(shown), tuple(proposed))
+    return SharedData(fractional(dataset.samples), tuple(proposed))
+
+
+def fractional(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Return `samples` with their annotations in fractions of the image instead of px."""
+    found = []
+    for sample in samples:
+        (height, width), truth = image_size(sample), sample.annotations
+        boxes = to_fractions(truth.boxes, (0, 0, width, height))
+        notes = Annotations(boxes, truth.labels, truth.difficult, truth.crowd)
+        found.append(replace(sample, annotations=notes))
+    return tuple(found)
 
 
 def _counts(dataset: Dataset) -> dict[str, int]:

@@ -23,7 +23,8 @@ class PlanOptions(o.Options):
     split: o.Text = Field(description="The split to train on.")
     config: o.Paths = Field(
         min_length=1,
-        description="A recipe of a region classifier, MultiBox or a pre-training; repeatable.",
+        description="A recipe of a region classifier, MultiBox, one trunk or a pre-training; "
+        "repeatable.",
     )
     proposals: Path | None = Field(None, description=f"Stored regions of {option('split')}.")
     test_split: o.Text | None = Field(

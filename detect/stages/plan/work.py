@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.config import AnyRecipe, RegionClassifierRecipe
+from detect.config import AnyRecipe, RegionClassifierRecipe, SharedRecipe
 from detect.costs.stage_costs import StageCost, propose_stage
 from detect.errors import DataError, option
 from detect.progress import Reporter
@@ -106,7 +106,11 @@ def _read(dataset: Dataset, path: Path) -> Regions:
 
 
 def time_network(
-    work: Timings, name: str, recipe: RegionClassifierRecipe, dataset: Dataset, regions: Regions
+    work: Timings,
+    name: str,
+    recipe: RegionClassifierRecipe | SharedRecipe,
+    dataset: Dataset,
+    regions: Regions,
 ) -> tuple["StepTime", "RegionTime"]:
     """Return what a step and a region take a network of `recipe`.
 
@@ -115,8 +119,7 @@ def time_network(
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
     from detect.detector.scoring import mirrored, softmax
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     step, weights = time_training(work, name, recipe, dataset)
     work.say(f"regions with {name}")
@@ -128,6 +131,7 @@ def time_network(
         )
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
-    model, card = load_model(weights, REGION_CLASSIFIER)
-    score = mirrored(softmax) if work.told.mirror else softmax
+    model, card = load_region_network(weights)
+    crops = isinstance(recipe, RegionClassifierRecipe)
+    score = mirrored(softmax) if work.told.mirror and crops else softmax
     return step, time_regions(model, card, work.device, recipe.run.precision, pairs, score)
