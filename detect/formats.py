@@ -51,7 +51,7 @@ _CHANGES: dict[int, dict[What, _Changes]] = {
     },
     3: {
         "scores card": {"deltas": {None: "off"}, "deltas_from": {None: 0.0}, **_LOOKS},
-        "run recipe": {"regression": {None: "off"}, **_LOOKS},
+        "run recipe": {"regression": {None: "off"}, **_LOOKS, "engine": {None: "torch"}},
     },
 }
 

@@ -20,7 +20,7 @@ from detect.errors import DataError, option
 from detect.files import append_line, to_disk, write_json, write_text
 from detect.formats import What, stamped, upgraded
 from detect.reading import TOML_BYTES, parse_toml, read_object, read_text
-from detect.together import settle
+from detect.together import remove, settle
 
 _RECIPE = "the recipe of a run"
 _ANEW = f"Begin anew in another {option('out')}."
@@ -35,11 +35,13 @@ _PACKAGES = (
 )
 
 
+# What trainings log for other programs (training/logs).
+_LOGS = ("tensorboard", "mlflow", "mlflow.json")
 # What a training, `run` or `ensemble` may have left.
 _FILES = (
     "config.toml", "environment.json", "results.csv", "log.txt", "state.pt", "weights/*",
     "ensemble.json", "detections.json", "scores.parquet", "pictures/*.jpg", "unfinished.jsonl",
-    "unfinished-scores",
+    "unfinished-scores", *_LOGS,
 )  # fmt: skip
 
 
@@ -73,6 +75,8 @@ class RunFolder:
         stale = [self.state, self.path / "log.txt", self.path / "results.csv"]
         for path in (*stale, *(self.path / "weights").glob("*")):
             path.unlink(missing_ok=True)
+        for name in _LOGS:
+            remove(self.path / name)
         write_json(self.path / "environment.json", stamped(environment))
         self.write_config(config)
 

@@ -72,6 +72,11 @@ class Browser:
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
+    def wait(self) -> None:
+        """Wait until the page has drawn what it was about to draw."""
+        frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.tell("Runtime.evaluate", expression=frames, awaitPromise=True)
+
     def set(self, element: str, value: object) -> None:
         """Give the control called `element` a `value`, as a hand would."""
         self.run(

@@ -188,6 +188,11 @@ def test_a_network_of_timm_brings_mean_and_std_unless_a_recipe_says_others(tmp_p
         ),
         ("model.variant='timm/../x'", "expected paper, bn, torchvision or timm/NAME"),
         ("model.width=0.5", "model: width is GoogLeNet's: a network of timm has one. Leave it out"),
+        (
+            "optimizer.auxiliary_weight=0.1",
+            "auxiliary_weight is of GoogLeNet's auxiliary classifiers, and "
+            "timm/inception_v3.tf_in1k has none. Leave it out",
+        ),
         ("optimizer.trunk_rate=0", "optimizer.trunk_rate: Input should be greater than 0"),
         ("optimizer.frozen_stages=-1", "optimizer.frozen_stages: Input should be greater than or"),
     ],

@@ -35,9 +35,9 @@ LAYERS = (
     ("detect.runs",),
     (
         "detect.errors", "detect.structures", "detect.conversions", "detect.frozen", "detect.boxes",
-        "detect.nms", "detect.files", "detect.json_values", "detect.reading", "detect.formats",
-        "detect.locks", "detect.memory", "detect.together", "detect.config", "detect.progress",
-        "detect.foreign", "detect.trunks",
+        "detect.nms", "detect.files", "detect.json_values", "detect.callbacks", "detect.reading",
+        "detect.formats", "detect.locks", "detect.memory", "detect.together", "detect.config",
+        "detect.progress", "detect.foreign", "detect.trunks",
     ),
 )  # fmt: skip
 # The stages may name its devices and ask it for them, and detections become its tensors, inside
@@ -63,6 +63,9 @@ ONLY_FOR = {
     "torch": TORCH,
     "torchvision": ("detect.models",),
     "timm": ("detect.models",),
+    "onnx": ("detect.models",),
+    "onnxruntime": ("detect.models",),
+    "openvino": ("detect.models",),
     "numba": ("detect.proposals.search",),
 }
 HEAVY = (

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detect.boxes import as_columns, iou
+from detect.boxes import Floats, as_columns, iou
 from detect.checks.findings import Finding, Seen, plural
 from detect.data.truth import TOLERANCE
 from detect.proposals.settings import SearchSettings
-from detect.structures import Annotations, BoolArray, Size
+from detect.structures import Annotations, BoolArray, FloatArray, Size
 
 # Two boxes above this IoU are one object drawn twice; ours. Objects side by side reach 0.5.
 SAME_IOU = 0.9
 # px; what Selective Search keeps of every preset. A smaller object can be covered in part only.
 SMALLEST_SIDE = SearchSettings().min_side
-_ENOUGH_IOU = 0.5
+ENOUGH_IOU = 0.5
 _ROWS = 256  # compared with all others at once
 
 
@@ -114,14 +114,19 @@ def _pair(seen: Seen, first: int, second: int, overlap: float) -> Finding:
 def _tiny(seen: Seen, sound: BoolArray) -> Iterator[Finding]:
     """Yield objects that no region of SMALLEST_SIDE a side or more covers by IoU 0.5."""
     truth = seen.sample.annotations
-    sides = (truth.boxes[:, 2:] - truth.boxes[:, :2]).astype(np.float64)
-    best = sides.prod(axis=1) / np.maximum(sides, SMALLEST_SIDE).prod(axis=1)
-    for place in np.flatnonzero(sound & ~truth.crowd & (best < _ENOUGH_IOU)).tolist():
+    best = most_iou(truth.boxes)
+    for place in np.flatnonzero(sound & ~truth.crowd & (best < ENOUGH_IOU)).tolist():
         text = (
             f"{seen.name}: {object_name(seen, place)} is {_sides(truth.boxes[place])} px; regions "
             f"of {SMALLEST_SIDE:g} px a side reach an IoU of {best[place]:.2f} with it at most"
         )
         yield Finding("tiny", text, (seen,), (place,), oddness=1 - float(best[place]))
+
+
+def most_iou(boxes: FloatArray) -> Floats:
+    """Return the IoU (N,) that a region of SMALLEST_SIDE a side or more can have with each box."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+    return np.asarray(sides.prod(axis=1) / np.maximum(sides, SMALLEST_SIDE).prod(axis=1))
 
 
 def _sides(box: np.ndarray) -> str:

@@ -42,7 +42,7 @@ class Finding:
     In that options are marked (errors.py); `text` is for a caller in Python. `images` it is about,
     `objects` places in the annotations of the first of them, `box` x1, y1, x2, y2 px of what is no
     object of it; `files` that are no images of the set; `oddness`: of a kind the highest is told
-    first.
+    first; `label` the class that a detection takes it for.
     """
 
     kind: str
@@ -52,6 +52,7 @@ class Finding:
     files: tuple[Path, ...] = ()
     box: tuple[float, ...] | None = None
     oddness: float = 0.0
+    label: int | None = None
 
     @property
     def text(self) -> str:

@@ -1,17 +1,36 @@
 """Labels that a model doubts: what it found beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from detect.boxes import coverage_matrix, iou_matrix
 from detect.checks.boxes import object_name
 from detect.checks.findings import Finding, Seen
-from detect.structures import Detections
+from detect.structures import Dataset, Detections
 
 # A detection is of an object from this IoU up (VOC); below the second it is of none. In a crowd
 # region lies what it covers by the first.
 _MATCH, _APART = 0.5, 0.1
+# Mistakes that are more likely those of the labels, where a detection is sure.
+_MISTAKES = ("doubt-unlabelled", "doubt-class")
+
+
+def doubted_labels(
+    dataset: Dataset, found: Iterable[Detections], confident: float
+) -> list[Finding]:
+    """Return labels of `dataset` that may be missing or of the wrong class, the likeliest first.
+
+    What `check_labels` says of mistakes among `found`, an image each in the order of the samples;
+    likeliest is the highest score. The rule is ours.
+    """
+    doubts = [
+        finding
+        for sample, one in zip(dataset.samples, found, strict=True)
+        for finding in check_labels(Seen(sample, (dataset.split,), dataset.classes), one, confident)
+        if finding.kind in _MISTAKES
+    ]
+    return sorted(doubts, key=lambda finding: -finding.oddness)
 
 
 def check_labels(seen: Seen, found: Detections, confident: float) -> Iterator[Finding]:
@@ -41,7 +60,8 @@ def _unlabelled(
         box = tuple(found.boxes[place].tolist())
         corners = ", ".join(f"{value:.0f}" for value in box)
         text = f"{seen.name}: {name} at ({corners}), score {score:.2f}"
-        yield Finding("doubt-unlabelled", text, (seen,), oddness=score, box=box)
+        label = int(found.labels[place])
+        yield Finding("doubt-unlabelled", text, (seen,), oddness=score, box=box, label=label)
 
 
 def _other_class(
@@ -60,4 +80,5 @@ def _other_class(
             best = matching[np.argmax(found.scores[matching])]
             name, score = seen.classes[found.labels[best]], float(found.scores[best])
             text = f"{seen.name}: {object_name(seen, place)} is detected as {name}, {score:.2f}"
-            yield Finding("doubt-class", text, (seen,), (place,), oddness=score)
+            label = int(found.labels[best])
+            yield Finding("doubt-class", text, (seen,), (place,), oddness=score, label=label)

@@ -25,6 +25,7 @@ _MARK_WIDTH = 9
     "data",
     split=SPLIT,
     detections={"metavar": "RUN|F"},
+    model={"metavar": "MODEL"},
     out={"metavar": "PATH"},
     json={"metavar": "OUT"},
 )
@@ -33,6 +34,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     """Tell everything that is wrong or odd about DATA at once, each kind with what to do.
 
     Errors stop training, or leave it nothing to learn from: the exit code is 4. Nothing is changed.
+    With --model or --detections the labels that a detector doubts are told as well.
     """
     result = check(told(context, CheckOptions), Terminal())
     click.echo("\n".join(_lines(result)))

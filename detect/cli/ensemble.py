@@ -32,6 +32,7 @@ def command(context: click.Context, /, **_: Any) -> None:
     networks with the defaults give the run's own detections (of scores kept as float16 nearly so).
     With --vote, regions of score 0.02 or more vote, whatever the --threshold. With --data the mAP
     of 1, 2, ... networks over all subsets of the --models, of each alone, and of all but each.
+    A detector of detect train in place of SCORES detects in --data first.
     """
     options = told(context, EnsembleOptions)
     click.echo("\n".join(_lines(options, ensemble(options, Terminal()))))

@@ -18,6 +18,7 @@ from detect.storage.scores_card import Dtype
     "data",
     split=SPLIT,
     config={"metavar": "C"},
+    model={"metavar": "MODEL"},
     proposals={"metavar": "P"},
     test_split=SPLIT,
     test_proposals={"metavar": "Q"},
@@ -35,7 +36,8 @@ def command(context: click.Context, /, **_: Any) -> None:
     A little of each stage is done in a temporary folder: a few images proposed for, a few steps
     trained, a few regions classified. A recipe's keys say of which network it is. Nothing is
     kept. Not counted: validation, reading annotations, pictures, several processes under
-    torchrun. Between runs of a machine that does other things as well, figures vary.
+    torchrun. Between runs of a machine that does other things as well, figures vary. With --model
+    and no recipe: what detect run costs with that detector, which proposes on the way.
     """
     options = told(context, PlanOptions)
     click.echo("\n".join(_lines(plan(options, Terminal()), options)))

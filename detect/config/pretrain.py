@@ -11,6 +11,7 @@ from detect.config.sections import (
     RunSection,
     Section,
     SeededRecipe,
+    check_auxiliary,
 )
 
 
@@ -60,3 +61,8 @@ class PretrainRecipe(SeededRecipe):
     augment: CropAugmentSection = CropAugmentSection()
     optimizer: AuxiliaryOptimizerSection
     run: PretrainRunSection = PretrainRunSection()
+
+    @model_validator(mode="after")
+    def _auxiliary(self) -> Self:
+        check_auxiliary(self.model, self.model, self.optimizer)
+        return self

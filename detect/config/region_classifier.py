@@ -11,6 +11,7 @@ from detect.config.sections import (
     RunSection,
     Section,
     SeededRecipe,
+    check_auxiliary,
 )
 
 
@@ -110,6 +111,11 @@ class RegionClassifierRecipe(SeededRecipe):
                 'run.batches = "torch" and [[augment.more]] do not go together: these transforms '
                 "change crops on the CPU alone. Leave out one of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _auxiliary(self) -> "RegionClassifierRecipe":
+        check_auxiliary(self.model, self.optimizer)
         return self
 
     def unsaid(self) -> set[str]:

@@ -156,6 +156,20 @@ class AuxiliaryOptimizerSection(OptimizerSection):
     auxiliary_weight: float = Field(0.3, ge=0)
 
 
+def check_auxiliary(model: NetworkSection, *parts: Section) -> None:
+    """Raise ValueError where `parts` say something of the auxiliary classifiers and there is none.
+
+    Only GoogLeNet has them. What a run wrote down says the default.
+    """
+    for part in parts if timm_name(model.variant) else ():
+        for name, field in type(part).model_fields.items():
+            if name.startswith("auxiliary_") and getattr(part, name) != field.default:
+                raise ValueError(
+                    f"{name} is of GoogLeNet's auxiliary classifiers, and {model.variant} has "
+                    "none. Leave it out"
+                )
+
+
 class RunSection(Section):
     """How often to validate and to save; neither changes the weights a run ends with."""
 

@@ -48,12 +48,16 @@ class Halves:
         return float(known.mean()) if len(known) else 0.0
 
 
-def class_counts(dataset: Dataset) -> IntArray:
-    """Return the number (N, C) of objects of each class in each image, crowd regions left out."""
+def class_counts(dataset: Dataset, *, difficult: bool = True) -> IntArray:
+    """Return the number (N, C) of objects of each class in each image, crowd regions left out.
+
+    Without `difficult` ones only those that are learned from.
+    """
     counts = np.zeros((len(dataset), len(dataset.classes)), np.int64)
     for place, sample in enumerate(dataset.samples):
         truth = sample.annotations
-        np.add.at(counts[place], truth.labels[~truth.crowd], 1)
+        left = truth.crowd | (truth.difficult & (not difficult))
+        np.add.at(counts[place], truth.labels[~left], 1)
     return counts
 
 

@@ -14,6 +14,7 @@ from detect.detector.regions import Networks, Part, Regions, SharedCrops
 from detect.images import shrink
 from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled
+from detect.models.region_networks import RegionCard
 from detect.structures import Image, IntArray
 
 About = TypeVar("About")
@@ -88,6 +89,15 @@ class Group(Protocol):
 
     def rest(self, size: int) -> Iterator[SharedCrops]:
         """Yield a batch of what still waits, if anything does."""
+
+
+def crop_settings(cards: Sequence[RegionCard]) -> dict[int, CropSettings]:
+    """Return the settings of each network, by its number in `cards`, that sees crops."""
+    return {
+        number: CropSettings.of(card)
+        for number, card in enumerate(cards)
+        if isinstance(card, RegionClassifierCard)
+    }
 
 
 def grouped(settings: Mapping[int, CropSettings]) -> dict[CropSettings, Networks]:

@@ -2,40 +2,37 @@
 
 The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the region classifier
 (arXiv 1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
-threshold, NMS within each class. A crop is cut once for all networks that want it the same; of a
-detector of one trunk (models/shared.py) regions are cut out of the maps of the image. Where the
-networks move boxes, every region is moved before anything is selected.
+threshold, NMS within each class. A crop is cut once for all networks that want it the same; those
+of one trunk (models/shared.py) cut regions out of the maps of the image. Where the networks move boxes, every region is moved before anything is selected.
 """
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from detect.detector.ahead import run_ahead
-from detect.detector.batches import CropSettings, Packing, grouped, packed
+from detect.detector.batches import Packing, crop_settings, grouped, packed
 from detect.detector.classes import places, shared_classes, shared_regression
 from detect.detector.forward import Forward
 from detect.detector.localised import Localised, begun, check_size
 from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops, in_order
 from detect.detector.scoring import Score, softmax
-from detect.detector.trunks import TrunkGroup
+from detect.detector.trunks import trunk_groups, trunk_numbers
 from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
 from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, option
-from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled, compiling
+from detect.models.exported.network import EngineNetwork
 from detect.models.inference import ready_on
 from detect.models.region_networks import RegionCard, RegionNetwork
-from detect.models.shared import SharedNetwork
-from detect.models.shared_card import SharedCard
 from detect.storage.scores_card import Deltas
 from detect.structures import Detections, FloatArray, Image, Proposals
 
@@ -53,9 +50,6 @@ _SELECTING, _THREADS = {"cpu": 0, "cuda": 4}, 4
 class RegionScorer:
     """Classifies regions with `models` on `device` and selects the detections.
 
-    Region classifiers, which see crops of the regions, and detectors of one trunk, which see them
-    in the maps of the whole image.
-
     `classes` gives the order of the labels returned, by default the first model's; it may hold
     classes the models do not know. `batch_size` as in `forward.Forward`, `precision` as in
     `models.device.resolve_precision`, `score` turns a network and crops into scores, `combination`
@@ -68,7 +62,7 @@ class RegionScorer:
 
     def __init__(
         self,
-        models: Sequence[tuple[RegionNetwork, RegionCard]],
+        models: Sequence[tuple[RegionNetwork | EngineNetwork, RegionCard]],
         device: torch.device | None = None,
         *,
         classes: Sequence[str] | None = None,
@@ -89,15 +83,13 @@ class RegionScorer:
         ]
         self.moves: Deltas = shared_regression(cards) if regression else "off"
         self.device = torch.device("cpu") if device is None else device
-        self._networks = [ready_on(self.device, model, precision) for model, _ in models]
-        self._groups = grouped(
-            {
-                number: CropSettings.of(card)
-                for number, card in enumerate(cards)
-                if isinstance(card, RegionClassifierCard)
-            }
-        )
-        self._trunks = [n for n, card in enumerate(cards) if isinstance(card, SharedCard)]
+        # Another engine has a network ready, in a precision of its own.
+        self._networks = [
+            model if isinstance(model, EngineNetwork) else ready_on(self.device, model, precision)
+            for model, _ in models
+        ]
+        self._groups = grouped(crop_settings(cards))
+        self._trunks = trunk_numbers(cards)
         self.packing = Packing.on(self.device) if packing is None else packing
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
@@ -222,10 +214,7 @@ class RegionScorer:
             yield one.image, one.about.another(one.boxes, self._outputs(one))
 
     def _packed(self, images: Iterable[Regions[About]]) -> Iterator[Regions[About] | SharedCrops]:
-        trunks = [
-            TrunkGroup(number, cast(SharedNetwork, self._networks[number]), self.packing)
-            for number in self._trunks
-        ]
+        trunks = trunk_groups(self._networks, self._trunks, self.packing)
         return packed(images, self._groups, self.packing, self._forward.size, trunks)
 
     def _classify(self, batch: SharedCrops) -> Tensor:

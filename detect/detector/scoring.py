@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from detect.models.exported.network import EngineNetwork
 from detect.models.region_classifier import Outputs, RegionClassifier
 from detect.models.region_networks import RegionNetwork
 from detect.models.svm import LinearSvms
@@ -16,18 +17,18 @@ from detect.models.svm import LinearSvms
 # that no centre moves further, in sides.
 _LARGEST_DELTA = math.log(1000 / 16)
 
-# A network and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of its classes, background last, and
-# behind them (n, 4K) how the boxes move, if it says so.
-Score = Callable[[RegionNetwork, Tensor], Tensor]
+# A network, RegionClassifier or EngineNetwork, and crops (n, 3, S, S), 0..255, or a SharedNetwork
+# and regions of its maps -> scores (n, C+1) of its classes, background last, and behind them (n, 4K)
+# how the boxes move, if it says so.
+Score = Callable[[Any, Tensor], Tensor]
 
 
-def softmax(network: RegionNetwork, crops: Tensor) -> Tensor:
+def softmax(network: RegionNetwork | EngineNetwork, crops: Tensor) -> Tensor:
     """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
     outputs = network(crops)
-    moves = isinstance(outputs, Outputs)
-    logits: Tensor = outputs.logits if moves else outputs
-    probabilities = logits.float().softmax(dim=1)
-    if not moves:
+    logits = outputs.logits if isinstance(outputs, Outputs) else outputs
+    probabilities = cast(Tensor, logits).float().softmax(dim=1)
+    if not isinstance(outputs, Outputs):
         return probabilities
     deltas = outputs.deltas.flatten(1).clamp(-_LARGEST_DELTA, _LARGEST_DELTA)
     return torch.cat([probabilities, deltas], 1)
@@ -41,7 +42,7 @@ def mirrored(score: Score) -> Score:
     are linear, it is their score of the mean features.
     """
 
-    def both(network: RegionNetwork, crops: Tensor) -> Tensor:
+    def both(network: RegionClassifier, crops: Tensor) -> Tensor:
         turned = score(network, crops.flip(3))
         turned[:, network.num_classes + 1 :: 4] *= -1  # t_x of every delta
         return (score(network, crops) + turned) / 2
@@ -55,8 +56,8 @@ def svm_scores(svms: LinearSvms) -> Score:
     Background gets 0, where an SVM decides; nothing is selected by it.
     """
 
-    def score(network: RegionNetwork, crops: Tensor) -> Tensor:
-        found = svms.scores(cast(RegionClassifier, network).pooled(crops).cpu().numpy())
+    def score(network: RegionClassifier, crops: Tensor) -> Tensor:
+        found = svms.scores(network.pooled(crops).cpu().numpy())
         return torch.from_numpy(np.pad(found, ((0, 0), (0, 1))))
 
     return score

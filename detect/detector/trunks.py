@@ -1,6 +1,6 @@
 """The regions of images in the maps of one trunk, in batches, as crops of pixels come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,23 @@ from torch import Tensor
 from detect.crops.uploads import to_device
 from detect.detector.batches import CropSettings, Packing, rounded_up
 from detect.detector.regions import Part, Regions, SharedCrops
+from detect.models.region_networks import RegionCard
 from detect.models.shared import CROP, SharedNetwork
+from detect.models.shared_card import SharedCard
 from detect.proposals.views import to_fractions, warp
 from detect.structures import FloatArray, Image, IntArray
+
+
+def trunk_numbers(cards: Sequence[RegionCard]) -> tuple[int, ...]:
+    """Return the places in `cards` of networks of one trunk."""
+    return tuple(number for number, card in enumerate(cards) if isinstance(card, SharedCard))
+
+
+def trunk_groups(
+    networks: Sequence[Any], numbers: Sequence[int], packing: Packing
+) -> list["TrunkGroup"]:
+    """Return what makes batches for each of `networks` that is among the `numbers`."""
+    return [TrunkGroup(number, networks[number], packing) for number in numbers]
 
 
 class TrunkGroup:

@@ -121,6 +121,17 @@ def flatten_detections(dataset: Dataset, detections: Mapping[str, Detections]) -
     )
 
 
+def by_image(dataset: Dataset, flat: FlatDetections) -> Iterator[Detections]:
+    """Yield the detections of every image of `dataset`, in its order."""
+    order = np.argsort(flat.images, kind="stable")
+    ends = np.cumsum(np.bincount(flat.images, minlength=len(dataset)))
+    for sample, part in zip(dataset.samples, np.split(order, ends[:-1]), strict=True):
+        boxes = flat.boxes[part].astype(np.float32)
+        yield Detections(
+            sample.image_id, boxes, flat.labels[part], flat.scores[part], dataset.classes
+        )
+
+
 def image_order(dataset: Dataset) -> IntArray:
     """Return the rank (I,) of every sample's image id: the order that breaks ties of scores.
 

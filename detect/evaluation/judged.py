@@ -63,7 +63,7 @@ def judge(dataset: Dataset, detections: FlatDetections, iou: float = 0.5) -> Jud
     ranked = detections.take(np.argsort(-detections.scores, kind="stable"))
     outcome = voc.judge(truth, ranked, len(dataset.classes), iou)
     pairs = overlapping(
-        _one_class(ranked), _one_class(truth), np.full(len(truth), TOUCHING), ~truth.crowd
+        one_class(ranked), one_class(truth), np.full(len(truth), TOUCHING), ~truth.crowd
     )
     same = ranked.labels[pairs.detections] == truth.labels[pairs.truths]
     own, own_objects = _nearest(pairs, same, len(ranked))
@@ -81,7 +81,7 @@ def first_of_each(detections: IntArray, objects: IntArray) -> IntArray:
     return detections[np.unique(objects, return_index=True)[1]]
 
 
-def _one_class(flat: Flat) -> Flat:
+def one_class(flat: Flat) -> Flat:
     """Return `flat` with all labels 0, so that pairs of different classes are found too."""
     return replace(flat, labels=np.zeros(len(flat), np.int64))
 

@@ -19,10 +19,12 @@ from detect.files import write_text
 from detect.formats import stamped, upgraded
 from detect.models.kinds import KINDS
 from detect.models.tensor_files import HASH_KEY, Entry, TensorFile, opened_tensors, write_tensors
-from detect.reading import read_object, shown
+from detect.reading import file_digest, read_object, shown
 from detect.together import settle
 
 KIND_KEY = "kind"
+# What files are called that detect export writes (models/exported).
+EXPORTED = (".onnx", ".xml")
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"
@@ -162,7 +164,10 @@ def _shown(entry: Entry | None) -> str:
 def model_hash(path: Path) -> str:
     """Return the first 16 hex digits of what identifies the tensors meant by `path`.
 
-    That is the SHA-256 of the file, in files with a card in their header as it is without.
+    That is the SHA-256 of the file, in files with a card in their header as it is without. An
+    exported file has one of its own.
     """
+    if path.suffix in EXPORTED and path.is_file():
+        return file_digest(path)
     with opened_tensors(find_weights(path)) as file:
         return file.hash()[:16]

@@ -19,6 +19,7 @@ _LONGEST, _LONGEST_OF_SEVERAL, _NARROWEST = 800, 480, 64
 _SEVERAL = 4
 # A part is shown of so many times the sides of what it is about, unless that is most of the image.
 _AROUND, _MOST = 3.0, 0.6
+_THIN = 0.5  # width of a line, of labels that a finding is not about
 _GROUND = 235  # grey beside an image that boxes leave
 # Findings whose boxes are of no use on a picture, or are not about one.
 WITHOUT = frozenset({"fractions", "missing", "unreadable", "few", "names"})
@@ -40,7 +41,7 @@ def picture_url(finding: Finding) -> str | None:
 
 
 def _single(finding: Finding) -> Image:
-    """Draw the objects and the box of `finding`, all objects where it names none."""
+    """Draw the objects of `finding`, all where it names none; beside its box all others, thin."""
     seen = finding.images[0]
     truth = seen.sample.annotations
     places = finding.objects or (() if finding.box else tuple(range(len(truth))))
@@ -59,6 +60,8 @@ def _single(finding: Finding) -> Image:
         canvas.box(box, style)
         canvas.label(box, [f"{name}, object {truth.ids[place]}", name], style)
     if finding.box:
+        for box, label in zip(truth.boxes, truth.labels.tolist(), strict=True):
+            canvas.box(_moved(_box(box), part, scale), Style(class_colour(label), width=_THIN))
         canvas.box(_moved(_box(finding.box), part, scale), Style(VERMILLION, dash=(5, 3)))
     return canvas.finish([])
 

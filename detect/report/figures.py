@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from detect.evaluation.thresholds import OperatingPoint
 from detect.report.curves import Curve
 from detect.report.extras import EnsembleSummary
 from detect.report.looks import (
@@ -77,9 +78,15 @@ def drawn_classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def plot_curves(
-    path: Path, curves: Mapping[str, Curve], per_class: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    curves: Mapping[str, Curve],
+    per_class: Mapping[str, Mapping[str, Any]],
+    points: Mapping[str, OperatingPoint],
 ) -> None:
-    """Draw precision against recall, a panel a class; the area under the step is the AP."""
+    """Draw precision against recall, a panel a class; the area under the step is the AP.
+
+    `points` are marked, each with its score.
+    """
     names = drawn_classes(per_class)
     columns = min(_COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
@@ -89,6 +96,8 @@ def plot_curves(
             curve, entry = curves[name], per_class[name]
             panel.fill_between(*curve.steps(), color=PALE, linewidth=0)
             panel.plot(*curve.steps(), color=ACCENT, clip_on=False)
+            if name in points:
+                _mark(panel, points[name])
             panel.set_xlim(0, 1)
             panel.set_ylim(0, 1.02)
             for axis in (panel.xaxis, panel.yaxis):
@@ -101,6 +110,17 @@ def plot_curves(
             panel.set_axis_off()
         figure.supxlabel("recall", fontsize=10)
         figure.supylabel("precision", fontsize=10)
+
+
+def _mark(panel: Axes, point: OperatingPoint) -> None:
+    """Draw where a class is best, and write beside it, inside the panel, from which score."""
+    panel.plot([point.recall], [point.precision], "o", color=INK, clip_on=False, zorder=3)
+    right, high = point.recall > 0.6, point.precision > 0.3
+    place: dict[str, Any] = {"xytext": (-8 if right else 8, -6 if high else 6)}
+    place |= {"ha": "right" if right else "left", "va": "top" if high else "bottom"}
+    text = f"F1 {percent(point.f1)}\nfrom score {point.score:.2f}"
+    spot = (point.recall, point.precision)
+    panel.annotate(text, spot, **place, textcoords="offset points", fontsize=9, color=INK)
 
 
 def plot_ceiling(path: Path, stages: Sequence[tuple[str, float]]) -> None:

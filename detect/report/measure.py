@@ -14,6 +14,7 @@ from detect.evaluation.flat import flatten_truth
 from detect.evaluation.judged import judge
 from detect.evaluation.recall import recall_report
 from detect.report.curves import Curve, curves_of
+from detect.report.diagnosis import Diagnosis, diagnose
 from detect.report.extras import EnsembleSummary, read_classification, read_ensemble
 from detect.report.images import ImageVerdicts, score_images
 from detect.report.paper_claims import ScoredProposals, ScoredRun
@@ -44,8 +45,9 @@ class Measured:
     """The figures of several runs, in detail those of the first.
 
     `curves` by class; `stages` [(name, what it says, mAP)], the proposals' ceilings last; `errors`
-    as `error_report`; `images` at score `shown`. `ensemble` and `classification` (rows of the
-    paper's Table 3) were measured by other commands, None and [] where they were not.
+    as `error_report`; `images` at score `shown`; `diagnosis` of scores and labels. `ensemble` and
+    `classification` (rows of the paper's Table 3) were measured by other commands, None and []
+    where they were not.
     """
 
     scored: list[ScoredRun]
@@ -55,6 +57,7 @@ class Measured:
     errors: dict[str, Any]
     images: ImageVerdicts
     shown: float
+    diagnosis: Diagnosis
     ensemble: EnsembleSummary | None = None
     classification: Sequence[tuple[str, ...]] = ()
 
@@ -65,6 +68,7 @@ class Measured:
             "ceiling": {name: value for name, _, value in self.stages},
             "errors": self.errors,
             "proposals": {file.name: file.report for file in self.proposed},
+            **self.diagnosis.figures(),
         }
 
 
@@ -73,6 +77,7 @@ def measure(
     runs: Sequence[Run],
     proposals: Sequence[Path] = (),
     *,
+    confident: float,
     blacklist: Iterable[tuple[str, int]] = (),
     ensemble: Path | None = None,
     classification: Path | None = None,
@@ -81,7 +86,8 @@ def measure(
 ) -> Measured:
     """Measure `runs` (one at least) and `proposals` on `dataset`.
 
-    `blacklist` is ILSVRC's (`evaluate`); `ensemble` and `classification` are JSON files of
+    `confident` is the score from which a mistake puts a label in doubt. `blacklist` is ILSVRC's
+    (`evaluate`); `ensemble` and `classification` are JSON files of
     `detect ensemble` and `detect classify`. Raises DataError where no object counts or proposals
     are not of this split, as `evaluate` and `recall_report` do, and for other JSON.
     """
@@ -91,7 +97,7 @@ def measure(
     scored = [ScoredRun(run, evaluate(dataset, run.detections, "all", 0.5, pairs)) for run in runs]
     proposed = list(_propose(dataset, proposals, track))
     first = runs[0].detections
-    curves = curves_of(judge(dataset, first).outcome, dataset.classes)
+    judged = judge(dataset, first)
     stages = [
         (_NAMES[name], STAGES[name], value) for name, value in ceiling(dataset, first).items()
     ]
@@ -100,11 +106,12 @@ def measure(
     return Measured(
         scored=scored,
         proposed=proposed,
-        curves=dict(curves),
+        curves=dict(curves_of(judged.outcome, dataset.classes)),
         stages=stages,
         errors=error_report(dataset, first, shown=shown),
         images=score_images(dataset, first, shown),
         shown=shown,
+        diagnosis=diagnose(dataset, first, judged, confident),
         ensemble=ensemble_summary,
         classification=classified,
     )

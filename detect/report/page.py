@@ -1,11 +1,16 @@
 """`detect report`: index.html, the plots and pictures beside it, and report.json."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
 from detect.files import write_json, write_text
+from detect.report.diagnosis import Diagnosis
+from detect.report.diagnosis_plots import MOST_CONFUSED, plot_confusion, plot_reliability
+from detect.report.diagnosis_sections import doubt_values
+from detect.report.explained.page import Explained
 from detect.report.figures import (
     plot_ceiling,
     plot_classes,
@@ -22,7 +27,10 @@ from detect.report.template import PAGE
 from detect.structures import Dataset
 from detect.together import together
 
-_PLOTS = ("classes", "curves", "ceiling", "errors", "networks", "ensemble", "recall")
+_PLOTS = (
+    "classes", "curves", "ceiling", "errors", "confusion", "reliability", "networks", "ensemble",
+    "recall",
+)  # fmt: skip
 
 
 def write_report(
@@ -30,23 +38,42 @@ def write_report(
     dataset: Dataset,
     measured: Measured,
     pictures: int = 4,
+    *,
+    doubts: int = 12,
+    explained: Explained | None = None,
 ) -> Path:
     """Write the report of `measured` on `dataset` into `out`; return the page's path.
 
-    At most `pictures` of the best and of the worst images are drawn; only these are read.
-    DataError for one that cannot be. Raises what `files.writing` does.
+    At most `pictures` of the best and of the worst images, and `doubts` labels in doubt are drawn;
+    only these images are read. What is `explained` too is linked. DataError for an image that
+    cannot be read. Raises what `files.writing` does.
     """
     with together(out, _pictures(out)) as folder:
         plots = {path.stem: embedded_plot(path) for path in _plot(folder, measured)}
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         text = environment.from_string(PAGE).render(
             plots=plots,
-            pictures=_draw(folder, dataset, measured, pictures),
+            pictures=_draw(folder, dataset, measured, pictures, _Links(out, explained)),
+            explained=explained and explained.link(out),
+            **doubt_values(measured.diagnosis, doubts),
             **page_values(dataset, measured),
         )
         write_json(folder / "report.json", measured.figures())
         write_text(folder / "index.html", text)
     return out / "index.html"
+
+
+@dataclass(frozen=True)
+class _Links:
+    """Where images of a report in `out` are explained, if they are."""
+
+    out: Path
+    explained: Explained | None
+
+    def of(self, image_id: str) -> str | None:
+        if self.explained is None or image_id not in self.explained.images:
+            return None
+        return self.explained.link(self.out, image_id)
 
 
 def _pictures(out: Path) -> list[Path]:
@@ -59,10 +86,11 @@ def _plot(out: Path, measured: Measured) -> Iterator[Path]:
     first = measured.scored[0].scores["voc2012"]
     per_class = first["per_class"]
     plot_classes(out / "classes.png", per_class, first["map"])
-    plot_curves(out / "curves.png", measured.curves, per_class)
+    plot_curves(out / "curves.png", measured.curves, per_class, measured.diagnosis.points)
     plot_ceiling(out / "ceiling.png", [(name, value) for name, _, value in measured.stages])
     plot_errors(out / "errors.png", measured.errors)
     yield from (out / f"{name}.png" for name in ("classes", "curves", "ceiling", "errors"))
+    yield from _plot_diagnosis(out, measured.diagnosis)
     if len(measured.scored) > 1:
         maps = [
             (scored.run.name, scored.run.networks, scored.scores["voc2012"]["map"])
@@ -79,17 +107,29 @@ def _plot(out: Path, measured: Measured) -> Iterator[Path]:
         yield out / "recall.png"
 
 
+def _plot_diagnosis(out: Path, diagnosis: Diagnosis) -> Iterator[Path]:
+    if len(diagnosis.classes) <= MOST_CONFUSED:
+        plot_confusion(out / "confusion.png", diagnosis.classes, diagnosis.confusion)
+        yield out / "confusion.png"
+    if diagnosis.calibration is not None:
+        plot_reliability(out / "reliability.png", diagnosis.calibration)
+        yield out / "reliability.png"
+
+
 def _draw(
-    out: Path, dataset: Dataset, measured: Measured, most: int
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Draw the best and worst images; return title, and data URL and caption of each."""
+    out: Path, dataset: Dataset, measured: Measured, most: int, links: _Links
+) -> list[tuple[str, list[tuple[str, str, str | None]]]]:
+    """Draw the best and worst images; return title, and data URL, caption and link of each."""
     best, worst = best_and_worst(measured.images, most)
     detections = measured.scored[0].run.detections
     drawn = []
     for name, title, places in (("best", "Best images", best), ("worst", "Worst images", worst)):
         urls = draw_images(dataset, detections, places, out, name, measured.shown)
-        captioned = [(url, _caption(dataset, measured, place)) for place, url in urls]
-        drawn.append((title, captioned))
+        said = [
+            (url, _caption(dataset, measured, place), links.of(dataset.samples[place].image_id))
+            for place, url in urls
+        ]
+        drawn.append((title, said))
     return drawn
 
 

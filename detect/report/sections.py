@@ -8,6 +8,7 @@ from detect.evaluation.figures import RecallScores
 from detect.evaluation.protocols import PROTOCOLS
 from detect.report import paper
 from detect.report.choices import CHOICES, DEPARTURES
+from detect.report.diagnosis_sections import diagnosis_values
 from detect.report.extras import EnsembleSummary
 from detect.report.figures import MOST_CURVES
 from detect.report.looks import percent
@@ -47,6 +48,7 @@ def page_values(dataset: Dataset, measured: Measured) -> dict[str, Any]:
         **_scores(dataset, measured),
         "ensemble": _ensemble(measured.ensemble),
         **_losses(measured),
+        **diagnosis_values(measured.diagnosis),
         **_beside_the_paper(dataset, measured),
     }
 
@@ -144,8 +146,11 @@ def _class_row(name: str, measured: Measured) -> dict[str, Any]:
     entry = scores["voc2012"]["per_class"][name]
     values = [scores[protocol]["per_class"].get(name, {}).get("ap") for protocol in PROTOCOLS]
     values.append(scores["coco"]["per_class"].get(name, {}).get("ap_50_95"))
+    point = measured.diagnosis.points.get(name)
     return {
         "name": name,
+        "f1": "-" if point is None else _percent(point.f1),
+        "score": "-" if point is None else f"{point.score:.2f}",
         "objects": entry["positives"],
         "detections": entry["detections"],
         "ap": ["-" if value is None else _percent(value) for value in values],

@@ -27,6 +27,7 @@ STYLE = """\
   .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr));
               gap: 16px; align-items: start; }
   .pictures img { width: 100%; }
+  .few { grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); }
   figure { margin: 0; }
   figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; overflow-wrap: anywhere; }
   .scroll { overflow-x: auto; margin: 0 0 16px; border: 1px solid var(--line); background: #fff; }

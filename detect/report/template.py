@@ -1,5 +1,6 @@
 """The scoreboard's page: a Jinja template with its style inside, so that the page is one file."""
 
+from detect.report.diagnosis_template import DIAGNOSIS
 from detect.report.stylesheet import STYLE
 
 # Macros and the parts of the page, in their order.
@@ -35,6 +36,8 @@ _SCORES = """\
     <div><b>{{ figure }}</b><span>{{ text }}</span></div>
     {% endfor -%}
   </div>
+  {% if explained %}<p><a href="{{ explained }}">A look inside</a>: some images, stage by stage.</p>
+  {%- endif %}
 
   <h2>Mean average precision</h2>
   <div class="scroll"><table>
@@ -75,11 +78,13 @@ _SCORES = """\
   <div class="scroll gap{% if classes|length > 25 %} tall{% endif %}"><table>
     <tr><th>class</th><th class="number">objects</th><th class="number">detections</th>
       {% for protocol in protocols %}<th class="number">{{ protocol }}</th>{% endfor %}
+      <th class="number nobr">best F1</th><th class="number nobr">from score</th>
       <th>precision by recall</th><th style="width: 18%"></th></tr>
     {% for row in classes -%}
     <tr><td>{{ row.name }}</td>{{ cell("{:,}".format(row.objects), true) }}
       {{ cell("{:,}".format(row.detections), true) }}
       {% for value in row.ap %}{{ cell(value, true) }}{% endfor %}
+      {{ cell(row.f1, true) }}{{ cell(row.score, true) }}
       <td class="curve"><svg viewBox="0 0 60 26" role="img" aria-label="precision by recall"
         ><path d="{{ row.path }}"/></svg></td>
       <td><div class="bar" style="width: {{ row.width }}%"></div></td></tr>
@@ -91,7 +96,9 @@ _SCORES = """\
   <h2>Precision and recall</h2>
   {{ picture("curves", "Precision against recall") }}
   <p class="soft small gap">VOC 2012: the best precision at this or a higher recall; the area is the
-  average precision.{% if classes|length > curves_drawn %} The {{ curves_drawn // 2 }} best and the
+  average precision. The point is the best F1, 2 P R / (P + R), of a class, with the score from
+  which detections have it; chosen on these images, it flatters.
+  {%- if classes|length > curves_drawn %} The {{ curves_drawn // 2 }} best and the
   {{ curves_drawn // 2 }} worst of {{ classes|length }} classes; all stand in the table above.
   {%- endif %}</p>
 """
@@ -144,8 +151,9 @@ _LOSSES = """\
   {% for title, shown_images in pictures if shown_images -%}
   <h2>{{ title }}</h2>
   <div class="pictures">
-    {% for url, caption in shown_images -%}
-    <figure><img src="{{ url }}" alt="{{ caption }}"><figcaption>{{ caption }}</figcaption></figure>
+    {% for url, caption, link in shown_images -%}
+    <figure><img src="{{ url }}" alt="{{ caption }}"><figcaption>{{ caption }}
+      {%- if link %}. <a href="{{ link }}">Look inside</a>{% endif %}</figcaption></figure>
     {% endfor -%}
   </div>
   {% endfor -%}
@@ -226,7 +234,7 @@ PAGE = f"""\
 </head>
 <body>
 <main>
-{_SCORES}{_LOSSES}{_PAPER}{_RECIPES}</main>
+{_SCORES}{_LOSSES}{DIAGNOSIS}{_PAPER}{_RECIPES}</main>
 </body>
 </html>
 """

@@ -23,6 +23,8 @@ from detect.storage.scores_card import DecayKind, Kind, Names, Probability, Vote
 from detect.together import settle
 
 NAME = "detector.json"
+# Ours; what moves at all has moved by then, and a card gone wrong must not run for days.
+MOST_ROUNDS = 10
 _WHAT = "the card of a detector"
 _REMEDY = "Copy the whole folder again, or make it anew with detect train."
 # What decides the selection by each kind, beside per_class.
@@ -61,7 +63,7 @@ class Looks:
     """How often a region is looked at: its `mirror` image as well, `rounds` of `again` regions."""
 
     mirror: bool
-    rounds: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
     again: Annotated[int, Field(ge=1)]
 
 
@@ -185,6 +187,7 @@ def with_detector(options: Chosen, detector: StoredDetector | None) -> Chosen:
     values |= _selection(options, detector.card.selection)
     if getattr(options, "proposals", None) is None:
         values |= _source(options, detector)
+    values = {name: value for name, value in values.items() if name in type(options).model_fields}
     return options.changed(**values) if values else options
 
 
@@ -222,7 +225,7 @@ def _source(options: Options, detector: StoredDetector) -> Mapping[str, Any]:
         values |= {"preset": card.preset, "search": card.search, "seed": card.seed}
     if detector.card.method != SEARCH:
         values["multibox"] = detector.multibox
-    return {name: value for name, value in values.items() if name in fields}
+    return values
 
 
 def _as_json(values: Mapping[str, Any]) -> str:

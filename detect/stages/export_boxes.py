@@ -1,4 +1,4 @@
-"""Proposals, detections and data sets for other programs."""
+"""Proposals, detections, data sets and networks for other programs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +8,24 @@ from pydantic import Field
 
 from detect.errors import UsageError, option
 from detect.locks import holding
+from detect.models.exported.forms import Form
 from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
+from detect.stages.export_models import export_model
 from detect.stages.opening import check_out, open_data
 from detect.together import together
 
 if TYPE_CHECKING:
     from detect.storage.given import Kind
 
-Target = Literal["coco-results", "npz", "ilsvrc", "voc", "coco", "yolo"]
+Target = Literal["coco-results", "npz", "ilsvrc", "voc", "coco", "yolo", "onnx", "openvino"]
 # What is given -> how it is called, what it goes to.
 _TARGETS: dict[str, tuple[str, tuple[Target, ...]]] = {
     "proposals": ("a file of proposals", ("coco-results", "npz")),
     "results": ("a file of detections", ("ilsvrc",)),
     "data set": ("a data set", ("voc", "coco", "yolo")),
+    "model": ("a model", ("onnx", "openvino")),
 }
 _EXPECTED = "Expected proposals, detections (COCO results) or a data set."
 # Before there was `to`, the ending of `out` told.
@@ -33,14 +36,18 @@ class ExportOptions(o.Options):
     """What `export_boxes` is told."""
 
     file: Path = Field(
-        description="Proposals, detections (COCO results) or a data set. Its content tells which."
+        description="Proposals, detections (COCO results), a data set or, a run folder or a "
+        ".safetensors file, a model."
     )
     to: Target | None = Field(
         None,
         description="coco-results or npz: of proposals. ilsvrc: a submission, of detections. voc, "
-        "coco or yolo: of a data set.",
+        "coco or yolo: of a data set. onnx or openvino: of a model.",
     )
-    out: Path = Field(description="File to write; of a data set its folder, which may have others.")
+    out: Path = Field(
+        description="File to write, of a model NAME.onnx or NAME.xml; of a data set its folder, "
+        "which may have others."
+    )
     data: Path | None = Field(None, description="The detections' data set.")
     split: o.Split = None
     exist_ok: o.ExistOk = False
@@ -51,26 +58,32 @@ class ExportOptions(o.Options):
 class ExportResult:
     """What is at `path` now: of how many images, and how many `detections` or `objects`.
 
-    None of these two for what has none of them.
+    None of these for what has none of them. Of a model the largest `difference` from PyTorch's in
+    float32, which is that of `output`.
     """
 
     path: Path
-    images: int
+    images: int | None = None
     detections: int | None = None
     objects: int | None = None
+    difference: float | None = None
+    output: str = ""
 
 
 @by_keywords
 def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportResult:
-    """Write proposals, detections or a split of a data set in the form of another program.
+    """Write proposals, detections, a split of a data set or a model for another program.
 
     Raises UsageError for options that do not go together and where `out` is taken, DataError for
-    files and data that are wrong or do not belong together.
+    files and data that are wrong or do not belong together, EnvironmentProblem where a package is
+    missing, DetectError for a network that is another one when it is exported.
     """
     from detect.storage.given import kind_of
 
     if options.to is None:
         raise UsageError(_no_target(options))
+    if options.to in ("onnx", "openvino"):
+        return _model(options, options.to, reporter)
     kind = kind_of(options.file, _EXPECTED)
     _check(options, options.to, kind)
     if kind == "data set":
@@ -113,6 +126,14 @@ def _check(options: ExportOptions, to: Target, kind: "Kind") -> None:
             f"{option('split')} and {option('skip_bad')} are for detections and data sets, not "
             "for proposals. Leave them out."
         )
+
+
+def _model(options: ExportOptions, to: Form, reporter: Reporter) -> ExportResult:
+    for name in options.gave("data", "split", "skip_bad"):
+        raise UsageError(f"{option(name)} means nothing for a model. Leave it out.")
+    check_out(options.out, exist_ok=options.exist_ok, folder=False)
+    difference = export_model(options.file, to, options.out, reporter)
+    return ExportResult(options.out, difference=difference.value, output=difference.name)
 
 
 def _proposals(file: Path, to: Target, out: Path, reporter: Reporter) -> ExportResult:

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import repeat, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,7 @@ from detect.stages import options as o
 from detect.stages import selection
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import detector_among, with_detector
+from detect.stages.engines import Engine, check_engines, device_of, open_networks
 from detect.stages.recorded import recorded_source
 from detect.stages.regressions import open_regression
 from detect.stages.scoring import (
@@ -29,7 +30,6 @@ from detect.stages.scoring import (
     Svm,
     check_alone,
     check_compile,
-    check_crops,
     compile_if_it_pays,
     lowest,
     network_paths,
@@ -45,9 +45,8 @@ if TYPE_CHECKING:
     from detect.detector import RegionScorer
     from detect.models.cards import RegionClassifierCard
     from detect.models.region_classifier import RegionClassifier
-    from detect.models.region_networks import RegionCard, RegionNetwork
 
-    Model = tuple[RegionNetwork, RegionCard]
+    Model = tuple[RegionClassifier, RegionClassifierCard]
 
 Refine = Callable[[Image, Detections], Detections]
 ImageLike = Image | Path | str
@@ -88,6 +87,7 @@ class LoadOptions(o.Options):
     sigma: selection.Sigma = Combination.sigma
     fusion_iou: selection.FusionIou = Combination.fusion_iou
     batch_size: o.BatchSize = None
+    engine: Engine = None
     precision: o.Precision = "auto"
     compile: o.Compile = "auto"
     device: o.Device = "auto"
@@ -198,6 +198,7 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     options = with_detector(options, detector)
     networks = network_paths(options.model)
     check_compile(options.compile, options.svm)
+    check_engines(options, networks)
     if options.svm is not None:
         check_alone(networks, "svm", "SVMs score the features of the one they were")
     if isinstance(options.regression, Path):
@@ -206,13 +207,9 @@ def load(options: LoadOptions, reporter: Reporter = QUIET) -> Detector:
     combination = selection.combination_of(options, threshold, probabilities=options.svm is None)
     rounds = rounds_of(options)
     from detect.detector import RegionScorer
-    from detect.models.device import choose_device
-    from detect.models.region_networks import load_region_network
 
-    device = choose_device(options.device)
-    models = [load_region_network(path) for path in networks]
-    fitted = options.regression if isinstance(options.regression, Path) else None
-    check_crops(networks, models, mirror=options.mirror, svm=options.svm, regression=fitted)
+    device = device_of(options, networks)
+    models = open_networks(options, networks, device)
     scorer = RegionScorer(
         models,
         device,
@@ -246,11 +243,6 @@ def _refine(
     from detect.detector.refine import refine
 
     how = (device, options.precision, options.batch_size)
-    encoder, stored = open_regression(
-        options.regression,
-        network,
-        cast("tuple[RegionClassifier, RegionClassifierCard]", model),
-        *how,
-    )
+    encoder, stored = open_regression(options.regression, network, model, *how)
     rows, nms = stored.rows(classes), options.nms
     return lambda image, found: refine(image, found, encoder, stored.parameters, rows, nms)

@@ -35,8 +35,11 @@ def member_folders(path: Path) -> tuple[Path, ...]:
 
 
 def model_name(path: Path) -> str:
-    """Return what a model is called: its file or folder, with the ensemble's name before it."""
+    """Return what a model is called: its file or folder, its ensemble's or detector's before it."""
     own = path.stem if path.suffix == ".safetensors" else path.name
+    detector = path.parent.parent
+    if path.parent.name == "networks" and is_detector(detector):
+        return f"{detector.resolve().name}/{own}"
     return f"{path.parent.name}/{own}" if is_member(path) else own
 
 

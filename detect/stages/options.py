@@ -138,6 +138,7 @@ def _crops(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+CONFIDENT = 0.8  # score from which a detection contradicts a label
 Texts = Annotated[tuple[str, ...], BeforeValidator(several)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(several)]
 Split = Annotated[

@@ -13,6 +13,7 @@ from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
 from detect.stages.regressions import open_regression
+from detect.stages.scoring import one_network
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -27,7 +28,9 @@ class RefineOptions(o.Options):
     detections: Path = Field(description="COCO results, whose boxes are moved.")
     data: Path = Field(description="Their data set.")
     split: o.Split = None
-    model: Path = Field(description=f"The network of {option('regression')}.")
+    model: Path = Field(
+        description=f"The network of {option('regression')}, or a detector of that one network."
+    )
     regression: Path = Field(description="From detect train-regression.")
     out: Path = Field(description="COCO results to write.")
     nms: float = Field(
@@ -54,9 +57,9 @@ class RefineResult:
 def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     """Move the boxes of detections by what the network sees in them.
 
-    Raises UsageError where `out` is taken, DataError for detections, data, a network or a
-    regression that are wrong or do not belong together, EnvironmentProblem for a machine that
-    cannot.
+    Raises UsageError where `out` is taken and for several networks, DataError for detections, data,
+    a network or a regression that are wrong or do not belong together, EnvironmentProblem for a
+    machine that cannot.
     """
     check_out(options.out, exist_ok=options.exist_ok, folder=False)
     from detect.models.checkpoints import load_model
@@ -64,9 +67,10 @@ def refine(options: RefineOptions, reporter: Reporter = QUIET) -> RefineResult:
     from detect.models.kinds import REGION_CLASSIFIER
     from detect.storage.detections import read_detections, write_detections
 
-    model = load_model(options.model, REGION_CLASSIFIER)
+    network = one_network(options.model, "a regression takes")
+    model = load_model(network, REGION_CLASSIFIER)
     how = (choose_device(options.device), options.precision)
-    encoder, stored = open_regression(options.regression, options.model, model, *how)
+    encoder, stored = open_regression(options.regression, network, model, *how)
     dataset = open_data(options.data, options.split, reporter, skip_bad=options.skip_bad)
     found = read_detections(options.detections, dataset)
     refined = _refined(dataset, found, encoder, stored, options.nms)

@@ -16,9 +16,10 @@ from detect.stages.members import member_folders
 if TYPE_CHECKING:
     from detect.detector import RegionScorer
     from detect.detector.scoring import Score
-    from detect.models.region_networks import RegionCard, RegionNetwork
+    from detect.models.cards import RegionClassifierCard
+    from detect.models.region_classifier import RegionClassifier
 
-    Model = tuple[RegionNetwork, RegionCard]
+    Model = tuple[RegionClassifier, RegionClassifierCard]
 
 Models = Annotated[
     o.Paths,
@@ -66,6 +67,17 @@ def network_paths(models: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(network for path in models for network in member_folders(path))
 
 
+def one_network(model: Path, what: str) -> Path:
+    """Return the network that `model` is or has alone; UsageError for several: `what` needs one."""
+    networks = member_folders(model)
+    if len(networks) > 1:
+        raise UsageError(
+            f"{option('model', model)}: {len(networks)} networks, and {what} the features of one. "
+            f"Name it: {option('model', networks[0])}."
+        )
+    return networks[0]
+
+
 def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
     """Raise UsageError for more than one network with the option `what`, which `needs` one's."""
     if len(networks) > 1:
@@ -73,22 +85,6 @@ def check_alone(networks: Sequence[Path], what: str, needs: str) -> None:
             f"{option(what)} and {len(networks)} networks: {needs} trained on. Give that "
             f"{option('model')} alone."
         )
-
-
-def check_crops(networks: Sequence[Path], models: "Sequence[Model]", **given: object) -> None:
-    """Raise UsageError for an option `given` that is about crops where one of `models` has none.
-
-    None and False are not given.
-    """
-    from detect.models.shared_card import SharedCard
-
-    asked = [name for name, value in given.items() if value]
-    for path, (_, card) in zip(networks, models, strict=True):
-        if asked and isinstance(card, SharedCard):
-            raise UsageError(
-                f"{option(asked[0])}: {path} is a detector of one trunk, which sees the whole "
-                "image, not crops of its regions. Leave it out."
-            )
 
 
 def check_compile(choice: str, svm: Path | None) -> None:

@@ -13,6 +13,7 @@ from detect.progress import QUIET, Reporter
 from detect.stages import options as o
 from detect.stages.calling import by_keywords
 from detect.stages.opening import check_out, open_data
+from detect.stages.scoring import one_network
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -30,8 +31,13 @@ class TrainRegressionOptions(o.Options):
     data: Path = Field(description="A data set.")
     split: o.Split = None
     proposals: Path = Field(description="Proposals of that split.")
-    model: Path = Field(description="A region classifier's run.")
+    model: Path = Field(description="A region classifier's run, or a detector of one network.")
     out: Path = Field(description="File to write, ending in .safetensors.")
+    network_out: Path | None = Field(
+        None,
+        description="Write the network as well, with the regression as its second output: run "
+        "moves every region by it before NMS. Ends in .safetensors.",
+    )
     maps: Literal["4e", "5b"] = Field(
         "5b", description="What it learns from: maps of stride 16 (4e) or 32 (5b)."
     )
@@ -77,21 +83,27 @@ def train_regression(
     EnvironmentProblem for a machine that cannot.
     """
     from detect.detector.refine import RegionEncoder
-    from detect.models.checkpoints import Fitted, load_model, save_fitted
+    from detect.models.checkpoints import Fitted, load_model, save_fitted, save_model
     from detect.models.device import choose_device
+    from detect.models.fitted_head import with_regression
     from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
     from detect.models.model_files import model_hash
 
     _check(options)
-    check_out(options.out, exist_ok=options.exist_ok, folder=False)
-    network, card = load_model(options.model, REGION_CLASSIFIER)
+    for out in _outs(options):
+        check_out(out, exist_ok=options.exist_ok, folder=False)
+    model = one_network(options.model, "a regression takes")
+    network, card = load_model(model, REGION_CLASSIFIER)
     device, features = choose_device(options.device), {"maps": options.maps, "grid": options.grid}
     encoder = RegionEncoder(network, card, device, options.precision, **features)  # type: ignore[arg-type]
     told = (options.data, options.split, options.proposals)
     pairs = _pairs(options, *told, card.classes, encoder, reporter)
     regression, ridge, tried = _fitted(options, pairs, card.classes, encoder, reporter)
     recipe = {**features, "ridge": ridge, "pair_iou": options.pair_iou}
-    stored = Fitted(regression, card.classes, model_hash(options.model), recipe)
+    stored = Fitted(regression, card.classes, model_hash(model), recipe)
+    if options.network_out is not None:
+        moving = with_regression(network, card, regression, options.maps, options.grid)
+        save_model(options.network_out, *moving)
     save_fitted(options.out, BOX_REGRESSION, stored)
     counts = dict(zip(card.classes, regression.pairs.tolist(), strict=True))
     reporter.say(f"pairs: {', '.join(f'{name} {count}' for name, count in counts.items())}")
@@ -100,8 +112,12 @@ def train_regression(
 
 def _check(options: TrainRegressionOptions) -> None:
     """Raise UsageError for a name that is none, and for options that do not go together."""
-    if options.out.suffix != ".safetensors":
-        raise UsageError(f"{option('out', options.out)}: expected a name ending in .safetensors.")
+    names = ("out", "network_out")
+    for name, out in zip(names, _outs(options), strict=False):
+        if out.suffix != ".safetensors":
+            raise UsageError(f"{option(name, out)}: expected a name ending in .safetensors.")
+    if options.network_out in (options.out, options.model):
+        raise UsageError(f"{option('network_out', options.network_out)} is another file here.")
     if (options.val_split is None) != (options.val_proposals is None):
         raise UsageError(
             f"{option('val_split')} and {option('val_proposals')} go together: give both or "
@@ -112,6 +128,10 @@ def _check(options: TrainRegressionOptions) -> None:
             f"{option('ridge')} and {option('val_split')}: it is chosen on that split. Leave one "
             "out."
         )
+
+
+def _outs(options: TrainRegressionOptions) -> list[Path]:
+    return [out for out in (options.out, options.network_out) if out is not None]
 
 
 def _fitted(

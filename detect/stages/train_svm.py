@@ -21,6 +21,7 @@ from detect.stages.positives import (
     check_positives,
     open_positives,
 )
+from detect.stages.scoring import one_network
 
 if TYPE_CHECKING:
     from detect.detector.refine import RegionEncoder
@@ -36,7 +37,7 @@ class TrainSvmOptions(o.Options):
     data: Path = Field(description="A data set.")
     split: o.Split = None
     proposals: Path = Field(description="Proposals of that split.")
-    model: Path = Field(description="A region classifier's run.")
+    model: Path = Field(description="A region classifier's run, or a detector of one network.")
     positives_from: PositivesFrom = None
     positives_per_class: PositivesPerClass = None
     out: Path = Field(description="File to write, ending in .safetensors.")
@@ -93,9 +94,10 @@ def _train(options: TrainSvmOptions, store: "FeatureStore", reporter: Reporter) 
     from detect.training.svm import check_negatives, check_positives
 
     fit, device = liblinear(), choose_device(options.device)
-    network, card = load_model(options.model, REGION_CLASSIFIER)
+    path = one_network(options.model, "SVMs take")
+    network, card = load_model(path, REGION_CLASSIFIER)
     encoder = RegionEncoder(network, card, device, options.precision, options.batch_size)
-    precision, model = resolve_precision(device, options.precision), model_hash(options.model)
+    precision, model = resolve_precision(device, options.precision), model_hash(path)
     images, recipe = _open(options, card.classes, precision, reporter)
     fitted_on = (model, encoder.dimensions)
     stored = _finished(options, fitted_on, recipe, store) if options.resume else None

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
+from detect.callbacks import Callback, Callbacks
 from detect.config import AnyRecipe, Section, load_recipe, to_toml
 from detect.errors import UsageError, option
 from detect.progress import SILENT, Reporter
@@ -27,6 +28,21 @@ if TYPE_CHECKING:
     from detect.training.distributed import Processes
 
 AnyKind = TypeVar("AnyKind", bound=AnyRecipe)
+
+
+def _alone(value: Any) -> Any:
+    """Take one log for a tuple of it."""
+    return (value,) if isinstance(value, str | Callback) else value
+
+
+Log = Annotated[
+    tuple[Literal["tensorboard", "mlflow"] | Callback, ...],
+    BeforeValidator(_alone),
+    Field(
+        description="Log the figures as well, in the run folder or on MLflow's server. From Python "
+        "also an object with the methods of detect.callbacks.Callback."
+    ),
+]
 
 
 def _batch(value: Any) -> Any:
@@ -61,6 +77,7 @@ class TrainingOptions(o.Options):
     skip_bad: o.SkipBad = False
     device: o.Device = "auto"
     seed: int | None = Field(None, description="Of every random choice. [default: the recipe's]")
+    log: Log = ()
     threads: int = Field(
         1, ge=1, description="Threads that make batches ahead; more where a GPU waits for them."
     )
@@ -166,8 +183,18 @@ class Training:
             threads=self.told.threads,
             processes=self.processes,
             reporter=self.reporter,
+            callbacks=self._callbacks(),
             begin=begin,
         )
+
+    def _callbacks(self) -> Callbacks:
+        """Return who is told of one training; in the first of the processes."""
+        from detect.training.logs import make_log
+
+        if not self.processes.first:
+            return Callbacks()
+        made = (make_log(one) if isinstance(one, str) else one for one in self.told.log)
+        return Callbacks(list(made), self.reporter)
 
     def _begin(self, folder: "RunFolder", recipe: Section, given: TrainingInputs) -> None:
         from detect.data import data_hash
@@ -186,6 +213,10 @@ class Training:
 def together(told: TrainingOptions, reporter: Reporter) -> Iterator[Training]:
     """Join the processes that torchrun started, if it did, and choose the device of this one."""
     from detect.training.distributed import joined
+    from detect.training.logs import check_log
 
+    for one in told.log:
+        if isinstance(one, str):
+            check_log(one)
     with joined(told.device) as (processes, device), ExitStack() as held:
         yield Training(told, processes, device, reporter if processes.first else SILENT, held)

@@ -36,7 +36,7 @@ def write_coco_set(
         file_name = names[sample.image_id] + sample.path.suffix
         _copy(sample, folder / "images" / file_name)
         images.append({"id": image_id, "file_name": file_name, "height": height, "width": width})
-        for one in _coco_objects(sample.annotations, dataset):
+        for one in coco_objects(sample.annotations, dataset):
             annotations.append({"id": len(annotations) + 1, "image_id": image_id, **one})
     categories = [
         {"id": category, "name": name}
@@ -113,7 +113,8 @@ def _number(value: np.floating[Any]) -> str:
     return f"{int(value)}" if value == int(value) else repr(float(str(value)))
 
 
-def _coco_objects(found: Annotations, dataset: Dataset) -> Iterator[dict[str, Any]]:
+def coco_objects(found: Annotations, dataset: Dataset) -> Iterator[dict[str, Any]]:
+    """Yield every object as a COCO annotation, without the ids of itself and its image."""
     for place, (x1, y1, x2, y2) in enumerate(found.boxes.astype(np.float64).tolist()):
         difficult = {"difficult": 1} if found.difficult[place] else {}
         yield {

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,32 +22,14 @@ from detect.models.device import add_in_one_order, autocast
 from detect.models.out_of_memory import attempt
 from detect.models.training_state import save_state
 from detect.training.call import Call
-from detect.training.distributed import Processes
 from detect.training.freezing import Frozen, check_stages
 from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state, say_if_trained
+from detect.training.task import Batch, Task
 from detect.training.unread import Losses, UnreadLosses, read
-
-Batch = tuple[Tensor, ...]
-
-
-class Task(Protocol):
-    """What is trained: where batches come from, what is minimised, what is validated."""
-
-    def batch(self, step: int, processes: Processes) -> Batch:
-        """Return this process's rows of the tensors of `step`, samples first; thread-safe."""
-
-    def losses(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return named scalar losses, means over the batch; "loss" is the one minimised."""
-
-    def validate(self, model: nn.Module) -> dict[str, float]:
-        """Return named figures, the first the one to maximise; empty without validation data."""
-
-    def save(self, model: nn.Module, name: str, figures: dict[str, float]) -> None:
-        """Write the model `name` ("best" or "last") with its figures."""
 
 
 @dataclass
@@ -130,11 +112,14 @@ class Trainer:
         first, before, start = self.progress.step, self.progress.seconds, time.monotonic()
         made = self.batches(first, steps)
         batches = self.reporter.track(made, steps - first, "steps of training")
-        with StopRequest() as stop:
+        told = self.call.callbacks.following(self.folder.path, self.recipe.model_dump(), first)
+        with StopRequest() as stop, told as self.following:
             for step, batch in batches:
                 losses = self.step(step, batch)
-                self.progress.step = step + 1
+                self.progress.step = self.following.done = step + 1
                 self.progress.seconds = before + time.monotonic() - start
+                if (step + 1) % self.unread.every == 0:
+                    self.following.step(step + 1, read(losses))
                 if (step + 1) % every.validate_every == 0 or step + 1 == steps:
                     self._validate(losses)
                 stopping = self.processes.any(stop.asked, self.device)
@@ -143,6 +128,7 @@ class Trainer:
                     self.save()
                 if stopping:
                     raise KeyboardInterrupt
+            self.following.finished = True
 
     def batches(self, first: int, steps: int) -> Generator[tuple[int, Batch], None, None]:
         """Yield (step, batch); batches are made ahead in threads, in order of step."""
@@ -225,6 +211,7 @@ class Trainer:
             return
         progress = self.progress
         figures = self.task.validate(self.averaged.module)
+        self.following.validated(progress.step, figures)
         row = {"step": progress.step, "minutes": round(progress.seconds / 60, 2)}
         progress.rows.append({**row, **read(losses), **figures})
         self.folder.write_results(progress.rows)

@@ -27,8 +27,9 @@ from detect.structures import Dataset, FloatArray, Sample
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.initial import mean_and_std
-from detect.training.loop import Batch, train
+from detect.training.loop import train
 from detect.training.multibox_loss import WindowTruth, multibox_losses
+from detect.training.task import Batch
 from detect.training.window_data import WindowBatches, WindowData
 
 # Kinds of rows of a packed truth.

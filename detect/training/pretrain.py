@@ -23,9 +23,10 @@ from detect.runs import RunFolder
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.initial import mean_and_std
-from detect.training.loop import Batch, train
+from detect.training.loop import train
 from detect.training.losses import classification_losses
 from detect.training.pretrain_data import PatchBatches, check_classes
+from detect.training.task import Batch
 
 
 class PretrainTask:

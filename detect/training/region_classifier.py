@@ -25,9 +25,10 @@ from detect.training.box_targets import statistics
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
 from detect.training.initial import box_head, mean_and_std
-from detect.training.loop import Batch, train
+from detect.training.loop import train
 from detect.training.losses import box_loss, classification_losses
 from detect.training.region_data import CropBatches, RegionData
+from detect.training.task import Batch
 from detect.training.torch_batches import TorchBatches
 from detect.training.validation import check_scorable, sampled
 from detect.trunks import timm_name

@@ -27,7 +27,6 @@ from detect.structures import Dataset, FloatArray, Sample
 from detect.training.box_targets import NOWHERE
 from detect.training.call import Call
 from detect.training.image_cache import CACHE_BYTES
-from detect.training.loop import Task
 from detect.training.multibox import MultiBoxTask, build_multibox
 from detect.training.pretrain import PretrainTask, build_image_classifier
 from detect.training.region_classifier import (
@@ -40,6 +39,7 @@ from detect.training.shared import SharedTask
 from detect.training.shared_data import SharedData, fractional
 from detect.training.shared_network import build_shared
 from detect.training.step_time import StepTime, time_steps
+from detect.training.task import Task
 from detect.training.window_data import WindowData, collect_windows
 
 # ILSVRC12's, whatever the pre-training is on: their number hardly matters.

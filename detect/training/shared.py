@@ -32,12 +32,13 @@ from detect.storage.proposals import ProposalFile
 from detect.structures import Annotations, Dataset, FloatArray, Image, Proposals
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
-from detect.training.loop import Batch, train
+from detect.training.loop import train
 from detect.training.losses import box_loss
 from detect.training.multibox_loss import WindowTruth, multibox_losses
 from detect.training.shared_data import SharedBatches, SharedData, unpack
 from detect.training.shared_network import build_shared, delta_statistics
 from detect.training.shared_regions import DrawnRegions, RegionDrawer
+from detect.training.task import Batch
 from detect.training.validation import check_scorable, sampled
 
 

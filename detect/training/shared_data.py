@@ -14,7 +14,8 @@ from detect.proposals.views import to_fractions, warp
 from detect.storage.proposals import ProposalFile
 from detect.structures import Annotations, BoolArray, Dataset, FloatArray, Image, Sample
 from detect.training.image_cache import CACHE_BYTES, KeptImages
-from detect.training.region_data import check_learnable, check_same_image
+from detect.training.learnable import check_learnable
+from detect.training.region_data import check_same_image
 from detect.training.sampling import ShuffledImages, make_augmenter
 
 Floats = NDArray[np.float32]

@@ -13,7 +13,8 @@ from detect.config import AnyRecipe
 from detect.memory import available_memory, peak_memory
 from detect.models.crop_time import Peak, finish, forget_peaks, peaks
 from detect.training.call import Call
-from detect.training.loop import Task, Trainer
+from detect.training.loop import Trainer
+from detect.training.task import Task
 
 # All ours: seconds for the timed steps of one training, and the most of them; samples of the
 # first attempt, the share of free memory that the second one may take.
@@ -41,11 +42,10 @@ class StepTime:
 
 @dataclass(frozen=True)
 class Timed:
-    """`seconds` a step, the mean of `steps`, with `samples` each, and the most memory, bytes."""
+    """The `seconds` of each step, of `samples` each, and the most memory, bytes."""
 
     samples: int
-    steps: int
-    seconds: float
+    seconds: list[float]
     peak: Peak
 
 
@@ -72,7 +72,7 @@ def time_steps(
         trainer = Trainer(network, task, recipe, steps_per_epoch=1.0, call=call)
         seconds = _seconds(trainer, steps)
         trainer.save()
-        return Timed(samples, len(seconds), float(np.mean(seconds)), peaks(call.device))
+        return Timed(samples, seconds, peaks(call.device))
 
     forget_peaks(call.device)
     before = peak_memory()  # what is held now, not what earlier work took
@@ -101,7 +101,8 @@ def _room(few: Timed, before: int, device: torch.device) -> int:
 
     A GPU that runs out of memory only goes on in smaller pieces.
     """
-    in_time = int(_SECONDS / _FEWEST_STEPS / few.seconds * few.samples)
+    # Its fastest step: one that waited for another program says nothing of the network.
+    in_time = int(_SECONDS / _FEWEST_STEPS / min(few.seconds) * few.samples)
     taken = few.peak.memory - before
     if device.type == "cuda" or taken <= 0:
         return in_time
@@ -120,7 +121,8 @@ def scaled(few: Timed, most: Timed, batch: int, disk: int) -> StepTime:
     grown = [
         high + (max(0, high - low) * beyond // between if between else 0) for low, high in pairs
     ]
-    return StepTime(most.seconds * share, batch, most.samples, most.steps, Peak(*grown), disk)
+    seconds = float(np.mean(most.seconds)) * share
+    return StepTime(seconds, batch, most.samples, len(most.seconds), Peak(*grown), disk)
 
 
 def _disk(call: Call) -> int:

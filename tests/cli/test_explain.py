@@ -120,7 +120,7 @@ def test_a_box_chosen_tells_its_votes_and_its_fate(page: Path, tab: Browser) -> 
     """By a click on the photograph, by a line of the lists, by the keyboard."""
     tab.open(page, f"image={IDS[0]}")
     inspected = "document.getElementById('inspected').textContent"
-    assert "Choose a box" in tab.run(inspected)
+    assert "Point at a box" in tab.run(inspected)
     tab.run("document.querySelector('#found button').click()")
     said = tab.run(inspected)
     assert "Votes" in said
@@ -131,7 +131,7 @@ def test_a_box_chosen_tells_its_votes_and_its_fate(page: Path, tab: Browser) -> 
     tab.run(f"{canvas}.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowRight' }}))")
     assert tab.run(inspected) != said
     tab.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
-    assert "Choose a box" in tab.run(inspected)
+    assert "Point at a box" in tab.run(inspected)
     middle = "clientX: frame.left + frame.width / 2, clientY: frame.top + frame.height / 2"
     canvas = "document.getElementById('proposal-canvas')"
     tab.run(
@@ -145,6 +145,59 @@ def test_a_box_chosen_tells_its_votes_and_its_fate(page: Path, tab: Browser) -> 
     assert tab.run("document.getElementById('proposal-text').textContent").endswith(
         "by the first 1 of 60 boxes (IoU 0.5 or more)."
     )
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", ["proposal", "detection"])
+def test_pointing_shows_what_choosing_shows_until_the_pointer_leaves(
+    page: Path, tab: Browser, name: str
+) -> None:
+    tab.tell("Emulation.setDeviceMetricsOverride", **DESK)
+    tab.open(page, f"image={IDS[0]}&score=0.01")
+    inspected = "document.getElementById('inspected').textContent"
+    picture = f"document.getElementById('{name}-canvas').toDataURL()"
+    before = tab.run(inspected), tab.run(picture)
+    point(tab, f"{name}-canvas", "pointermove")
+    pointed = tab.run(inspected), tab.run(picture)
+    assert "Votes" in pointed[0]
+    assert tab.run("document.querySelector('.passing') !== null")
+    point(tab, f"{name}-canvas", "pointerleave")
+    assert (tab.run(inspected), tab.run(picture)) == before
+    point(tab, f"{name}-canvas", "click")
+    assert (tab.run(inspected), tab.run(picture)) == pointed
+    point(tab, f"{name}-canvas", "pointerleave")  # and what is chosen stays
+    assert (tab.run(inspected), tab.run(picture)) == pointed
+    tab.tell("Emulation.clearDeviceMetricsOverride")
+
+
+@needs_chromium
+def test_pointing_at_a_line_shows_its_box(page: Path, tab: Browser) -> None:
+    tab.tell("Emulation.setDeviceMetricsOverride", **DESK)
+    tab.open(page, f"image={IDS[0]}")
+    tab.run(
+        "document.querySelector('#objects .entry').dispatchEvent(new PointerEvent('pointerenter'))"
+    )
+    tab.wait()
+    said = tab.run("document.getElementById('inspected').textContent")
+    assert said.startswith(
+        tab.run("document.querySelector('#objects .entry span + span').textContent")
+    )
+    assert tab.run("document.getElementById('inspector').classList.contains('open')") is False
+    tab.tell("Emulation.clearDeviceMetricsOverride")
+
+
+DESK = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+
+
+def point(tab: Browser, element: str, event: str) -> None:
+    """Send a mouse's `event` to the middle of `element`."""
+    tab.run(
+        f"(() => {{ const one = document.getElementById('{element}'); "
+        "const frame = one.getBoundingClientRect(); "
+        f"one.dispatchEvent(new PointerEvent('{event}', {{ pointerType: 'mouse', "
+        "clientX: frame.left + frame.width / 2, clientY: frame.top + frame.height / 2 })); })()"
+    )
+    tab.wait()
 
 
 @needs_chromium

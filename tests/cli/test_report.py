@@ -1,48 +1,19 @@
 """`detect report`: one file with everything in it, and errors that say what to do."""
 
 import json
-import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import voc_object, voc_xml, write_coco, write_voc
-from reports import CURVE, TABLE
+from reports import CURVE, TABLE, Page, report, run_folder
 
-from detect.cli import main
-from detect.data import data_hash, open_dataset
-from detect.storage.detections import write_detections
+from detect.data import open_dataset
 from detect.storage.proposals import write_proposals
-from detect.structures import Dataset, Detections, Proposals
+from detect.structures import Dataset, Proposals
 
 RCNN = {"method": "selective-search", "parameters": {"ks": [50, 100]}}
 DOUBLED = {"method": "selective-search", "parameters": {"ks": [100, 200]}}
-
-
-def report(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(["report", *map(str, arguments)])
-    return int(stop.value.code or 0)
-
-
-def run_folder(path: Path, data: Dataset, share: float = 1.0, networks: int = 1) -> Path:
-    """Write what `detect run` leaves: this share of the objects found, and a wrong box an image."""
-    rng = np.random.default_rng(0)
-    found = []
-    for sample in data.samples:
-        notes = sample.annotations
-        kept = np.flatnonzero(rng.uniform(size=len(notes)) < share)
-        boxes = np.concatenate([notes.boxes[kept], [[0, 0, 5, 5]]])
-        labels = [*notes.labels[kept], 0]
-        found.append(Detections(sample.image_id, boxes, labels, np.linspace(0.9, 0.6, len(labels))))
-    write_detections(path / "detections.json", found, data)
-    models = ", ".join(f'"{n}"' for n in range(networks))
-    recipe = '[proposals]\nmethod = "selective-search"\n[proposals.parameters]\nks = [50, 100]\n'
-    (path / "config.toml").write_text(f"models = [{models}]\nnms = 0.3\n{recipe}")
-    record = {"device": "cpu", "data": data_hash(data), "packages": {"numpy": "<2&3>"}}
-    (path / "environment.json").write_text(json.dumps(record))
-    return path
 
 
 def proposed(path: Path, data: Dataset, recipe: dict[str, object], count: int) -> Path:
@@ -60,25 +31,7 @@ def proposed(path: Path, data: Dataset, recipe: dict[str, object], count: int) -
     return path
 
 
-class Page(HTMLParser):
-    """Collects what a browser would load, and the text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loaded: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "link", "iframe", "object")
-        self.loaded += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
+_PLOTS = ("classes", "curves", "ceiling", "errors", "confusion", "reliability", "recall")
 
 
 @pytest.mark.parametrize("write", [write_voc, write_coco])
@@ -100,6 +53,9 @@ def test_one_file_with_everything_in_it(tmp_path, capsys, write):
         "perfect labels and NMS",
         "the same on rcnn",
         "TIDE",
+        "What is taken for what",
+        "Expected calibration error",
+        "Labels in doubt",
         "Best images",
         "Worst images",
         "Table 2: Classification performance",
@@ -112,7 +68,7 @@ def test_one_file_with_everything_in_it(tmp_path, capsys, write):
     ):
         assert part in page.text
     names = {path.name for path in out.iterdir()}
-    plots = {f"{n}.png" for n in ("classes", "curves", "ceiling", "errors", "recall")}
+    plots = {f"{n}.png" for n in _PLOTS}
     assert plots | {"index.html", "report.json", "best-1.png", "worst-1.png"} <= names
     figures = json.loads((out / "report.json").read_text())
     assert figures["ceiling"]["the same on rcnn"] == pytest.approx(1)
@@ -211,6 +167,10 @@ def test_no_detections_at_all(tmp_path):
     text = Page((out / "index.html").read_text(encoding="utf-8")).text
     assert "100.0 points of mAP lost to missed objects" in text
     assert "No recipe was recorded" in text
+    assert "None: no detection that scores 0.8 or more contradicts a label." in text
+    figures = json.loads((out / "report.json").read_text())
+    assert figures["thresholds"] == {}
+    assert figures["calibration"]["error"] is None
     assert len(data) == 2
 
 

@@ -36,6 +36,11 @@ def test_a_class_never_found_is_shown_from_a_half() -> None:
     assert thresholds(data, [("a", 0, AWAY, 0.9)]) == {"cat": 0.5, "dog": 0.5}
 
 
+def test_scores_below_zero_are_no_higher_than_they_are() -> None:
+    data = dataset({"a": [(0, BOX)]})
+    assert thresholds(data, [("a", 0, BOX, -0.3)])["cat"] == -0.3
+
+
 def _f1(data: Dataset, found: list[Found], label: int, threshold: float) -> float:
     """Return the F1 of what scores `threshold` or more, counted anew."""
     shown = [one for one in found if one[1] == label and one[3] >= threshold]

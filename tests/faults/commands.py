@@ -107,7 +107,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "train-regression": Command(
         "train-regression WORLD/voc --split train --device cpu --proposals WORLD/train.parquet "
-        "--pair-iou 0.3 --model WORLD/a.safetensors --out OUT/regression.safetensors"
+        "--pair-iou 0.3 --model WORLD/a.safetensors --out OUT/regression.safetensors "
+        "--network-out OUT/moving.safetensors"
     ),
     "run": Command(_RUN, again=_GONE_ON),
     "run with scores": Command(_TWO, again=_GONE_ON),

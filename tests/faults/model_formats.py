@@ -23,10 +23,13 @@ from detect.models.checkpoints import (
     save_fitted,
     save_model,
 )
+from detect.models.exported.files import Exported, read_exported, write_exported
+from detect.models.exported.metadata import card_in, metadata_of
 from detect.models.kinds import BOX_REGRESSION, LINEAR_SVMS, MULTIBOX, REGION_CLASSIFIER, Kind
 from detect.models.model_files import model_hash
 from detect.models.svm import LinearSvms
 from detect.models.tensor_files import opened_tensors, write_tensors
+from detect.reading import read_object
 from detect.stages.detector_folder import NAME as DETECTOR
 from detect.stages.detector_folder import (
     DetectorCard,
@@ -154,7 +157,26 @@ def _read_work(path: Path) -> None:
     _ = work.seconds, work.choices
 
 
+def _make_exported(folder: Path) -> Path:
+    write_exported(folder / "m.xml", Exported("openvino", b"<net>", bytes(range(40))))
+    return folder / "m.xml"
+
+
+def _make_metadata(folder: Path) -> Path:
+    told = metadata_of(networks.moving_network()[1], _MODEL)
+    path = folder / "metadata.json"
+    path.write_text(json.dumps({name: json.loads(value) for name, value in told.items()}))
+    return path
+
+
+def _read_metadata(path: Path) -> None:
+    told = read_object(path, "metadata")
+    card_in({name: json.dumps(value) for name, value in told.items()}, REGION_CLASSIFIER, path)
+
+
 MODELS = {
+    "exported network": Format(_make_exported, read_exported),
+    "exported network's card": Format(_make_metadata, _read_metadata, (odd_json, odd_json)),
     "detector's card": Format(_make_detector, _read_detector, (odd_json,) * 3),
     "record of a detector's training": Format(_make_work, _read_work, (odd_json,) * 3),
     "region classifier": Format(

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image as Pictures
 
 from detect.evaluation.error_types import TYPES
+from detect.evaluation.thresholds import OperatingPoint
 from detect.report.curves import Curve
 from detect.report.figures import (
     MOST_CURVES,
@@ -18,7 +19,8 @@ from detect.report.figures import (
     plot_networks,
 )
 
-ACCENT = (0, 114, 178)
+ACCENT, INK = (0, 114, 178), (34, 34, 34)
+POINT = OperatingPoint(0.42, precision=0.5, recall=0.6)
 
 
 def per_class(count: int):
@@ -41,7 +43,7 @@ def share_of(path: Path, colour: tuple[int, int, int]) -> float:
 def test_classes_and_curves_of_few_and_many_classes(tmp_path, count):
     entries = per_class(count)
     plot_classes(tmp_path / "classes.png", entries, 0.5)
-    plot_curves(tmp_path / "curves.png", curves(entries), entries)
+    plot_curves(tmp_path / "curves.png", curves(entries), entries, {})
     with Pictures.open(tmp_path / "classes.png") as picture:
         assert picture.size[1] < 2000
     if count > 1:
@@ -57,10 +59,18 @@ def test_of_many_classes_the_best_and_the_worst_have_curves():
     assert len(drawn_classes(per_class(MOST_CURVES))) == MOST_CURVES
 
 
+def test_the_best_f1_is_marked_on_its_curve(tmp_path):
+    entries = per_class(3)
+    plot_curves(tmp_path / "none.png", curves(entries), entries, {})
+    plot_curves(tmp_path / "one.png", curves(entries), entries, {"class 1": POINT})
+    none, one = (share_of(tmp_path / f"{name}.png", INK) for name in ("none", "one"))
+    assert one > none
+
+
 def test_nothing_found_can_be_drawn(tmp_path):
     nothing = {"cat": {"ap": 0.0, "positives": 3}}
     plot_classes(tmp_path / "a.png", nothing, 0.0)
-    plot_curves(tmp_path / "b.png", {"cat": Curve(np.zeros(0), np.zeros(0))}, nothing)
+    plot_curves(tmp_path / "b.png", {"cat": Curve(np.zeros(0), np.zeros(0))}, nothing, {})
     plot_ceiling(tmp_path / "c.png", [("as found", 0.0), ("perfect labels", 0.0)])
     types = {name: {"count": 0, "shown": 0, "cost": 0.0, "map": 0.0} for name in TYPES}
     plot_errors(tmp_path / "d.png", {"shown": 0.5, "types": types})
@@ -88,7 +98,7 @@ def test_names_are_drawn_as_they_are(tmp_path):
     names = [r"$\frac{a}$", "a very long name of a class that would leave no room for its bar"]
     entries = {name: {"ap": 0.5, "positives": 1} for name in names}
     plot_classes(tmp_path / "a.png", entries, 0.5)
-    plot_curves(tmp_path / "b.png", curves(names), entries)
+    plot_curves(tmp_path / "b.png", curves(names), entries, {names[0]: POINT})
     with Pictures.open(tmp_path / "a.png") as picture:
         pixels = np.asarray(picture.convert("L"))
     assert pixels[:, -3:].min() == 255

@@ -7,28 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import CLASSES, write_voc
-from networks import moving_network
+from builders import write_voc
+from detectors import THRESHOLDS, write_detector
 
 from detect.ensemble.combination import Combination
 from detect.errors import DataError, UsageError
-from detect.models.checkpoints import save_model
-from detect.models.model_files import model_hash
 from detect.stages import run
 from detect.stages.detector_folder import (
-    DetectorCard,
     Looks,
-    Part,
     detector_among,
     read_detector,
     selection_of,
     with_detector,
-    write_card,
 )
 from detect.stages.load import LoadOptions, load
 from detect.stages.run import RunOptions
-
-THRESHOLDS = dict(zip(CLASSES, (0.2, 0.3, 0.4), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a VOC set `voc` and a detector `d` of two networks."""
     root = tmp_path_factory.mktemp("detectors")
     write_voc(root / "voc", {"test": 2}, seed=1)
-    (root / "d" / "networks").mkdir(parents=True)
-    parts = []
-    for number in (1, 2):
-        path = root / "d" / "networks" / f"{number}.safetensors"
-        save_model(path, *moving_network(number))
-        parts.append(Part(f"networks/{number}.safetensors", model_hash(path)))
-    card = DetectorCard(
-        classes=CLASSES,
-        networks=tuple(parts),
-        multibox=(),
-        method="selective-search",
-        preset="googlenet",
-        search="own",
-        seed=3,
-        looks=Looks(mirror=True, rounds=1, again=100),
-        selection=selection_of(Combination(vote=0.5, nms=0.4)),
-        thresholds=THRESHOLDS,
-    )
-    write_card(root / "d", card)
+    write_detector(root / "d")
     return root
 
 
@@ -122,6 +97,7 @@ def test_another_model_in_its_place_is_refused(folder, tmp_path) -> None:
         ("method", "guess", "method"),
         ("method", "both", "multibox"),
         ("extra", 1, "extra"),
+        ("looks", {"mirror": False, "rounds": 11, "again": 100}, "looks.rounds: .* equal to 10"),
     ],
 )
 def test_a_card_that_is_wrong_says_where(folder, tmp_path, name, value, words) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from detect.stages.train.budget import FEWEST, MOST_CLASSIFIER, MOST_MULTIBOX, P
 from detect.stages.train.finishing import thresholds_of, write_detector
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
+from detect.stages.train.planning import second_plan
 from detect.stages.train.work import Work
 from detect.structures import SHOWN
 
@@ -93,7 +95,7 @@ def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
     assert not (tmp_path / "d/detector.json").exists()
     with pytest.raises(UsageError, match="exists already"):
         made(data, tmp_path / "d")
-    with pytest.raises(DataError, match=r"begun with minutes 30\.0, now 31\.0"):
+    with pytest.raises(DataError, match=r"then minutes=30\.0, now minutes=31\.0"):
         made(data, tmp_path / "d", resume=True, minutes=31)
     made(data, tmp_path / "d", resume=True)
     first, second = (read_detector(path).card for path in (whole, tmp_path / "d"))
@@ -199,8 +201,9 @@ def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
     assert (tmp_path / "d/networks/notes.txt").read_text() == "mine"
 
 
+@pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
 def test_images_too_small_for_a_region_are_told_before_training(tmp_path) -> None:
-    root = write_voc(tmp_path / "set", {"train": 10}, size=(9, 9), objects=0)
+    root = write_voc(tmp_path / "set", {"train": 10}, ("circle",), size=(9, 9), objects=0)
     voc = voc_xml("a.jpg", (9, 9), [voc_object("circle", (2, 2, 6, 6))])
     for path in (root / "Annotations").iterdir():
         path.write_text(voc.replace("a.jpg", f"{path.stem}.jpg"))
@@ -230,6 +233,32 @@ def test_the_trainings_never_take_more_than_there_is(seconds: int, networks: int
         assert FEWEST <= found.multibox_steps <= MOST_MULTIBOX
         assert FEWEST <= found.classifier_steps <= MOST_CLASSIFIER
         assert Plan.of(found.values()) == found
+
+
+@pytest.mark.parametrize(
+    ("minutes", "steps", "again"),
+    [(60, 1800, True), (15, 900, False), (0.1, FEWEST, False)],
+)
+def test_the_time_that_is_left_decides_anew(data, tmp_path, minutes, steps, again) -> None:
+    # MultiBox took no time at all here: a step of the classifier is believed to take 0.5 s, not 1,
+    # and looking at 3 images of 200 regions nothing.
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    pace = Pace(multibox_step=1.0, classifier_step=1.0, search=1.0, region=0.0)
+    work.step("pace", lambda: asdict(pace))
+    for name in ("multibox 1/2", "multibox 2/2", "proposals held-out"):
+        work.step(name, lambda: True)
+    work.step("source", lambda: {"covered": {"multibox": {"boxes": 200.0}}})
+    images = open_dataset(data, "trainval")
+    splits = Splits("train", "val", "all", images, images, images)
+    options = TrainOptions(data=data, out=tmp_path / "d", minutes=minutes, networks=2)
+    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
+    first = Plan(100, 600, again=True)
+    second = second_plan(making, first, "multibox")
+    assert (second.multibox_steps, second.again) == (100, again)
+    assert second.classifier_steps == pytest.approx(steps, abs=3)
+    # A call that goes on does as it was decided.
+    later = replace(making, told=options.model_copy(update={"minutes": 5}))
+    assert second_plan(later, first, "multibox") == second
 
 
 def test_too_few_minutes_say_how_many_more() -> None:

@@ -11,6 +11,8 @@ from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.errors import DataError, UsageError
+from detect.models.box_head import BoxHeadDesign
+from detect.models.box_regression import decode
 from detect.models.checkpoints import features_of, load_fitted, load_model, save_model
 from detect.models.kinds import BOX_REGRESSION, REGION_CLASSIFIER
 from detect.models.model_files import model_hash
@@ -94,3 +96,45 @@ def test_options_that_do_not_go_together(given, more, text):
 def test_a_grid_larger_than_the_maps_is_refused_before_anything_is_read(given, tmp_path):
     with pytest.raises(DataError, match=r"3x3 places, and the maps 4e of bn are 2x2 at model\.inp"):
         train_regression(TrainRegressionOptions(**given, maps="4e", grid=3))
+
+
+@pytest.mark.parametrize(("maps", "grid"), [("5b", 1), ("4e", 2)])
+def test_the_network_moves_boxes_as_the_regression_does(given, tmp_path, maps, grid):
+    path = tmp_path / "moving.safetensors"
+    told = {**given, "maps": maps, "grid": grid, "ridge": 1.0, "pair_iou": 0.1, "network_out": path}
+    train_regression(TrainRegressionOptions(**told))
+    (plain, _), (moving, card) = network(), load_model(path, REGION_CLASSIFIER)
+    assert card.box_head == BoxHeadDesign("classwise", maps, grid)
+    stored = load_fitted(
+        tmp_path / "r.safetensors",
+        BOX_REGRESSION,
+        model_hash(tmp_path / "m.safetensors"),
+        plain.network.channels(maps) * grid**2,
+    )
+    size = card.input_size
+    image = np.random.default_rng(0).integers(0, 255, (size, size, 3), np.uint8)
+    boxes = np.array([[0, 0, size, size]], np.float32)
+    with torch.no_grad():
+        crop = torch.from_numpy(image).permute(2, 0, 1)[None]
+        said = moving(crop)
+        logits = plain.eval()(crop)
+        features = plain.pooled(crop, maps, grid).numpy()
+    assert torch.equal(said.logits, logits)
+    for label in range(len(CLASSES)):
+        expected = stored.parameters.predict(features, boxes, np.array([label]))
+        moved = decode(said.deltas[:, label].double().numpy(), boxes)
+        assert np.abs(expected - boxes).max() > 0.01
+        np.testing.assert_allclose(moved, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n.npz", r"^network_out=.*n\.npz: expected a name ending in \.safetensors"),
+        ("r.safetensors", r"^network_out=.*r\.safetensors is another file here"),
+    ],
+)
+def test_the_network_has_a_file_of_its_own(given, tmp_path, name, text):
+    with pytest.raises(UsageError, match=text):
+        train_regression(TrainRegressionOptions(**given, network_out=tmp_path / name))
+    assert not (tmp_path / "r.safetensors").exists()

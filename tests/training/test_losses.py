@@ -12,11 +12,11 @@ from detect.config import PretrainRecipe, RegionClassifierRecipe
 from detect.data.labelled import open_labelled
 from detect.matching import pools
 from detect.runs import RunFolder
-from detect.training.loop import Task
 from detect.training.losses import box_loss, classification_losses
 from detect.training.pretrain import PretrainTask, build_image_classifier
 from detect.training.region_classifier import RegionTask, build_region_classifier
 from detect.training.region_data import RegionData
+from detect.training.task import Task
 
 CPU = torch.device("cpu")
 TINY = {"model": {"input_size": 32, "width": 0.25}, "optimizer": {"steps": 1}}

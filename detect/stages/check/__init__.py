@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detect.checks.findings import KINDS, Finding, Seen
-from detect.errors import UsageError, option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.check.judging import check_judged, doubts
 from detect.stages.check.options import CheckOptions, CheckResult, SplitSummary
 from detect.stages.check.reading import every_image, look_at_all, open_splits
 from detect.stages.opening import check_figures, check_out
@@ -27,9 +27,10 @@ __all__ = ["CheckOptions", "CheckResult", "SplitSummary", "check"]
 def check(options: CheckOptions, reporter: Reporter = QUIET) -> CheckResult:
     """Tell everything that is wrong or odd about a data set, each kind with its remedy.
 
-    Files, annotations, boxes, classes, splits; with detections the labels that they contradict.
-    Nothing is changed. Raises UsageError where `out` is taken and for detections of no one split,
-    DataError where there is no data set, or none of its splits can be read.
+    Files, annotations, boxes, classes, splits; with a model or detections the labels that they
+    contradict. Nothing is changed. Raises UsageError where `out` is taken, for options that do not
+    go together and detections of no one split, DataError where there is no data set, none of its
+    splits can be read, or a model is wrong, EnvironmentProblem for a machine that cannot.
     """
     check_figures([options.detections], json=options.json)
     with ExitStack() as held:
@@ -41,18 +42,12 @@ def check(options: CheckOptions, reporter: Reporter = QUIET) -> CheckResult:
 
 def _check(options: CheckOptions, reporter: Reporter) -> CheckResult:
     splits, findings = open_splits(options.data, options.split)
-    if options.detections is not None and len(splits) > 1:
-        there = ", ".join(splits)
-        raise UsageError(
-            f"{option('detections')}: say of which split they are, with {option('split')}; there: "
-            f"{there}."
-        )
+    check_judged(options, splits)
     images = every_image(splits)
     facts = look_at_all(images, reporter)
     findings += _of_images(splits, images, facts)
     findings += _of_the_set(options, splits, images, facts)
-    if options.detections is not None:
-        findings += _of_labels(options.detections, options.confident, splits, images)
+    findings += doubts(options, splits, images, facts, reporter)
     order = list(KINDS)
     findings.sort(key=lambda one: (order.index(one.kind), -one.oddness))
     return _summary(splits, images, findings)
@@ -101,19 +96,6 @@ def _of_the_set(
         folders = {path.parent for path in facts if path.parent.is_dir()}
         ids = {image_id for dataset in splits.values() for image_id in dataset.listed}
         yield from check_unlisted(folders, facts, ids)
-
-
-def _of_labels(
-    path: Path, confident: float, splits: "Mapping[str, Dataset]", images: Sequence[Seen]
-) -> Iterator[Finding]:
-    """Yield what detections say against labels."""
-    from detect.checks.labels import check_labels
-    from detect.storage.detections import read_detections
-
-    (dataset,) = splits.values()
-    found = read_detections(path / "detections.json" if path.is_dir() else path, dataset)
-    for seen in images:
-        yield from check_labels(seen, found[seen.sample.image_id], confident)
 
 
 def _counts(images: Sequence[Seen], splits: "Mapping[str, Dataset]") -> dict[str, int]:

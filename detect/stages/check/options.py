@@ -23,15 +23,21 @@ class CheckOptions(o.Options):
         description="A folder that detect run wrote, or COCO results JSON, of one split that was "
         "not trained on: tells the labels that they contradict.",
     )
+    model: o.Paths = Field(
+        (),
+        description=f"Instead of {option('detections')}: a detector of detect train, or what else "
+        "detect run takes, which detects in the images first.",
+    )
     confident: float = Field(
-        0.8,
-        description=f"Score from which one of the {option('detections')} contradicts a label.",
+        o.CONFIDENT,
+        description="Score from which a detection contradicts a label.",
     )
     out: Path | None = Field(
         None, description="Folder for index.html, with pictures of the oddest, and check.json."
     )
     json: Path | None = Field(None, description="Write all findings.")
     pictures: int = Field(4, ge=0, description="Most pictures of each kind on the page.")
+    device: o.Device = "auto"
     exist_ok: o.ExistOk = False
 
 

@@ -11,8 +11,10 @@ from detect.files import write_json
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.detector_folder import is_detector
 from detect.stages.ensemble.options import EnsembleOptions, EnsembleResult, as_list
 from detect.stages.ensemble.recombining import Recombined, check_same_data
+from detect.stages.members import member_folders, model_name
 from detect.stages.opening import check_figures, check_out, open_data
 from detect.stages.selection import NAMES, check_given
 
@@ -35,12 +37,40 @@ _OF_DATA = ("split", "protocol", "iou", "seed", "json", "skip_bad")
 def ensemble(options: EnsembleOptions, reporter: Reporter = QUIET) -> EnsembleResult:
     """Make detections from the scores that a run kept, without running a network.
 
-    Raises UsageError for options that do not go together, DataError for scores that are damaged
-    and for data that is not what they are of.
+    A detector in place of them detects in the data first. Raises UsageError for options that do not
+    go together, DataError for scores that are damaged and for data that is not what they are of,
+    and for a detector as `run` does.
     """
+    _check(options)
+    if is_detector(options.scores):
+        return _of_detector(options, reporter)
+    for name in options.gave("device"):
+        raise UsageError(f"{option(name)} means nothing where scores are kept. Leave it out.")
+    return _of_scores(options, reporter)
+
+
+def _of_detector(options: EnsembleOptions, reporter: Reporter) -> EnsembleResult:
+    """Let the detector detect in the data, and go on with its scores."""
+    from detect.stages.run.aside import detected_aside
+
+    if options.data is None:
+        raise UsageError(
+            f"{options.scores} is a detector, which keeps no scores: give {option('data')} to "
+            f"detect in, or what detect run {option('keep_scores')} left."
+        )
+    names = [model_name(path) for path in member_folders(options.scores)]
+    _weights(options, len(_networks(options, names)))
+    check_out(options.out, exist_ok=options.exist_ok)
+    of = (options.data, options.split, (options.scores,), reporter)
+    with detected_aside(
+        *of, keep_scores="float32", device=options.device, skip_bad=options.skip_bad
+    ) as found:
+        return _of_scores(options.changed(scores=found), reporter)
+
+
+def _of_scores(options: EnsembleOptions, reporter: Reporter) -> EnsembleResult:
     from detect.storage.scores import ScoresFile
 
-    _check(options)
     scores = ScoresFile(options.scores)
     results = [scores.path, options.out, *(options.out / name for name in _RESULTS)]
     check_figures(results, json=options.json)

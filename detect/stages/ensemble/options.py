@@ -38,7 +38,8 @@ class EnsembleOptions(o.Options):
     """What `ensemble` is told; None is what the run was told."""
 
     scores: Path = Field(
-        description=f"What detect run {option('keep_scores')} left: a file or its folder."
+        description=f"What detect run {option('keep_scores')} left: a file or its folder. Or a "
+        f"detector, which detects in {option('data')} first."
     )
     out: Path = Field(description="Folder for detections.json.")
     models: Annotated[tuple[int, ...] | None, _listed(int, "0,2,5")] = Field(
@@ -88,6 +89,7 @@ class EnsembleOptions(o.Options):
     iou: float = Field(0.5, gt=0, le=1, description="That makes a match.")
     seed: o.Seed = Field(0, description="Of the subsets drawn, above 8 networks.")
     json: Path | None = Field(None, description="Write the table.")
+    device: o.Device = Field("auto", description="auto, cpu, cuda or cuda:N; of a detector.")
     exist_ok: o.ExistOk = False
     skip_bad: o.SkipBad = False
 

@@ -10,6 +10,7 @@ from detect.proposals.settings import SearchSettings
 from detect.stages.calling import by_keywords
 from detect.stages.ensemble.recombining import check_same_data
 from detect.stages.explain.options import ExplainOptions, ExplainResult
+from detect.stages.members import member_folders
 from detect.stages.opening import check_out, holding_out, open_data
 from detect.stages.sources import BOTH, SEARCH, recorded_settings
 
@@ -137,7 +138,8 @@ def _crop(model: Path | None) -> dict[str, Any]:
     from detect.models.cards import RegionClassifierCard
     from detect.models.model_files import read_card
 
-    card = RegionClassifierCard.from_json(read_card(model, "region-classifier"), str(model))
+    network = member_folders(model)[0]
+    card = RegionClassifierCard.from_json(read_card(network, "region-classifier"), str(network))
     return {
         "size": card.input_size,
         "context": card.context,

@@ -14,12 +14,15 @@ from detect.config import (
     load_any_recipe,
     member_recipes,
 )
+from detect.costs.stage_costs import StageCost
 from detect.costs.table import figures
 from detect.errors import DataError, UsageError, option
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
+from detect.stages.detector_folder import detector_among, with_detector
 from detect.stages.opening import check_figures, open_data
 from detect.stages.plan.chain import time_all
+from detect.stages.plan.detecting import check_detecting, time_detecting
 from detect.stages.plan.options import PlanOptions, PlanResult
 from detect.stages.plan.work import Timings
 from detect.stages.scoring import rounds_of
@@ -35,17 +38,34 @@ def plan(options: PlanOptions, reporter: Reporter = QUIET) -> PlanResult:
     Raises UsageError for options that do not go together, DataError for recipes that are wrong and
     for data that cannot be read or trained on, EnvironmentProblem for a machine that cannot.
     """
-    check_figures(options.config, json=options.json)
+    check_figures((*options.config, *options.model), json=options.json)
+    if options.model:
+        return _detecting(options, reporter)
+    if not options.config:
+        raise UsageError(
+            f"{option('config')} is missing: a recipe to train by. Or give a {option('model')} to "
+            "detect with."
+        )
     recipes = [(path.name, load_any_recipe(path)) for path in options.config]
     for path, (_, recipe) in zip(options.config, recipes, strict=True):
         check_transforms(recipe, str(path))
     _check(options, [recipe for _, recipe in recipes])
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    load = _load()
     with TemporaryDirectory() as folder:
         result = _plan(_open(options, Path(folder), reporter), recipes, load)
-    if options.json:
-        _write(options.json, options, result)
-    return result
+    return _written(options, result)
+
+
+def _detecting(options: PlanOptions, reporter: Reporter) -> PlanResult:
+    """Estimate what detecting with networks that are there costs."""
+    check_detecting(options)
+    detector = detector_among(options.model)
+    told = with_detector(options, detector)
+    load = _load()
+    dataset = open_data(told.data, told.split, reporter, skip_bad=told.skip_bad)
+    with TemporaryDirectory() as folder:
+        work = Timings(told, dataset, None, Path(folder), reporter)
+        return _written(options, _result(work, time_detecting(work, detector), load))
 
 
 def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
@@ -102,15 +122,22 @@ def _open(options: PlanOptions, folder: Path, reporter: Reporter) -> Timings:
     return Timings(options, dataset, test, folder, reporter)
 
 
+def _load() -> float:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 def _plan(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]], load: float) -> PlanResult:
+    # torch comes late: what it takes is no part of the memory of a search.
+    if work.told.device not in ("auto", "cpu"):
+        _ = work.device
+    return _result(work, time_all(work, recipes), load)
+
+
+def _result(work: Timings, stages: tuple[StageCost, ...], load: float) -> PlanResult:
     from joblib import cpu_count
 
     from detect.models.crop_time import describe
 
-    # torch comes late: what it takes is no part of the memory of a search.
-    if work.told.device not in ("auto", "cpu"):
-        _ = work.device
-    stages = time_all(work, recipes)
     return PlanResult(
         images={one.split: len(one) for one in (work.dataset, work.test) if one is not None},
         stages=stages,
@@ -120,9 +147,11 @@ def _plan(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]], load: float) 
     )
 
 
-def _write(path: Path, options: PlanOptions, result: PlanResult) -> None:
-    """Write all figures to the JSON file `path`."""
+def _written(options: PlanOptions, result: PlanResult) -> PlanResult:
+    """Write all figures to the JSON file that was told, if any."""
     from detect.files import write_json
 
-    of = {"data": str(options.data), "images": result.images, "device": result.device}
-    write_json(path, {**of, "load": result.load, **figures(result.stages)})
+    if options.json:
+        of = {"data": str(options.data), "images": result.images, "device": result.device}
+        write_json(options.json, {**of, "load": result.load, **figures(result.stages)})
+    return result

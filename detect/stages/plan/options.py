@@ -20,11 +20,18 @@ class PlanOptions(o.Options):
     """What `plan` is told."""
 
     data: Path = Field(description="A data set.")
-    split: o.Text = Field(description="The split to train on.")
+    split: o.Text = Field(
+        description=f"The split to train on; with {option('model')} the one to detect in."
+    )
     config: o.Paths = Field(
-        min_length=1,
+        (),
         description="A recipe of a region classifier, MultiBox, one trunk or a pre-training; "
         "repeatable.",
+    )
+    model: o.Paths = Field(
+        (),
+        description="Instead of recipes: a detector of detect train, or what else detect run "
+        "takes.",
     )
     proposals: Path | None = Field(None, description=f"Stored regions of {option('split')}.")
     test_split: o.Text | None = Field(

@@ -12,13 +12,14 @@ from detect.progress import Reporter
 from detect.proposals.settings import PRESETS
 from detect.runs import RunFolder
 from detect.stages.plan.options import PlanOptions
-from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, make_source
+from detect.stages.sources import BOTH, SEARCH, MultiBoxChoice, Source, make_source
 from detect.structures import Dataset, Proposals
 
 if TYPE_CHECKING:
     import torch
 
     from detect.detector.region_time import RegionTime
+    from detect.models.region_networks import RegionCard, RegionNetwork
     from detect.training.step_time import StepTime
 
 # Stored proposals that are read to know how many an image has.
@@ -81,20 +82,28 @@ def regions_of(
     With networks of MultiBox, `models`, they propose as well.
     """
     if stored is not None:
-        return _read(dataset, stored)
-    from detect.proposals.estimate import measure
-
-    work.say(f"proposals for {dataset.split}")
+        return stored_regions(dataset, stored)
     choice = MultiBoxChoice(models, work.told.device, "auto")
     settings = replace(PRESETS[work.told.preset], search=work.told.search)
     source = make_source(BOTH if models else SEARCH, settings, 0, choice)
-    found = measure(source.propose, dataset.samples)
     workers = source.workers(work.told.workers)
-    stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=bool(models))
+    return proposed(work, dataset, source, workers, untrained=bool(models))
+
+
+def proposed(
+    work: Timings, dataset: Dataset, source: Source, workers: int, *, untrained: bool = False
+) -> Regions:
+    """Propose for a few images of `dataset`, with an `untrained` MultiBox or not, and time it."""
+    from detect.proposals.estimate import measure
+
+    work.say(f"proposals for {dataset.split}")
+    found = measure(source.propose, dataset.samples)
+    stage = propose_stage(dataset.split, len(dataset), found, workers, multibox=untrained)
     return Regions(dataset, found.proposals, found.boxes_per_image, stage)
 
 
-def _read(dataset: Dataset, path: Path) -> Regions:
+def stored_regions(dataset: Dataset, path: Path) -> Regions:
+    """Read regions of a few images of `dataset`."""
     from detect.proposals.estimate import IMAGES_TIMED, spread
     from detect.storage.proposals import ProposalFile
 
@@ -116,9 +125,6 @@ def time_network(
 
     Raises DataError where there is no region.
     """
-    from detect.data import read_pixels
-    from detect.detector.region_time import time_regions
-    from detect.detector.scoring import mirrored, softmax
     from detect.models.region_networks import load_region_network
 
     step, weights = time_training(work, name, recipe, dataset)
@@ -129,9 +135,25 @@ def time_network(
             f"{regions.proposals[0].image_id}. Choose other proposals or another "
             f"{option('preset')}."
         )
+    model, card = load_region_network(weights)
+    return step, time_pairs(work, model, card, recipe.run.precision, regions)
+
+
+def time_pairs(
+    work: Timings,
+    model: "RegionNetwork",
+    card: "RegionCard",
+    precision: str,
+    regions: Regions,
+) -> "RegionTime":
+    """Return what a region takes a network, mirrored too if told and it sees crops."""
+    from detect.data import read_pixels
+    from detect.detector.region_time import time_regions
+    from detect.detector.scoring import mirrored, softmax
+    from detect.models.cards import RegionClassifierCard
+
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
-    model, card = load_region_network(weights)
-    crops = isinstance(recipe, RegionClassifierRecipe)
-    score = mirrored(softmax) if work.told.mirror and crops else softmax
-    return step, time_regions(model, card, work.device, recipe.run.precision, pairs, score)
+    mirror = work.told.mirror and isinstance(card, RegionClassifierCard)
+    score = mirrored(softmax) if mirror else softmax
+    return time_regions(model, card, work.device, precision, pairs, score)

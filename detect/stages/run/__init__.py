@@ -8,6 +8,7 @@ from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import detector_among, with_detector
+from detect.stages.engines import device_of
 from detect.stages.opening import check_out
 from detect.stages.run.job import DetectionJob, settle
 from detect.stages.run.opening import open_job
@@ -30,11 +31,9 @@ def run(options: RunOptions, reporter: Reporter = QUIET) -> RunResult:
     Raises UsageError for options that do not go together, DataError for images, models, stored
     proposals or an earlier run that are wrong, EnvironmentProblem for a machine that cannot.
     """
-    from detect.models.device import choose_device
-
     detector = detector_among(options.model)
     job = settle(with_detector(options, detector), detector)
-    device = choose_device(options.device)
+    device = device_of(options, job.networks)
     with holding(options.out, reporter):
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         return _detect(job, device, reporter)

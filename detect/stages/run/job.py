@@ -8,6 +8,7 @@ from detect.ensemble.combination import Combination
 from detect.ensemble.rounds import Rounds
 from detect.errors import UsageError, option
 from detect.stages.detector_folder import StoredDetector
+from detect.stages.engines import check_engines, engine_of
 from detect.stages.run.options import RunOptions
 from detect.stages.scoring import check_alone, check_compile, lowest, network_paths, rounds_of
 from detect.stages.selection import combination_of
@@ -31,6 +32,13 @@ class DetectionJob:
     picture_threshold: float | Mapping[str, float]
     rounds: Rounds
 
+    @property
+    def engine(self) -> str:
+        """What computes the networks."""
+        return " and ".join(
+            dict.fromkeys(engine_of(path, self.told.engine) for path in self.networks)
+        )
+
     def crops(self, regions: float, images: int) -> int:
         """Return how many crops go through each network, of so many `images` of `regions` each."""
         looks = 2 if self.told.mirror else 1
@@ -46,6 +54,7 @@ def settle(options: RunOptions, detector: StoredDetector | None = None) -> Detec
     """
     networks = network_paths(options.model)
     check_compile(options.compile, options.svm)
+    check_engines(options, networks)
     if options.svm is not None:
         _check_svm(options, networks)
     threshold = lowest("threshold", options.threshold, options.svm)

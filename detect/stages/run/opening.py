@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from detect.errors import UsageError, option
 from detect.progress import Reporter
+from detect.stages.engines import open_networks
 from detect.stages.opening import open_data, usable
 from detect.stages.run.job import DetectionJob
 from detect.stages.run.options import RunOptions
-from detect.stages.scoring import check_crops, scoring
+from detect.stages.scoring import scoring
 
 if TYPE_CHECKING:
     import torch
@@ -22,12 +23,10 @@ def open_job(
 ) -> tuple["Dataset", "RegionScorer"]:
     """Return the images, with the models' classes where they have none, and the detector."""
     from detect.detector import RegionScorer
-    from detect.models.region_networks import load_region_network
 
     told = job.told
     dataset = _open_images(told, reporter)
-    models = [load_region_network(path) for path in job.networks]
-    check_crops(job.networks, models, mirror=told.mirror, svm=told.svm)
+    models = open_networks(told, job.networks, device)
     detector = RegionScorer(
         models,
         device,

@@ -11,6 +11,7 @@ from detect.errors import option
 from detect.proposals.settings import Preset
 from detect.stages import options as o
 from detect.stages import selection
+from detect.stages.engines import Engine
 from detect.stages.scoring import Again, Mirror, Models, RoundCount, Svm
 from detect.stages.sources import ChosenMethod, ChosenSearch, MultiBoxModels
 from detect.storage.scores_card import Dtype
@@ -57,6 +58,7 @@ class RunOptions(o.Options):
     )
     pictures: bool = Field(True, description="Draw pictures.")
     batch_size: o.BatchSize = None
+    engine: Engine = None
     precision: o.Precision = "auto"
     compile: o.Compile = "auto"
     device: o.Device = "auto"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from detect.config import Section
 from detect.ensemble.voting import LOWEST_VOTER
+from detect.stages.engines import precision_of
 from detect.stages.members import model_name
 from detect.stages.run.job import DetectionJob
 from detect.storage.scores_card import ScoresCard
@@ -40,6 +41,7 @@ class DetectionRecipe(Section):
     mirror: bool
     rounds: int
     again: int
+    engine: str
     proposals: dict[str, Any]
 
 
@@ -47,7 +49,6 @@ def recipe_of(
     job: DetectionJob, dataset: "Dataset", proposals: dict[str, Any], detector: "RegionScorer"
 ) -> DetectionRecipe:
     """Return what decides the detections; `precision` is what the one told means on its device."""
-    from detect.models.device import resolve_precision
     from detect.models.model_files import model_hash
 
     told = job.told
@@ -56,12 +57,13 @@ def recipe_of(
         classes=dataset.classes,
         models=tuple(model_hash(path) for path in job.networks),
         svm="no" if told.svm is None else model_hash(told.svm),
-        precision=resolve_precision(detector.device, told.precision),
+        precision=precision_of(job.engine, told.precision, detector.device),
         keep_scores=told.keep_scores or "no",
         regression=detector.moves,
         mirror=told.mirror,
         rounds=job.rounds.count,
         again=job.rounds.again,
+        engine=job.engine,
         proposals=proposals,
         **asdict(job.combination),
     )

@@ -6,25 +6,27 @@ test split is never looked at.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from detect.errors import option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import is_detector, read_detector
 from detect.stages.opening import check_out
 from detect.stages.train import recipes
-from detect.stages.train.budget import Pace, Plan, plan
+from detect.stages.train.budget import Plan
 from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
+from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.pace import measure_pace
-from detect.stages.train.work import Work
+from detect.stages.train.planning import first_plan, second_plan
+from detect.stages.train.work import NAME as RECORD
+from detect.stages.train.work import Work, check_told, read_record
 
 __all__ = ["TrainOptions", "TrainResult", "train"]
 
@@ -43,6 +45,9 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
+        gone = not (options.out / "work" / RECORD).is_file()
+        if options.resume and gone and is_detector(options.out):
+            return _without_work(options.out, told, reporter)
         work = Work(folder, told, resume=options.resume)
         if options.resume and is_detector(options.out) and "written" in work.choices:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
@@ -54,10 +59,25 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
                 pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
                 reporter=reporter,
             )
-            steps = _plan(making)
+            check_learnable(making.splits.learned, making.classes, reporter)
+            steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
         return _train(making, steps)
+
+
+def _without_work(out: Path, told: dict[str, Any], reporter: Reporter) -> TrainResult:
+    """Return a complete detector whose work/ is gone: nothing can go on, nothing is trained anew.
+
+    DataError where the call says other than the one that made it.
+    """
+    detector, record = read_detector(out), read_record(out / RECORD)
+    check_told(out / RECORD, record["told"], told)
+    reporter.say(
+        f"{out}: this detector is complete. Its work/, with the states of its trainings, is gone: "
+        f"it cannot be trained on. For another one choose another {option('out')}."
+    )
+    return TrainResult(out, detector.card.figures, record["steps"])
 
 
 @contextmanager
@@ -90,7 +110,9 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     source = work.step("source", lambda: choose_source(making))["chosen"]
     making.reporter.say(f"regions: {source}")
     held = making.place("proposals", f"held-out-{source}")
-    _learn(making, "held-out", making.splits.learn, source, steps)
+    _propose(making, "held-out", making.splits.learn, source)
+    steps = second_plan(making, steps, source)
+    _learn(making, "held-out", making.splits.learn, steps)
     selected = work.step("selection", lambda: choose_selection(making, held))
     work.step("thresholds", lambda: thresholds_of(making, _detections(making, selected)))
     networks, multibox = making.place("networks", "held-out"), making.folds()
@@ -101,35 +123,19 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     return TrainResult(told.out, figures_of(making), work.choices)
 
 
-def _plan(making: Making) -> Plan:
-    """Measure the machine's pace, and say and return how many steps there will be."""
-    work, told = making.work, making.told
-    pace = Pace(**work.step("pace", lambda: asdict(measure_pace(making))))
-
-    def decide() -> dict[str, Any]:
-        left = (
-            60 * told.minutes
-            - work.seconds
-            - pace.apart(len(making.splits.everything), len(making.splits.chosen), told.networks)
-        )
-        again = making.splits.whole is not None
-        return plan(left, pace, told.networks, again=again).values()
-
-    decided = Plan.of(work.step("plan", decide))
-    making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
-    return decided
-
-
-def _learn(making: Making, name: str, split: str, source: str, steps: Plan) -> None:
-    """Propose for `split`, and train the networks on it."""
+def _propose(making: Making, name: str, split: str, source: str) -> None:
     method, preset = SOURCES[source]
-    work = making.work
-    work.step(f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name))
-    work.step(
+    making.work.step(
+        f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name)
+    )
+
+
+def _learn(making: Making, name: str, split: str, steps: Plan) -> None:
+    """Train the networks on `split` and its proposals."""
+    proposals = making.place("proposals", name)
+    making.work.step(
         f"networks {name}",
-        lambda: making.train_networks(
-            name, split, making.place("proposals", name), steps.classifier_steps
-        ),
+        lambda: making.train_networks(name, split, proposals, steps.classifier_steps),
     )
 
 
@@ -140,7 +146,8 @@ def _learn_all(
     making.work.step(
         "multibox all", lambda: making.train_multibox("all", split, steps.multibox_steps)
     )
-    _learn(making, "all", split, source, steps)
+    _propose(making, "all", split, source)
+    _learn(making, "all", split, steps)
     return making.place("networks", "all"), (making.place("multibox", "all"),)
 
 

@@ -1,7 +1,7 @@
 """How many steps of each training a budget of minutes allows, by a measured pace."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from detect.errors import UsageError, option
 
@@ -28,10 +28,13 @@ class Pace:
         """Return the seconds beside the trainings: searching, and trying what to choose.
 
         Of so many `images` in all, `held` of them out. As if both sources proposed for all of
-        them, and held-out regions were looked at once, mirrored, and mirrored again.
+        them.
         """
-        searched = self.search * (2 * held + images)
-        return searched + _LOOKS * _REGIONS * held * networks * self.region
+        return self.search * (2 * held + images) + self.looking(_REGIONS * held, networks)
+
+    def looking(self, regions: float, networks: int) -> float:
+        """Return the seconds of all looks at held-out `regions`: once, mirrored, mirrored again."""
+        return _LOOKS * regions * networks * self.region
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,33 @@ def plan(seconds: float, pace: Pace, networks: int, *, again: bool) -> Plan:
     """
     folds = int(seconds * _FOLDS / 2 / pace.multibox_step)
     multibox = max(FEWEST, min(MOST_MULTIBOX, folds))
-    taken = 2 * multibox * pace.multibox_step
-    last = multibox * pace.multibox_step
-    twice = int((seconds - taken - last) / 2 / networks / pace.classifier_step)
-    once = int((seconds - taken) / networks / pace.classifier_step)
-    if once < FEWEST:
-        needed = taken + FEWEST * networks * pace.classifier_step
+    one = multibox * pace.multibox_step
+    steps = classifiers(seconds - 2 * one, one if again else None, pace, networks)
+    if steps.each < FEWEST:
+        needed = FEWEST * networks * pace.classifier_step - (seconds - 2 * one)
         raise UsageError(
             f"{option('minutes')}: too few for anything on this machine, whose steps take "
             f"{pace.multibox_step:.1f} and {pace.classifier_step:.1f} s. Allow "
-            f"{(needed - seconds) / 60:.0f} minutes more."
+            f"{needed / 60:.0f} minutes more."
         )
-    if again and twice >= _ENOUGH:
-        return Plan(multibox, min(MOST_CLASSIFIER, twice), again=True)
-    return Plan(multibox, min(MOST_CLASSIFIER, once), again=False)
+    return Plan(multibox, steps.each, steps.again)
+
+
+class Classifiers(NamedTuple):
+    """Steps of `each` region classifier, and whether they are trained `again` on all images."""
+
+    each: int
+    again: bool
+
+
+def classifiers(seconds: float, last: float | None, pace: Pace, networks: int) -> Classifiers:
+    """Return the steps of the region classifiers that so many `seconds` allow.
+
+    `last`: the seconds of what else a fit on all images needs; None where there is to be none.
+    """
+    every = networks * pace.classifier_step
+    if last is not None:
+        twice = int((seconds - last) / 2 / every)
+        if twice >= _ENOUGH:
+            return Classifiers(min(MOST_CLASSIFIER, twice), again=True)
+    return Classifiers(min(MOST_CLASSIFIER, int(seconds / every)), again=False)

@@ -81,8 +81,15 @@ def choose_selection(making: Making, proposals: Path) -> dict[str, Any]:
     return {"tried": tried, "looks": looks, "selection": selection}
 
 
+def looks_of(making: Making) -> tuple[str, ...]:
+    """Return the ways to look that are tried: later rounds only where networks move boxes."""
+    if making.told.fast:
+        return ("once",)
+    return tuple(name for name, how in LOOKS.items() if making.moves or "rounds" not in how)
+
+
 def _tried(making: Making, proposals: Path) -> Iterator[tuple[str, dict[str, float]]]:
-    for look in ["once"] if making.told.fast else LOOKS:
+    for look in looks_of(making):
         found = making.detect(look, proposals, LOOKS[look])
         for name, selection in SELECTIONS.items():
             yield f"{look}/{name}", making.score(making.selected(found, selection))

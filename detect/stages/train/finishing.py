@@ -19,6 +19,7 @@ from detect.stages.detector_folder import (
 from detect.stages.members import member_folders
 from detect.stages.train.choosing import LOOKS, SELECTIONS, SOURCES
 from detect.stages.train.making import Making
+from detect.stages.train.work import NAME as RECORD
 from detect.together import together
 
 _MODEL_BYTES = 2**34
@@ -41,7 +42,10 @@ def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
 
 
 def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:
-    """Put the detector into OUT, in one step: an earlier one stays until it is complete."""
+    """Put the detector into OUT, in one step: an earlier one stays until it is complete.
+
+    With a copy of what its choices were made on, for `report`: work/ may be deleted.
+    """
     from detect.models.model_files import find_weights, model_hash, read_card
     from detect.proposals.settings import PRESETS
 
@@ -51,7 +55,7 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
     method, preset = SOURCES[source]
     out = making.told.out
     # Folders of these names beside no detector are somebody else's.
-    earlier = (NAME, "networks", "multibox") if is_detector(out) else ()
+    earlier = (NAME, RECORD, "networks", "multibox") if is_detector(out) else ()
     with together(out, [out / name for name in earlier]) as folder:
         parts = {"networks": member_folders(networks), "multibox": multibox}
         card_parts: dict[str, tuple[Part, ...]] = {}
@@ -61,6 +65,7 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
             for file, path in zip(files, paths, strict=True):
                 _copy(find_weights(path), folder / file)
             card_parts[kind] = tuple(Part(file, model_hash(folder / file)) for file in files)
+        making.work.copy_record(folder / RECORD)
         # Those that were learned: a recipe may leave classes out.
         classes = tuple(read_card(folder / card_parts["networks"][0].file)["classes"])
         thresholds = choices["thresholds"]["result"]

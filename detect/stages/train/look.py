@@ -97,7 +97,7 @@ def _check_objects(chosen: "Dataset") -> None:
     """Raise DataError where nothing can be chosen on the images held out."""
     from detect.data.halves import class_counts
 
-    if not chosen.annotated or not class_counts(chosen).any():
+    if not chosen.annotated or not class_counts(chosen, difficult=False).any():
         raise DataError(
             f"{chosen.root}: no object in the images to choose on ({chosen.split}), so that all "
             f"detectors are alike there. Name others with {option('val_split')}, or label more."
@@ -113,7 +113,8 @@ def _cut(
     from detect.data.halves import class_counts
     from detect.data.held_out import held_out
 
-    places = held_out(class_counts(dataset), _SHARE, np.random.default_rng(options.seed))
+    counts = class_counts(dataset, difficult=False)
+    places = held_out(counts, _SHARE, np.random.default_rng(options.seed))
     ids = [sample.image_id for sample in dataset.samples]
     held = {ids[place] for place in places.tolist()}
     learn, chosen = folder / "learn.txt", folder / "held-out.txt"

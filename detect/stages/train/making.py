@@ -1,15 +1,17 @@
 """The stages that a detector is made by, each in a folder of its own in OUT/work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
 from detect.progress import Reporter
 from detect.stages.ensemble import ensemble
 from detect.stages.evaluate import evaluate
 from detect.stages.propose import propose
 from detect.stages.run import run
 from detect.stages.train import recipes
+from detect.stages.train.budget import Plan
 from detect.stages.train.look import Splits
 from detect.stages.train.options import TrainOptions
 from detect.stages.train.work import Work
@@ -35,6 +37,27 @@ class Making:
         """Return a folder in work/."""
         return self.work.folder.joinpath(*names)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the recipe learns, empty for all classes. UsageError for a `set` that is wrong."""
+        return self._recipe(1).classes
+
+    @property
+    def moves(self) -> bool:
+        """Whether the networks move boxes: unless `set` says otherwise they do."""
+        return self._recipe(1).regression.kind != "off"
+
+    def as_set(self, plan: Plan) -> Plan:
+        """Return `plan` with the steps that `set` gives, if it does."""
+        multibox = recipes.multibox(plan.multibox_steps, self.told.seed, pretrained=self.pretrained)
+        steps = load_recipe(MultiBoxRecipe, multibox, self.told.of_multibox).optimizer.steps
+        mine = self._recipe(plan.classifier_steps).optimizer.steps
+        return replace(plan, multibox_steps=steps, classifier_steps=mine)
+
+    def _recipe(self, steps: int) -> RegionClassifierRecipe:
+        recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
+        return load_recipe(RegionClassifierRecipe, recipe, self.told.of_networks)
+
     def folds(self) -> tuple[Path, ...]:
         """Return the MultiBox networks that each miss half of the images."""
         return tuple(self.place("multibox", fold[0]) for fold in FOLDS)
@@ -52,6 +75,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 
@@ -69,6 +93,7 @@ class Making:
             resume=out.exists(),
             device=self.told.device,
             skip_bad=self.told.skip_bad,
+            log=self.told.log,
             reporter=self.reporter,
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from detect.stages import options as o
+from detect.stages.training import Log
 
 _MULTIBOX = "multibox."
 
@@ -39,7 +40,10 @@ class TrainOptions(o.Options):
         description="Change a value of the region classifiers' recipe, or of MultiBox's: "
         "multibox.A.B=3.",
     )
-    dry_run: bool = Field(False, description="Look, time, say what would be done, and stop.")
+    log: Log = ()
+    dry_run: bool = Field(
+        False, description="Look, time, say what would be done and how long it takes, and stop."
+    )
     device: o.Device = "auto"
     seed: o.Seed = 0
     resume: o.Resume = False

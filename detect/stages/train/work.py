@@ -64,6 +64,10 @@ class Work:
         """What all steps took so far."""
         return float(sum(step["seconds"] for step in self._values["steps"].values()))
 
+    def copy_record(self, path: Path) -> None:
+        """Write the record so far to `path` as well."""
+        write_record(path, self._values)
+
     @property
     def choices(self) -> dict[str, Any]:
         """The steps' results and seconds."""
@@ -85,20 +89,53 @@ class Work:
         self.folder.mkdir(parents=True)
 
     def _write(self) -> None:
-        write_json(self._path, stamped({**self._values, "hash": _hash(self._values)}))
+        write_record(self._path, self._values)
 
     def _read(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        values = upgraded(read_object(self._path, _WHAT, _REMEDY), "training record", self._path)
-        if values.pop("hash", None) != _hash(values):
-            raise DataError(f"{self._path}: not {_WHAT} as it was written. {_REMEDY}")
-        before = values["told"]
-        if different := [name for name in told if before.get(name) != told[name]]:
-            name = different[0]
-            raise DataError(
-                f"{self._path}: begun with {name} {before.get(name)}, now {told[name]}. Go on with "
-                "what it began with, or begin anew in another folder."
-            )
+        values = read_record(self._path)
+        check_told(self._path, values["told"], told)
         return values
+
+
+def write_record(path: Path, values: Mapping[str, Any]) -> None:
+    """Write what was told and every step's result and seconds."""
+    write_json(path, stamped({**values, "hash": _hash(values)}))
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return "told" and "steps" of the record at `path`; DataError unless it is as written."""
+    values = upgraded(read_object(path, _WHAT, _REMEDY), "training record", path)
+    if values.pop("hash", None) != _hash(values):
+        raise DataError(f"{path}: not {_WHAT} as it was written. {_REMEDY}")
+    return values
+
+
+def check_told(path: Path, before: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Raise DataError where a call says other than the record at `path`: how, and what to do."""
+    different = [name for name in told if before.get(name) != told[name]]
+    if different:
+        how = "; ".join(_difference(name, before.get(name), told[name]) for name in different)
+        raise DataError(
+            f"{path}: this training was begun with other options: {how}. It goes on only as it "
+            f"was begun: give those again, or begin anew with another {option('out')}."
+        )
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Say how an option differs; of one that is repeated only what does."""
+    if isinstance(before, list) and isinstance(now, list):
+        before, now = ([one for one in own if one not in other] for own, other in
+                       ((before, now), (now, before)))  # fmt: skip
+    return f"then {_said(name, before)}, now {_said(name, now)}"
+
+
+def _said(name: str, value: Any) -> str:
+    """Return the option as one would give it; several times where it is a list."""
+    if isinstance(value, list) and value:
+        return " ".join(option(name, one) for one in value)
+    if value in (None, False, []):
+        return f"no {option(name)}" if value != [] else f"no other {option(name)}"
+    return option(name, "" if value is True else value)
 
 
 def _hash(values: Mapping[str, Any]) -> str:

@@ -3,32 +3,36 @@
 import { element, fill } from "./drawing.mjs";
 import { ratios } from "./judging.mjs";
 import { LOOKS } from "./looks.mjs";
-import { fateOfObject, objectSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
-import { pairBox } from "./selection.mjs";
+import { objectSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
 import { shownFrom, talliesOf } from "./state.mjs";
 
 export function drawDetections(state, image, stage) {
   const shown = shownFrom(state), { classes } = state.about;
   stage.begin(image.picture, image.width, image.height);
-  image.truth.labels.forEach((label, object) => {
-    const fate = fateOfObject(image, object, shown, state.match);
+  const count = image.found.filter((entry) => entry.score >= shown(entry.label)).length;
+  const brief = stage.crowded(count + image.objects.filter((fate) => fate.state !== "found").length);
+  image.objects.forEach((fate, object) => {
     if (fate.state === "found") return;
     const look = fate.state === "ignored" ? LOOKS.ignored : LOOKS.missed;
     const box = image.truth.boxes.subarray(4 * object, 4 * object + 4);
     stage.box(box, look, { target: { object } });
-    if (fate.state !== "ignored") stage.label(box, `${look.mark} ${classes[label]}`, look);
+    const name = brief ? `${object + 1}` : objectName(state, image, object);
+    if (fate.state !== "ignored") stage.label(box, `${look.mark} ${name}`, look);
   });
   image.found.forEach((entry, place) => {
     if (entry.score < shown(entry.label)) return;
     const look = state.about.annotated ? LOOKS[image.judged.verdicts[place].kind] : LOOKS.right;
     stage.box(entry.box, look, { target: { found: place } });
     const mark = state.about.annotated ? `${look.mark} ` : "";
-    stage.label(entry.box, `${mark}${classes[entry.label]} ${two(entry.score)}`, look);
+    stage.label(entry.box, `${mark}${classes[entry.label]}${brief ? "" : ` ${two(entry.score)}`}`, look);
   });
-  if (state.picked) {
-    stage.box(image.boxes.subarray(4 * state.picked.box, 4 * state.picked.box + 4), LOOKS.chosen, { width: 3 });
-    if (image.moved && state.picked.pair >= 0) stage.box(pairBox(image, state.picked.pair), LOOKS.moved, { width: 3 });
-  }
+  stage.keep();
+}
+
+// What an object is called: its class, and its number where there are several.
+export function objectName(state, image, object) {
+  const name = state.about.classes[image.truth.labels[object]];
+  return image.truth.labels.length > 1 ? `${name} ${object + 1}` : name;
 }
 
 export function sayFigures(state, image) {
@@ -63,21 +67,24 @@ export function sayClasses(state, onScore) {
 }
 
 // Buttons for every object and every detection: what the canvas shows, for keyboards and readers.
-export function sayLists(state, image, onPick) {
+export function sayLists(state, image, onPick, onHover) {
   const shown = shownFrom(state), { classes } = state.about;
-  const objects = image.truth.labels.map((label, object) => {
-    const fate = fateOfObject(image, object, shown, state.match);
+  const button = (kind, text, target) => element("button", {
+    class: `entry ${kind}`, type: "button", onclick: () => onPick(target),
+    onpointerenter: (event) => onHover(event, target), onpointerleave: (event) => onHover(event, null),
+  }, element("span", { class: "mark", "aria-hidden": true }, LOOKS[kind].mark), element("span", {}, text));
+  const objects = image.objects.map((fate, object) => {
     const look = fate.state === "found" ? "right" : fate.state === "ignored" ? "ignored" : "missed";
-    return element("li", {}, button(look, `${classes[label]}: ${sentenceOf(state, image, object, fate)}`, () => onPick({ object })));
+    return element("li", {}, button(look, `${objectName(state, image, object)}: ${sentenceOf(state, image, object, fate)}`, { object }));
   });
   fill("objects", ...(objects.length ? objects : [element("li", { class: "soft" }, "No object is marked in this image.")]));
-  const nameOf = (object) => `the ${classes[image.truth.labels[object]]}`;
+  const nameOf = (object) => objectName(state, image, object);
   const found = [];
   image.found.forEach((entry, place) => {
     if (entry.score < shown(entry.label) || found.length >= 100) return;
     const verdict = image.judged.verdicts[place];
     const said = state.about.annotated ? ` ${verdictSentence(verdict, nameOf)}` : "";
-    found.push(element("li", {}, button(verdict.kind, `${classes[entry.label]} ${two(entry.score)}.${said}`, () => onPick({ found: place }))));
+    found.push(element("li", {}, button(verdict.kind, `${classes[entry.label]} ${two(entry.score)}.${said}`, { found: place })));
   });
   fill("found", ...(found.length ? found : [element("li", { class: "soft" }, "Nothing reaches the score.")]));
 }
@@ -89,13 +96,9 @@ export function sentenceOf(state, image, object, fate) {
   const background = fate.box >= 0 ? image.background[fate.box] : 0;
   const instead = votes.length && image.mean[votes[0]] > background
     ? `${classes[image.pairLabel[votes[0]]]} (${two(image.mean[votes[0]])})` : `background (${two(background)})`;
-  return objectSentence({ ...fate, boxName: nameOf(fate.pair), byName: nameOf(fate.by ?? -1) },
-    { label: classes[label], instead }, state.scores.get(label), state.match);
-}
-
-function button(kind, text, onclick) {
-  return element("button", { class: `entry ${kind}`, type: "button", onclick },
-    element("span", { class: "mark", "aria-hidden": true }, LOOKS[kind].mark), element("span", {}, text));
+  const bestName = fate.box >= 0 ? `${fate.box + 1}` : "";
+  return objectSentence({ ...fate, boxName: nameOf(fate.pair ?? -1), byName: nameOf(fate.by ?? -1), bestName },
+    { label: classes[label], instead, least: Number(image.threshold.toPrecision(3)) }, state.scores.get(label), state.match);
 }
 
 export function percent(share) {

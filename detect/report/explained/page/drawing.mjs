@@ -2,12 +2,15 @@
 // under a pointer.
 
 export class Stage {
-  constructor(canvas, onPick) {
+  constructor(canvas, onPick, onHover = () => {}) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.base = document.createElement("canvas");
     this.targets = [];
     this.last = null;
     canvas.addEventListener("click", (event) => onPick(this.under(event)));
+    canvas.addEventListener("pointermove", (event) => onHover(event, this.hits(event)[0]?.target ?? null));
+    canvas.addEventListener("pointerleave", (event) => onHover(event, null));
   }
 
   // Lay out for a photograph of `width` x `height` px, at most `most` px high on the screen.
@@ -19,11 +22,30 @@ export class Stage {
     this.canvas.style.height = `${down}px`;
     this.canvas.width = Math.max(1, Math.round(across * ratio));
     this.canvas.height = Math.max(1, Math.round(down * ratio));
+    this.ratio = ratio;
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (photo) this.context.drawImage(photo, 0, 0, across, down);
     this.size = [across, down];
     this.targets = [];
     this.labels = [];
+  }
+
+  // Remember what is drawn, and draw it again: what a pointer passes over comes on top and goes.
+  keep() {
+    this.base.width = this.canvas.width;
+    this.base.height = this.canvas.height;
+    this.base.getContext("2d").drawImage(this.canvas, 0, 0);
+  }
+
+  again() {
+    this.context.setTransform(1, 0, 0, 1, 0, 0);
+    this.context.drawImage(this.base, 0, 0);
+    this.context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+  }
+
+  // Whether long labels would hide the picture under `count` of them.
+  crowded(count) {
+    return count > 12 || this.size[0] < 480;
   }
 
   dim(share) {
@@ -69,15 +91,23 @@ export class Stage {
     c.fillText(text, x + 9, y + 13.5);
   }
 
+  spot(event) {
+    const frame = this.canvas.getBoundingClientRect();
+    return { x: (event.clientX - frame.left) / this.scale, y: (event.clientY - frame.top) / this.scale };
+  }
+
+  // The boxes under the pointer, the smallest first.
+  hits(event) {
+    const { x, y } = this.spot(event), slack = 4 / this.scale;
+    return this.targets.filter(({ box }) =>
+      x >= box[0] - slack && x <= box[2] + slack && y >= box[1] - slack && y <= box[3] + slack)
+      .sort((a, b) => size(a.box) - size(b.box));
+  }
+
   // The smallest box under the pointer; clicked again at the same place, the next larger one.
   under(event) {
-    const frame = this.canvas.getBoundingClientRect();
-    const x = (event.clientX - frame.left) / this.scale, y = (event.clientY - frame.top) / this.scale;
-    const slack = 4 / this.scale;
-    const hit = this.targets.filter(({ box }) =>
-      x >= box[0] - slack && x <= box[2] + slack && y >= box[1] - slack && y <= box[3] + slack);
+    const hit = this.hits(event), { x, y } = this.spot(event);
     if (!hit.length) return null;
-    hit.sort((a, b) => size(a.box) - size(b.box));
     const again = this.last && Math.hypot(x - this.last.x, y - this.last.y) < 6 / this.scale;
     const turn = again ? (this.last.turn + 1) % hit.length : 0;
     this.last = { x, y, turn };

@@ -1,22 +1,24 @@
 // One box: its crop as a network sees it, every network's votes, where it moves, what became of it.
 
-import { sentenceOf } from "./detections.mjs";
+import { objectName, sentenceOf } from "./detections.mjs";
 import { cropWindow, iou } from "./geometry.mjs";
 import { element, fill } from "./drawing.mjs";
-import { fateSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
+import { apart, fateSentence, two, verdictSentence, votesOf } from "./reasons.mjs";
 import { pairBox } from "./selection.mjs";
 
-// What was picked -> { box, pair }: the region, and the class it is looked at for (-1: its best).
-export function pickedOf(image, target, fateOf) {
+// What was picked -> { box, pair }: the region (-1: there is none), and the class it is looked at
+// for (-1: none).
+export function pickedOf(image, target) {
   if (!target) return null;
+  if ("pair" in target) return target;
   if ("found" in target) {
     const { pair } = image.found[target.found];
     return { box: image.pairBox[pair], pair, found: target.found };
   }
   if ("object" in target) {
-    const fate = fateOf(target.object);
+    const fate = image.objects[target.object];
     const box = fate.pair >= 0 ? image.pairBox[fate.pair] : fate.box;
-    return box >= 0 ? { box, pair: fate.pair ?? bestOf(image, box), object: target.object, fate } : null;
+    return { box, pair: fate.pair ?? (box >= 0 ? bestOf(image, box) : -1), object: target.object, fate };
   }
   return { box: target.box, pair: bestOf(image, target.box) };
 }
@@ -28,26 +30,34 @@ function bestOf(image, box) {
 
 export function inspect(state, image, onPick) {
   const panel = document.getElementById("inspector");
+  const seen = state.hovered ?? state.picked;
   panel.classList.toggle("open", Boolean(state.picked));
-  if (!state.picked) {
-    fill("inspected", element("p", { class: "soft" }, "Choose a box on the photograph, or a line of the lists below it. "
-      + "Choose again at the same place for the next larger box."));
+  panel.classList.toggle("passing", Boolean(state.hovered));
+  panel.setAttribute("aria-live", state.hovered ? "off" : "polite");
+  if (!seen) {
+    fill("inspected", element("p", { class: "soft" }, "Point at a box on the photograph, or at a line of the lists below it; "
+      + "choose it to keep it here. Choose again at the same place for the next larger box."));
     return;
   }
-  const { box, pair } = state.picked, { about } = state;
+  const { box, pair } = seen, { about } = state;
+  const why = seen.fate ? element("p", { class: "why" }, `${objectName(state, image, seen.object)}: `
+    + sentenceOf(state, image, seen.object, seen.fate)) : null;
+  if (box < 0) {
+    fill("inspected", why);
+    return;
+  }
   const corners = image.boxes.subarray(4 * box, 4 * box + 4);
   const canvas = element("canvas", { width: 224, height: 224, class: "crop", role: "img", "aria-label": "The crop of this box" });
   drawCrop(canvas, image, corners, about.crop);
   fill("inspected",
-    state.picked.fate ? element("p", { class: "why" }, `${about.classes[image.truth.labels[state.picked.object]]}: `
-      + sentenceOf(state, image, state.picked.object, state.picked.fate)) : null,
+    why,
     element("h3", {}, `Box ${box + 1}`, element("span", { class: "soft" }, ` ${about.sources[image.sources[box]]}, `
       + `${Math.round(corners[2] - corners[0])} × ${Math.round(corners[3] - corners[1])} px`)),
     element("figure", { class: "seen" }, canvas, element("figcaption", {}, about.crop.known
       ? `What a network sees, at ${about.crop.size} px: the box with its context, warped to a square.`
       : "What a network sees: the box with 16 px of context at 224 px, warped to a square.")),
-    element("h4", {}, "Votes"), votes(state, image, box, onPick),
-    ...became(state, image, onPick));
+    element("h4", {}, "Votes"), votes(state, image, seen, onPick),
+    ...became(state, image, seen, onPick));
 }
 
 function drawCrop(canvas, image, box, crop) {
@@ -62,12 +72,12 @@ function drawCrop(canvas, image, box, crop) {
 }
 
 // A line a class: its name, the mean, a bar of it with a tick a network, and the networks' own.
-function votes(state, image, box, onPick) {
+function votes(state, image, { box, pair: chosen }, onPick) {
   const { about } = state, count = image.pairBox.length;
   const lines = votesOf(image, box).map((pair) => {
     const values = about.names.map((_, network) => image.networks[network * count + pair]);
     const said = about.names.map((name, network) => `${name} ${two(values[network])}`).join(" · ");
-    const picked = pair === state.picked.pair;
+    const picked = pair === chosen;
     return element("li", { class: picked ? "picked" : "" },
       element("button", { type: "button", class: "plain", "aria-pressed": String(picked), onclick: () => onPick({ box, pair }) },
         about.classes[image.pairLabel[pair]]),
@@ -82,8 +92,8 @@ function votes(state, image, box, onPick) {
 }
 
 // What selection and truth say of the pair that is looked at.
-function became(state, image, onPick) {
-  const { box, pair } = state.picked, { about } = state;
+function became(state, image, { box, pair }, onPick) {
+  const { about } = state;
   if (pair < 0) return [element("p", {}, `No class scores ${image.floor.toPrecision(2)} or more here: nothing becomes of this box.`)];
   const fate = image.fates[pair], name = about.classes[image.pairLabel[pair]];
   const lines = [element("h4", {}, `As ${name}`)];
@@ -98,8 +108,11 @@ function became(state, image, onPick) {
   }
   const place = image.found.findIndex((entry) => entry.pair === pair || entry.members?.includes(pair));
   if (place >= 0 && about.annotated) {
-    const nameOf = (object) => `the ${about.classes[image.truth.labels[object]]}`;
-    lines.push(element("p", { class: image.judged.verdicts[place].kind }, verdictSentence(image.judged.verdicts[place], nameOf)));
+    const said = verdictSentence(image.judged.verdicts[place], (object) => objectName(state, image, object));
+    const { score, label } = image.found[place], shown = state.scores.get(label);
+    lines.push(score < shown
+      ? element("p", { class: "soft" }, `Not shown: its score ${apart(score, shown)} is below ${two(shown)}. Were it shown: ${said}`)
+      : element("p", { class: image.judged.verdicts[place].kind }, said));
   }
   return lines;
 }

@@ -3,6 +3,7 @@
 import { drawDetections, sayClasses, sayFigures, sayLists } from "./detections.mjs";
 import { element, fill, Stage } from "./drawing.mjs";
 import { inspect, pickedOf } from "./inspector.mjs";
+import { drawLookedAt, hovering } from "./pointing.mjs";
 import { drawProposals } from "./proposals.mjs";
 import { fateOfObject, two } from "./reasons.mjs";
 import { beginState, hashOf, recompute, shownFrom } from "./state.mjs";
@@ -16,19 +17,29 @@ async function start() {
   const state = beginState(about, images, location.hash);
   recompute(state);
   const stages = {};
-  const draw = () => drawAll(state, stages, pick);
-  const pick = (target) => {
-    const image = state.images[state.current];
-    state.picked = target && "pair" in target ? target
-      : pickedOf(image, target, (object) => fateOfObject(image, object, shownFrom(state), state.match));
-    draw();
+  const draw = {
+    all: () => drawAll(state, stages, pick, hover),
+    superpixels: () => drawSuperpixels(state, state.images[state.current], stages.superpixel),
+    proposals: () => { drawProposals(state, state.images[state.current], stages.proposal); drawSeen(state, stages, pick); },
+    detections: () => drawFound(state, stages, pick, hover),
   };
+  const pick = (target) => {
+    state.picked = pickedOf(state.images[state.current], target);
+    state.hovered = null;
+    drawSeen(state, stages, pick);
+  };
+  const hover = hovering(state, () => drawSeen(state, stages, pick));
   for (const name of ["superpixel", "proposal", "detection"]) {
-    stages[name] = new Stage(document.getElementById(`${name}-canvas`), name === "superpixel" ? () => {} : pick);
+    stages[name] = new Stage(document.getElementById(`${name}-canvas`), ...(name === "superpixel" ? [() => {}] : [pick, hover]));
   }
   connect(state, draw, pick);
-  new ResizeObserver(draw).observe(document.querySelector("main"));
-  draw();
+  let width = -1;
+  new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width === width) return;
+    width = contentRect.width;
+    draw.all();
+  }).observe(document.querySelector("main"));
+  draw.all();
   document.body.dataset.ready = "yes";
 }
 
@@ -42,11 +53,11 @@ function connect(state, draw, pick) {
   const anew = () => {
     state.picked = null;
     recompute(state);
-    draw();
+    draw.detections();
   };
   const on = (id, act) => document.getElementById(id).addEventListener("input", (event) => act(event.target.value));
-  on("step", (value) => { state.step = Number(value); draw(); });
-  on("budget", (value) => { state.budget = Number(value); draw(); });
+  on("step", (value) => { state.step = Number(value); draw.superpixels(); });
+  on("budget", (value) => { state.budget = Number(value); draw.proposals(); });
   on("nms", (value) => { state.settings.nms = Number(value); anew(); });
   on("kind", (value) => {
     state.settings.kind = value;
@@ -56,7 +67,7 @@ function connect(state, draw, pick) {
   on("score", (value) => {
     state.score = Number(value);
     for (const label of state.scores.keys()) state.scores.set(label, state.score);
-    draw();
+    draw.detections();
   });
   for (const name of ["proposal", "detection"]) {
     document.getElementById(`${name}-canvas`).addEventListener("keydown", (event) => walk(state, event, pick));
@@ -76,38 +87,57 @@ function walk(state, event, pick) {
   pick({ found: places[(now + step + places.length) % places.length] });
 }
 
-function drawAll(state, stages, pick) {
+// What changes with the box that is looked at, and nothing else.
+function drawSeen(state, stages, pick) {
   const image = state.images[state.current];
-  sayImages(state, () => { state.picked = null; state.step = null; drawAll(state, stages, pick); });
+  drawLookedAt(state, image, stages.proposal);
+  drawLookedAt(state, image, stages.detection);
+  inspect(state, image, pick);
+}
+
+function drawAll(state, stages, pick, hover) {
+  const image = state.images[state.current];
+  sayImages(state, () => { state.picked = null; state.step = null; drawAll(state, stages, pick, hover); });
+  drawSuperpixels(state, image, stages.superpixel);
+  drawProposals(state, image, stages.proposal);
+  drawFound(state, stages, pick, hover);
+}
+
+// What changes with the selection and the scores.
+function drawFound(state, stages, pick, hover) {
+  const image = state.images[state.current];
+  state.hovered = null;
+  image.objects = image.truth.labels.map((_, object) => fateOfObject(image, object, shownFrom(state), state.match));
+  if (state.picked && "object" in state.picked) state.picked = pickedOf(image, { object: state.picked.object });
   for (const [name, value] of Object.entries({ nms: state.settings.nms, score: state.score })) {
     document.getElementById(name).value = value;
     document.getElementById(`${name}-value`).textContent = two(value);
   }
   document.getElementById("kind").value = state.settings.kind;
   document.getElementById("nms").disabled = state.settings.kind === "soft-nms" && state.settings.decay === "gaussian";
-  drawSuperpixels(state, image, stages.superpixel);
-  drawProposals(state, image, stages.proposal);
   drawDetections(state, image, stages.detection);
   sayFigures(state, image);
   sayClasses(state, (label, value) => {
     state.scores.set(label, value);
     const focus = document.activeElement?.getAttribute("aria-label");
-    drawAll(state, stages, pick);
+    drawFound(state, stages, pick, hover);
     if (focus) document.querySelector(`[aria-label="${CSS.escape(focus)}"]`)?.focus();
   });
-  sayLists(state, image, pick);
-  inspect(state, image, pick);
+  sayLists(state, image, pick, hover);
+  drawSeen(state, stages, pick);
   saidLeftOut(image);
   describe(state, image);
   history.replaceState(null, "", hashOf(state));
 }
 
 function sayImages(state, onChange) {
+  const focused = document.getElementById("images").contains(document.activeElement);
   fill("images", ...state.images.map((image, place) => element("button", {
     type: "button", class: "photo", "aria-pressed": String(place === state.current),
     onclick: () => { state.current = place; onChange(); },
   }, element("img", { src: image.photo, alt: "", loading: "lazy" }), element("span", {}, image.id),
   image.why ? element("small", {}, image.why) : null)));
+  if (focused) document.querySelector("#images [aria-pressed=true]").focus();
 }
 
 function saidLeftOut(image) {

@@ -31,9 +31,9 @@ export function drawProposals(state, image, stage) {
     const covered = image.first[object] && image.first[object] <= shown;
     const box = image.truth.boxes.subarray(4 * object, 4 * object + 4);
     stage.box(box, covered ? LOOKS.covered : LOOKS.object, { width: covered ? 3 : 2 });
-    stage.label(box, `${covered ? "covered: " : ""}${state.about.classes[label]}`, covered ? LOOKS.covered : LOOKS.object);
+    if (!covered && !stage.crowded(image.truth.labels.length)) stage.label(box, state.about.classes[label], LOOKS.object);
   });
-  if (state.picked) stage.box(image.boxes.subarray(4 * state.picked.box, 4 * state.picked.box + 4), LOOKS.chosen, { width: 3 });
+  stage.keep();
   say(state, image, shown, count);
 }
 
@@ -44,5 +44,7 @@ function say(state, image, shown, count) {
   const counts = new Map();
   for (let box = 0; box < shown; box++) counts.set(image.sources[box], (counts.get(image.sources[box]) ?? 0) + 1);
   fill("sources", ...[...counts].map(([source, number]) => element("li", {},
-    element("i", { style: `border-color: ${sourceColour(source)}` }), `${state.about.sources[source]}: ${number.toLocaleString("en")}`)));
+    element("i", { style: `border-color: ${sourceColour(source)}` }), `${state.about.sources[source]}: ${number.toLocaleString("en")}`)),
+  ...(image.first.length ? [element("li", {}, element("i", { class: "covered" }), "covered object"),
+    element("li", {}, element("i", { class: "object" }), "object not covered")] : []));
 }

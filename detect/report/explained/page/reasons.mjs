@@ -15,7 +15,9 @@ export function votesOf(image, box, most = 5) {
 export function fateOfObject(image, object, shown, least) {
   const { found, judged, fates, truth } = image;
   const finder = judged.finders[object], label = truth.labels[object];
-  const cover = coverOf(image, object);
+  // Neither depends on what is chosen on the page.
+  image.around ??= truth.labels.map((_, place) => ({ cover: coverOf(image, place), near: pairsNear(image, place, least) }));
+  const { cover, near } = image.around[object];
   if (truth.crowd[object] || truth.difficult[object]) return { state: "ignored", ...cover };
   if (finder >= 0 && found[finder].score >= shown(label)) {
     const entry = found[finder];
@@ -26,7 +28,6 @@ export function fateOfObject(image, object, shown, least) {
     const entry = found[finder];
     return { state: "score", pair: entry.pair, score: entry.score, overlap: iou(entry.box, 0, truth.boxes, object), ...cover };
   }
-  const near = pairsNear(image, object, least);
   if (!near.length) return { state: cover.best < least ? "place" : "class", ...cover };
   const pair = near[0], fate = fates[pair];
   const overlap = iou(pairBox(image, pair), 0, truth.boxes, object);
@@ -61,14 +62,15 @@ function pairsNear(image, object, least) {
 }
 
 export function objectSentence(fate, names, shown, least) {
-  const cover = `the best of the boxes lies on it with IoU ${two(fate.best)}`;
+  const cover = fate.bestName ? `the nearest, box ${fate.bestName}, has IoU ${two(fate.best)} with it` : "there is none near it";
   switch (fate.state) {
     case "ignored": return "Difficult or a crowd: neither right nor missed.";
     case "found": return `Found by box ${fate.boxName}, score ${two(fate.score)}, IoU ${two(fate.overlap)}.`;
-    case "score": return `Missed for its score: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but scores ${two(fate.score)}, below ${two(shown)}.`;
+    case "score": return `Missed for its score: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but scores ${apart(fate.score, shown)}, below ${two(shown)}.`;
     case "place": return `Missed for the place: no box lies on it by IoU ${two(least)}; ${cover}.`;
-    case "class": return `Missed for the class: ${cover}, but no box on it scores ${names.label} high enough to be kept; the best one says ${names.instead}.`;
-    case "suppressed": return `Missed by suppression: box ${fate.boxName} is on it with score ${two(fate.score)}, but box ${fate.byName} scores more and overlaps it by IoU ${two(fate.byOverlap)}.`;
+    case "class": return `Missed for the class: no box on it scores ${names.label} ${names.least} or more; ${cover} and says ${names.instead}.`;
+    case "suppressed": return `Missed by suppression: box ${fate.boxName} is on it with score ${two(fate.score)}, but box ${fate.byName} scores more and overlaps it by IoU ${two(fate.byOverlap)}.`
+      + (fate.score < shown ? ` Alone it would be missed for its score, which is below ${two(shown)}.` : "");
     case "lowered": return `Missed by soft-NMS: box ${fate.boxName} is on it with score ${two(fate.score)}, lowered to ${fate.now.toFixed(3)} by box ${fate.byName} (IoU ${two(fate.byOverlap)}).`;
     case "capped": return `Missed by the cap: box ${fate.boxName} is on it, but the image has its full number of boxes of this class.`;
     default: return `Missed as a duplicate: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but what it became is nearer another object or off this one.`;
@@ -100,6 +102,13 @@ export function verdictSentence(verdict, nameOf) {
     case "both": return `Wrong class and place: nearest is ${nameOf(other.object)} (IoU ${two(other.overlap)}).`;
     default: return "Wrong: background, no object is near.";
   }
+}
+
+// A value below a bound, in so many digits that it looks lower.
+export function apart(value, bound) {
+  let digits = 2;
+  while (digits < 6 && Number(value.toFixed(digits)) >= bound) digits++;
+  return value.toFixed(digits);
 }
 
 export function two(value) {

@@ -19,7 +19,7 @@ export function beginState(about, images, hash) {
   about.classes.forEach((name, label) => {
     if (told.has(`score.${name}`)) scores.set(label, clamped(Number(told.get(`score.${name}`)), score));
   });
-  return { about, images, settings, score, scores, current: Math.max(0, named), budget: FIRST, step: null, picked: null, match: MATCH };
+  return { about, images, settings, score, scores, current: Math.max(0, named), budget: FIRST, step: null, picked: null, hovered: null, match: MATCH };
 }
 
 function clamped(value, otherwise) {

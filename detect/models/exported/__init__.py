@@ -1,0 +1,1 @@
+"""Networks outside of PyTorch: files for other engines, and networks that those compute."""

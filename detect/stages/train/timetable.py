@@ -1,0 +1,38 @@
+"""How long each part of a training will take, in words, from the pace of this machine."""
+
+from collections.abc import Iterator
+
+from detect.costs.units import duration
+from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.making import Making
+
+
+def timetable(making: Making, plan: Plan, pace: Pace) -> list[str]:
+    """Return a line for each part, and one of all beside the minutes told."""
+    parts = list(_parts(making, plan, pace))
+    whole = making.work.seconds + sum(seconds for _, seconds in parts)
+    told = duration(60 * making.told.minutes)
+    rows = [*parts, (f"in all, {told} allowed", whole)]
+    return [f"{duration(seconds):>8}  {what}" for what, seconds in rows]
+
+
+def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]]:
+    """Yield what is done and its seconds, in the order of the steps.
+
+    Searching as if Selective Search proposed in the end, too; MultiBox itself takes little.
+    """
+    splits, networks = making.splits, making.told.networks
+    held, learned, every = map(len, (splits.chosen, splits.learned, splits.everything))
+    several = f"{networks} region classifiers" if networks > 1 else "the region classifier"
+    multibox = plan.multibox_steps * pace.multibox_step
+    classifiers = networks * plan.classifier_steps * pace.classifier_step
+    searched = 2 * held * pace.search
+    yield f"MultiBox, two networks of {plan.multibox_steps:,} steps", 2 * multibox
+    yield f"what proposes: {held} images held out, searched twice", searched
+    yield f"regions of {learned} images to learn from", learned * pace.search
+    yield f"{several}, {plan.classifier_steps:,} steps", classifiers
+    yield "how to look and select, thresholds", pace.apart(0, held, networks) - searched
+    if plan.again:
+        yield "MultiBox once more, on all images", multibox
+        yield f"regions of all {every} images", every * pace.search
+        yield f"{several} once more", classifiers

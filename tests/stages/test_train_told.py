@@ -1,0 +1,150 @@
+"""`train`: what is told before anything is trained, and of a call that goes on otherwise."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CLASSES, voc_object, voc_xml, write_voc
+from detectors import FIGURES, STEPS, write_detector
+
+from detect.data import open_dataset
+from detect.errors import DataError
+from detect.progress import QUIET
+from detect.stages.train import TrainOptions, train
+from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.choosing import looks_of
+from detect.stages.train.learnable import check_learnable
+from detect.stages.train.look import Splits
+from detect.stages.train.making import Making
+from detect.stages.train.timetable import timetable
+from detect.stages.train.work import Work, check_told
+
+TOLD = {
+    "data": "set", "split": None, "val_split": None, "minutes": 30.0, "networks": 1, "fast": False,
+    "pretrained": "auto", "set": [], "seed": 0,
+}  # fmt: skip
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def track(self, items: Any, total: int, description: str) -> Any:
+        return items
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    warn = say
+
+
+def of_objects(root: Path, *objects: str, classes: tuple[str, ...] = ()) -> Path:
+    """Write a VOC set of 10 images that all show `objects`."""
+    write_voc(root, {"trainval": 10}, classes or CLASSES, size=(60, 60))
+    for path in (root / "Annotations").iterdir():
+        path.write_text(voc_xml(f"{path.stem}.jpg", (60, 60), list(objects)))
+    return root
+
+
+def test_a_class_that_cannot_be_learned_is_told_first(tmp_path) -> None:
+    good, bad = voc_object("circle", (1, 1, 30, 30)), voc_object("square", (5, 5, 40, 40))
+    difficult = bad.replace("<difficult>0", "<difficult>1")
+    root = of_objects(tmp_path / "set", good, difficult)
+    with pytest.raises(DataError) as error:
+        train(root, out=tmp_path / "d")
+    text = str(error.value)
+    assert text.startswith(
+        f"{root}: the images to learn from (learn): square has 8 there, all of them marked "
+        "difficult or crowd; triangle has no object there: nothing can be learned of it."
+    )
+    assert text.endswith("""leave it out: set='classes=["circle"]'.""")
+    assert not (tmp_path / "d").exists()
+    listener = Listener()
+    check_learnable(open_dataset(root, "trainval"), ("circle",), listener)
+    assert listener.said == []
+    with pytest.raises(DataError, match="all 10 objects are marked difficult or crowd"):
+        check_learnable(open_dataset(root, "trainval"), ("square",), listener)
+
+
+def test_a_class_of_tiny_objects_is_warned_of(tmp_path) -> None:
+    # 7 x 7 px in a region of 10 x 10 is IoU 0.49, 8 x 8 is 0.64.
+    small, enough = voc_object("square", (1, 1, 7, 7)), voc_object("circle", (1, 1, 8, 8))
+    root = of_objects(tmp_path / "set", small, enough, classes=("circle", "square"))
+    listener = Listener()
+    check_learnable(open_dataset(root, "trainval"), (), listener)
+    (line,) = listener.said
+    assert line.startswith("square: all objects are so small that no region of Selective Search")
+    assert "circle" in line.rpartition("leave it out")[2]
+
+
+def test_what_a_call_that_goes_on_says_otherwise_is_named() -> None:
+    before = {**TOLD, "set": ["a.b=1", "c=2"], "split": "train"}
+    now = {**TOLD, "set": ["a.b=1", "c=3"], "minutes": 60.0, "fast": True}
+    with pytest.raises(DataError) as error:
+        check_told(Path("w"), before, now)
+    assert str(error.value) == (
+        "w: this training was begun with other options: then split=train, now no split; then "
+        "minutes=30.0, now minutes=60.0; then no fast, now fast; then set=c=2, now set=c=3. It "
+        "goes on only as it was begun: give those again, or begin anew with another out."
+    )
+    with pytest.raises(DataError, match=r"then set=c=2, now no other set\. It"):
+        check_told(Path("w"), {**TOLD, "set": ["a=1", "c=2"]}, {**TOLD, "set": ["a=1"]})
+
+
+def test_a_complete_detector_without_its_work_is_never_trained_anew(tmp_path) -> None:
+    out = write_detector(tmp_path / "d", networks=1)
+    work = Work(tmp_path / "other", {**TOLD, "data": str(tmp_path / "set")}, resume=False)
+    for name, result in STEPS.items():
+        work.step(name, lambda result=result: result)
+    work.copy_record(out / "choices.json")
+    shutil.rmtree(out / "work")
+    listener = Listener()
+    result = train(tmp_path / "set", out=out, resume=True, reporter=listener)
+    assert dict(result.figures) == FIGURES
+    assert set(result.choices) == set(STEPS)
+    (line,) = listener.said
+    assert line.startswith(f"{out}: this detector is complete. Its work/")
+    assert not (out / "work").exists()
+    with pytest.raises(DataError, match=r"then minutes=30\.0, now minutes=5\.0\. It goes on only"):
+        train(tmp_path / "set", out=out, resume=True, minutes=5)
+
+
+@pytest.fixture
+def making(tmp_path) -> Making:
+    images = open_dataset(write_voc(tmp_path / "set", {"trainval": 10}), "trainval")
+    told = ("optimizer.steps=70", "multibox.optimizer.steps=30")
+    options = TrainOptions(data=tmp_path / "set", out=tmp_path / "d", networks=2, set=told)
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    return Making(options, Splits("l", "h", None, images, images, images), work, False, QUIET)
+
+
+def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
+    assert making.as_set(Plan(1400, 3000, again=True)) == Plan(30, 70, again=True)
+
+
+def test_regions_go_further_only_where_networks_move_them(making) -> None:
+    assert looks_of(making) == ("once", "mirror", "mirror-rounds")
+    for more, looks in ({"set": ("regression.kind=off",)}, 2), ({"fast": True}, 1):
+        told = making.told.model_copy(update=more)
+        assert looks_of(replace(making, told=told)) == ("once", "mirror")[:looks]
+
+
+def test_the_plan_tells_how_long_each_part_takes(making) -> None:
+    pace = Pace(multibox_step=2.0, classifier_step=3.0, search=6.0, region=0.0)
+    assert timetable(making, Plan(30, 70, again=True), pace) == [
+        " 2.0 min  MultiBox, two networks of 30 steps",
+        " 2.0 min  what proposes: 10 images held out, searched twice",
+        "    60 s  regions of 10 images to learn from",
+        " 7.0 min  2 region classifiers, 70 steps",
+        "     0 s  how to look and select, thresholds",
+        "    60 s  MultiBox once more, on all images",
+        "    60 s  regions of all 10 images",
+        " 7.0 min  2 region classifiers once more",
+        "  21 min  in all, 30 min allowed",
+    ]
+    once = timetable(making, Plan(30, 70, again=False), pace)
+    assert [line.split("  ")[-1] for line in once[5:]] == ["in all, 30 min allowed"]
