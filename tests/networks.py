@@ -11,9 +11,13 @@ from builders import CLASSES
 from numpy.typing import ArrayLike
 
 from detect.models.box_coder import BoxCoder
+from detect.models.box_head import BoxHeadDesign
 from detect.models.cards import MultiBoxCard, RegionClassifierCard
 from detect.models.multibox import MultiBox, MultiBoxDesign
+from detect.models.priors import grid_priors
 from detect.models.region_classifier import RegionClassifier
+from detect.models.shared import SharedDesign, SharedNetwork
+from detect.models.shared_card import SharedCard
 
 # Features of a region: GoogLeNet has 1,024 at width 1.
 DIMENSIONS = 256
@@ -99,3 +103,34 @@ def multibox(
         slots=len(wanted), levels=0, shapes=0, encoding="corners", scale=0.01, **values,
     )  # fmt: skip
     return model.eval(), card
+
+
+def shared(
+    seed: int = 0, kind: str = "classwise", **changes: Any
+) -> tuple[SharedNetwork, SharedCard]:
+    """Return a detector of one trunk for images of 64x48 px, whose regions differ, and its card."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        shapes = np.array([[[0.2, 0.2], [0.4, 0.3]]], np.float32)
+        priors = torch.from_numpy(grid_priors(shapes, [(3, 4)]))
+        head = BoxHeadDesign(kind, "4e", 2)
+        shape = (len(priors), 1, 2, BoxCoder("centre", 0.1), head)
+        design = SharedDesign("bn", 0.25, len(CLASSES), 64, 48, *shape)
+        model = SharedNetwork(design, priors, CARD.mean, CARD.std, dropout=0.0).train()
+        boxes = torch.rand(32, 2) * 0.5
+        boxes = torch.cat([boxes, boxes + torch.rand(32, 2) * 0.4 + 0.1], 1)
+        with torch.no_grad():
+            for _ in range(10):
+                maps = model.trunk(torch.rand(8, 3, 48, 64) * 255)
+                model.proposed(maps)
+                model(model.regions(maps, boxes, torch.arange(32) % 8))
+            model.network.fc.weight.mul_(30)
+            model.regression.fc.weight.mul_(300)
+            model.head.outputs[0].weight.mul_(20)
+    card = SharedCard(
+        variant="bn", width=0.25, classes=CLASSES, input_size=64, input_height=48,
+        mean=CARD.mean, std=CARD.std, slots=len(priors), levels=1, shapes=2,
+        encoding="centre", scale=0.1, per_view=50, nms=0.7, boxes=20,
+        regression=kind, regression_maps="4e", regression_grid=2,
+    )  # fmt: skip
+    return model.eval(), dataclasses.replace(card, **changes)

@@ -26,4 +26,20 @@ steps = 1
 precision = "float32"
 """
 
+TINY_SHARED = """batch_size = 2
+[model]
+input_size = 96
+input_height = 64
+width = 0.25
+[priors]
+shapes = 2
+levels = 1
+[sampling]
+regions = 8
+[optimizer]
+steps = 1
+[run]
+precision = "float32"
+"""
+
 TINY_PRETRAIN = TINY_MULTIBOX.replace("[priors]\ncount = 3\n", "")

@@ -255,6 +255,7 @@ _TRAIN = ("none", *_SPLIT, "--config", "recipe.toml")
         ("train-classifier", *_TRAIN, "--proposals", "none"),
         ("train-classifier", *_TRAIN, "--proposals", "none", "--ensemble", 2),
         ("train-multibox", *_TRAIN),
+        ("train-shared", *_TRAIN),
         ("pretrain", *_TRAIN),
         ("demo",),
     ],

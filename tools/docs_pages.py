@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 import detect
 from detect import stages
 from detect.cli import COMMANDS, group
-from detect.config import MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
+from detect.config import MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe, SharedRecipe
 from detect.errors import as_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +35,7 @@ SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "&lt;"}
 RECIPES: dict[str, type[BaseModel]] = {
     "train-classifier": RegionClassifierRecipe,
     "train-multibox": MultiBoxRecipe,
+    "train-shared": SharedRecipe,
     "pretrain": PretrainRecipe,
 }
 

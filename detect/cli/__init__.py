@@ -35,6 +35,7 @@ COMMANDS = {
     "pretrain": ("detect.cli.pretrain", "Train GoogLeNet to classify images, to start from."),
     "train-multibox": ("detect.cli.train_multibox", "Train MultiBox to propose boxes."),
     "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),
+    "train-shared": ("detect.cli.train_shared", "Train a detector that sees an image once."),
     "train-regression": ("detect.cli.train_regression", "Learn to move a network's boxes."),
     "train-svm": ("detect.cli.train_svm", "Fit linear SVMs to a network's features."),
     "run": ("detect.cli.run", "Detect objects in a data set or in images."),

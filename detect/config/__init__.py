@@ -13,3 +13,4 @@ from detect.config.sections import CropAugmentSection as CropAugmentSection
 from detect.config.sections import OptimizerSection as OptimizerSection
 from detect.config.sections import RunSection as RunSection
 from detect.config.sections import Section as Section
+from detect.config.shared import SharedRecipe as SharedRecipe

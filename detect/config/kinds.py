@@ -8,12 +8,18 @@ from detect.config.multibox import MultiBoxRecipe
 from detect.config.pretrain import PretrainRecipe
 from detect.config.recipes import key_names, load_recipe, read_toml
 from detect.config.region_classifier import RegionClassifierRecipe
+from detect.config.shared import SharedRecipe
 from detect.errors import DataError
 
-AnyRecipe = RegionClassifierRecipe | PretrainRecipe | MultiBoxRecipe
+AnyRecipe = RegionClassifierRecipe | PretrainRecipe | MultiBoxRecipe | SharedRecipe
 
 # Of kinds that know as many keys, the first.
-_KINDS: tuple[type[AnyRecipe], ...] = (RegionClassifierRecipe, PretrainRecipe, MultiBoxRecipe)
+_KINDS: tuple[type[AnyRecipe], ...] = (
+    RegionClassifierRecipe,
+    PretrainRecipe,
+    MultiBoxRecipe,
+    SharedRecipe,
+)
 _SHOWN = 3
 
 
@@ -30,8 +36,8 @@ def load_any_recipe(path: Path) -> AnyRecipe:
     if not known[best]:
         shown = ", ".join(sorted(keys)[:_SHOWN]) or "nothing"
         raise DataError(
-            f"{path}: not a recipe of a region classifier, a pre-training or MultiBox: expected "
-            f"tables such as [model] and [optimizer], got {shown}."
+            f"{path}: not a recipe of a region classifier, a pre-training, MultiBox or a detector "
+            f"of one trunk: expected tables such as [model] and [optimizer], got {shown}."
         )
     return load_recipe(best, path)
 

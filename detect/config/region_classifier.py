@@ -36,6 +36,13 @@ class CropSection(Section):
     image_side: int = Field(0, ge=0)
 
 
+def check_bounds(background: tuple[float, float], foreground: float) -> None:
+    """Raise ValueError where the IoU of `background` and of `foreground` are not in order."""
+    low, high = background
+    if not 0 <= low < high <= foreground:
+        raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
+
+
 class SamplingSection(Section):
     """Which regions a batch holds: R-CNN, arXiv 1311.2524, section 2.3 (32 + 96 of 128)."""
 
@@ -47,9 +54,7 @@ class SamplingSection(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> "SamplingSection":
-        low, high = self.background_iou
-        if not 0 <= low < high <= self.foreground_iou:
-            raise ValueError("background_iou needs 0 <= low < high <= foreground_iou")
+        check_bounds(self.background_iou, self.foreground_iou)
         return self
 
 

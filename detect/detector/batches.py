@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from detect.detector.regions import Networks, Part, Regions, SharedCrops
 from detect.images import shrink
 from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled
+from detect.models.region_networks import RegionCard
 from detect.structures import Image, IntArray
 
 About = TypeVar("About")
@@ -73,11 +74,37 @@ class Packing:
         return replace(self, full=True, cutting=by_torch(device, sample))
 
 
-def grouped(settings: Sequence[CropSettings]) -> dict[CropSettings, Networks]:
-    """Return the indices of the networks that share each of the `settings`."""
+class Group(Protocol):
+    """What makes batches of the regions that some networks share, one image after the other."""
+
+    settings: CropSettings
+
+    def shown(self, regions: Regions[Any]) -> tuple[Image, Any]:
+        """Return the image that regions are of and where they lie, which `regions` expects."""
+
+    def add(
+        self, regions: Regions[Any], image: Image, distinct: Any, size: int
+    ) -> Iterator[SharedCrops]:
+        """Yield the batches of `size` that these, as `shown`, fill."""
+
+    def rest(self, size: int) -> Iterator[SharedCrops]:
+        """Yield a batch of what still waits, if anything does."""
+
+
+def crop_settings(cards: Sequence[RegionCard]) -> dict[int, CropSettings]:
+    """Return the settings of each network, by its number in `cards`, that sees crops."""
     return {
-        one: tuple(index for index, other in enumerate(settings) if other == one)
-        for one in dict.fromkeys(settings)
+        number: CropSettings.of(card)
+        for number, card in enumerate(cards)
+        if isinstance(card, RegionClassifierCard)
+    }
+
+
+def grouped(settings: Mapping[int, CropSettings]) -> dict[CropSettings, Networks]:
+    """Return the networks, by their numbers, that share each of the `settings`."""
+    return {
+        one: tuple(number for number, other in settings.items() if other == one)
+        for one in dict.fromkeys(settings.values())
     }
 
 
@@ -92,14 +119,17 @@ def packed(
     groups: Mapping[CropSettings, Networks],
     packing: Packing,
     size: Callable[[CropSettings], int],
+    more: Sequence[Group] = (),
 ) -> Iterator[Regions[About] | SharedCrops]:
     """Yield each of `images`, and the batches of its distinct crops for every one of the `groups`.
 
-    An image comes before its batches. `size` tells how many crops a batch has; the last one
-    repeats its last crop up to the next of _SHAPES sizes, or to the full size: oneDNN and
-    cuDNN prepare, and keep, every convolution anew for every size of a batch.
+    And what the groups `more` make of it. An image comes before its batches. `size` tells how many
+    crops a batch has; the last one repeats its last crop up to the next of _SHAPES sizes, or to
+    the full size: oneDNN and cuDNN prepare, and keep, every convolution anew for every size of a
+    batch.
     """
-    every = [_Group(settings, networks, packing) for settings, networks in groups.items()]
+    crops = [_Group(settings, networks, packing) for settings, networks in groups.items()]
+    every: list[Group] = [*crops, *more]
     for regions in images:
         shown = [group.shown(regions) for group in every]
         yield regions
@@ -159,7 +189,7 @@ class _Group:
     def _batch(self, size: int) -> SharedCrops:
         """Return the batch of all that waits."""
         count, start = self._count, 0
-        more = max(size, count) if self._packing.full else _rounded_up(count, size)
+        more = max(size, count) if self._packing.full else rounded_up(count, size)
         more -= count
         parts, cuts = list[Part](), list[tuple[int, Cut]]()
         for regions, cutter, part in self._waiting:
@@ -173,7 +203,7 @@ class _Group:
         return SharedCrops(self._networks, count + more, tuple(parts), joined(cuts))
 
 
-def _rounded_up(count: int, size: int) -> int:
+def rounded_up(count: int, size: int) -> int:
     """Return the smallest of _SHAPES even parts of `size` that holds `count` crops."""
     step = max(1, size // _SHAPES)
     return max(count, min(size, -(-count // step) * step))

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 
 from detect.errors import DataError, option
-from detect.models.cards import RegionClassifierCard
+from detect.models.region_networks import RegionCard
 from detect.storage.scores_card import Deltas
 from detect.structures import IntArray
 
@@ -29,7 +29,7 @@ def shared_classes(known: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return known[0]
 
 
-def shared_regression(cards: Sequence[RegionClassifierCard]) -> Deltas:
+def shared_regression(cards: Sequence[RegionCard]) -> Deltas:
     """Return how all networks move boxes, "off" where none does; DataError where they differ."""
     for number, card in enumerate(cards[1:], start=2):
         if card.regression != cards[0].regression:

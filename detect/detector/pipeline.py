@@ -2,8 +2,8 @@
 
 The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the region classifier
 (arXiv 1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
-threshold, NMS within each class. A crop is cut once for all networks that want it the same. Where
-the networks move boxes, every region is moved before anything is selected.
+threshold, NMS within each class. A crop is cut once for all networks that want it the same; those
+of one trunk (models/shared.py) cut regions out of the maps of the image. Where the networks move boxes, every region is moved before anything is selected.
 """
 
 from collections import deque
@@ -17,22 +17,22 @@ import torch
 from torch import Tensor
 
 from detect.detector.ahead import run_ahead
-from detect.detector.batches import CropSettings, Packing, grouped, packed
+from detect.detector.batches import Packing, crop_settings, grouped, packed
 from detect.detector.classes import places, shared_classes, shared_regression
 from detect.detector.forward import Forward
 from detect.detector.localised import Localised, begun, check_size
 from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops, in_order
 from detect.detector.scoring import Score, softmax
+from detect.detector.trunks import trunk_groups, trunk_numbers
 from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
 from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, option
-from detect.models.cards import RegionClassifierCard
 from detect.models.compiled import compiled, compiling
 from detect.models.exported.network import EngineNetwork
 from detect.models.inference import ready_on
-from detect.models.region_classifier import RegionClassifier
+from detect.models.region_networks import RegionCard, RegionNetwork
 from detect.storage.scores_card import Deltas
 from detect.structures import Detections, FloatArray, Image, Proposals
 
@@ -62,7 +62,7 @@ class RegionScorer:
 
     def __init__(
         self,
-        models: Sequence[tuple[RegionClassifier | EngineNetwork, RegionClassifierCard]],
+        models: Sequence[tuple[RegionNetwork | EngineNetwork, RegionCard]],
         device: torch.device | None = None,
         *,
         classes: Sequence[str] | None = None,
@@ -88,7 +88,8 @@ class RegionScorer:
             model if isinstance(model, EngineNetwork) else ready_on(self.device, model, precision)
             for model, _ in models
         ]
-        self._groups = grouped([CropSettings.of(card) for card in cards])
+        self._groups = grouped(crop_settings(cards))
+        self._trunks = trunk_numbers(cards)
         self.packing = Packing.on(self.device) if packing is None else packing
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
@@ -213,7 +214,8 @@ class RegionScorer:
             yield one.image, one.about.another(one.boxes, self._outputs(one))
 
     def _packed(self, images: Iterable[Regions[About]]) -> Iterator[Regions[About] | SharedCrops]:
-        return packed(images, self._groups, self.packing, self._forward.size)
+        trunks = trunk_groups(self._networks, self._trunks, self.packing)
+        return packed(images, self._groups, self.packing, self._forward.size, trunks)
 
     def _classify(self, batch: SharedCrops) -> Tensor:
         return self._forward(batch, self._score_crops)

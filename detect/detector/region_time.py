@@ -13,7 +13,7 @@ from detect.detector.pipeline import RegionScorer
 from detect.detector.scoring import Score, softmax
 from detect.models.cards import RegionClassifierCard
 from detect.models.crop_time import Peak, forget_peaks, peaks
-from detect.models.region_classifier import RegionClassifier
+from detect.models.region_networks import RegionCard, RegionNetwork
 from detect.structures import Image, Proposals
 
 # Ours: batches an image, and images, the first of which does not count.
@@ -30,8 +30,8 @@ class RegionTime:
 
 
 def time_regions(
-    model: RegionClassifier,
-    card: RegionClassifierCard,
+    model: RegionNetwork,
+    card: RegionCard,
     device: torch.device,
     precision: str,
     pairs: Sequence[tuple[Image, Proposals]],
@@ -39,14 +39,16 @@ def time_regions(
 ) -> RegionTime:
     """Detect in the first regions of images of `pairs`, and measure: cutting, network, NMS.
 
-    `precision` as in models.device.autocast, `score` as in RegionScorer. ValueError without a
-    region.
+    Of one trunk all regions: it is a part of what each takes. `precision` as in
+    models.device.autocast, `score` as in RegionScorer. ValueError without a region.
     """
     if not any(len(proposals) for _, proposals in pairs):
         raise ValueError("time_regions: expected at least one region")
     forget_peaks(device)
     detector = RegionScorer([(model, card)], device, precision=precision, score=score)
-    most = _BATCHES * automatic_size(CropSettings.of(card), device)
+    most = None
+    if isinstance(card, RegionClassifierCard):
+        most = _BATCHES * automatic_size(CropSettings.of(card), device)
     some = [(image, proposals.take(slice(most))) for image, proposals in pairs if len(proposals)]
     first, *others = islice(cycle(some), _IMAGES)
     _detect(detector, [first])

@@ -10,18 +10,20 @@ from torch import Tensor
 
 from detect.models.exported.network import EngineNetwork
 from detect.models.region_classifier import Outputs, RegionClassifier
+from detect.models.region_networks import RegionNetwork
 from detect.models.svm import LinearSvms
 
 # log(1000 / 16): no side grows further in torchvision (models.detection._utils.BoxCoder); ours is
 # that no centre moves further, in sides.
 _LARGEST_DELTA = math.log(1000 / 16)
 
-# A network, RegionClassifier or EngineNetwork, and crops (n, 3, S, S), 0..255 -> scores (n, C+1) of
-# its classes, background last, and behind them (n, 4K) how the boxes move, if it says so.
+# A network, RegionClassifier or EngineNetwork, and crops (n, 3, S, S), 0..255, or a SharedNetwork
+# and regions of its maps -> scores (n, C+1) of its classes, background last, and behind them (n, 4K)
+# how the boxes move, if it says so.
 Score = Callable[[Any, Tensor], Tensor]
 
 
-def softmax(network: RegionClassifier | EngineNetwork, crops: Tensor) -> Tensor:
+def softmax(network: RegionNetwork | EngineNetwork, crops: Tensor) -> Tensor:
     """`crops` (n, 3, S, S) -> probabilities (n, C+1), and deltas (n, 4K) if boxes are moved."""
     outputs = network(crops)
     logits = outputs.logits if isinstance(outputs, Outputs) else outputs

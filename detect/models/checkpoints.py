@@ -19,6 +19,7 @@ from detect.models.model_files import (
     KIND_KEY,
     check_entries,
     opened_model,
+    read_card,
     read_tensors,
     write_model,
 )
@@ -60,6 +61,15 @@ def load_model(path: Path, kind: Kind[Network, CardOf]) -> tuple[Network, CardOf
     except ValueError as error:
         raise DataError(f"{where}: {error}. Copy the model again.") from error
     return model.eval(), card
+
+
+def kind_among(path: Path, kinds: Sequence[Kind[Any, Any]]) -> Kind[Any, Any]:
+    """Return which of `kinds` the model at `path` is of: the first where it is of another.
+
+    So that it is what load_model expected. DataError as read_card.
+    """
+    found = read_card(path)[KIND_KEY]
+    return next((kind for kind in kinds if kind.name == found), kinds[0])
 
 
 def _check_classes(file: TensorFile, model: NormalisedNetwork, classes: int) -> None:

@@ -148,10 +148,20 @@ class GoogLeNet(nn.Module):
         """Return what `forward` does, and the maps of Inception module `until` as `features`."""
         sides: list[Tensor] | None = [] if self.training and self.has_auxiliary else None
         kept = self._run(images, f"inception{until}", sides)
-        rest = self.steps[self.steps.index(f"inception{until}") + 1 :]
-        maps = self._through(kept, rest, sides)
-        logits: Tensor = self.fc(self.dropout(self.avgpool(maps).flatten(1)))
+        logits, _ = self.after(kept, until, sides)
         return ((logits, sides[0], sides[1]) if sides else logits), kept
+
+    def after(
+        self, maps: Tensor, until: str, sides: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Go on from `maps` of Inception module `until`: logits (N, num_outputs), and maps 5b.
+
+        Auxiliary logits are appended to `sides` if given.
+        """
+        rest = self.steps[self.steps.index(f"inception{until}") + 1 :]
+        maps = self._through(maps, rest, sides)
+        logits: Tensor = self.fc(self.dropout(self.avgpool(maps).flatten(1)))
+        return logits, maps
 
     def _run(self, maps: Tensor, last: str, sides: list[Tensor] | None) -> Tensor:
         """Run the trunk up to the step `last`; append auxiliary logits to `sides` if given."""

@@ -12,6 +12,8 @@ from detect.models.image_classifier import ImageClassifier
 from detect.models.multibox import MultiBox
 from detect.models.normalised import NormalisedNetwork
 from detect.models.region_classifier import RegionClassifier
+from detect.models.shared import SharedNetwork
+from detect.models.shared_card import SharedCard
 from detect.models.svm import LinearSvms
 
 Network = TypeVar("Network", bound=NormalisedNetwork)
@@ -57,6 +59,10 @@ def _multibox(card: MultiBoxCard) -> MultiBox:
     return MultiBox(card.design, torch.empty(card.slots, 4))
 
 
+def _shared(card: SharedCard) -> SharedNetwork:
+    return SharedNetwork(card.design, torch.empty(card.slots, 4))
+
+
 REGION_CLASSIFIER = Kind(
     "region-classifier", "a region classifier", RegionClassifierCard, _region_classifier
 )
@@ -64,8 +70,9 @@ IMAGE_CLASSIFIER = Kind(
     "image-classifier", "an image classifier", ImageClassifierCard, _image_classifier
 )
 MULTIBOX = Kind("multibox", "a MultiBox network", MultiBoxCard, _multibox)
+SHARED = Kind("shared-detector", "a detector of one trunk", SharedCard, _shared)
 KINDS: dict[str, Kind[Any, Any]] = {
-    kind.name: kind for kind in (REGION_CLASSIFIER, IMAGE_CLASSIFIER, MULTIBOX)
+    kind.name: kind for kind in (REGION_CLASSIFIER, IMAGE_CLASSIFIER, MULTIBOX, SHARED)
 }
 
 _ONE, _FOUR, _CLASSES, _FEATURES = ("", 1), ("", 4), ("classes", 0), ("features", 0)

@@ -13,7 +13,7 @@ from scipy.cluster.vq import kmeans2
 
 from detect.boxes import iou_matrix
 from detect.errors import DataError
-from detect.structures import FloatArray
+from detect.structures import FloatArray, Size
 
 # Ours: the best of a few starts, each run until no centre moves or for 100 rounds.
 _STARTS, _ROUNDS = 4, 100
@@ -44,20 +44,22 @@ def fit_shapes(boxes: FloatArray, levels: int, per_place: int, seed: int) -> Flo
     return centres[order].astype(np.float32).reshape(levels, per_place, 2)
 
 
-def grid_priors(shapes: FloatArray, sides: Sequence[int]) -> FloatArray:
-    """`shapes` (L, k, 2), grid `sides` (L,) in places -> priors (sum of side² * k, 4).
+def grid_priors(shapes: FloatArray, sides: Sequence[int | Size]) -> FloatArray:
+    """`shapes` (L, k, 2), grid `sides` (L,) in places -> priors (sum of places * k, 4).
 
-    Order: level, row, column, shape, that of the convolutional head's outputs. A prior's centre
-    is the middle of its place; priors may leave the window. ValueError for other lengths.
+    A side is that of a square grid, or (rows, columns). Order: level, row, column, shape, that of
+    the convolutional head's outputs. A prior's centre is the middle of its place; priors may leave
+    the window. ValueError for other lengths.
     """
     if len(shapes) != len(sides):
         raise ValueError(f"grid_priors: {len(shapes)} levels of shapes, {len(sides)} grids")
     return np.concatenate([_grid(own, side) for own, side in zip(shapes, sides, strict=True)])
 
 
-def _grid(shapes: FloatArray, side: int) -> FloatArray:
-    middle = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
-    rows, columns = np.meshgrid(middle, middle, indexing="ij")
+def _grid(shapes: FloatArray, side: int | Size) -> FloatArray:
+    size = (side, side) if isinstance(side, int) else side
+    middles = [(np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) for n in size]
+    rows, columns = np.meshgrid(*middles, indexing="ij")
     centres = np.stack([columns, rows], -1)[:, :, None, :]
     half = shapes[None, None] / np.float32(2)
     return np.concatenate([centres - half, centres + half], -1).reshape(-1, 4)

@@ -56,21 +56,22 @@ def _starts(length: int, side: int) -> list[int]:
     return [spare * place // steps for place in range(steps + 1)] if steps else [0]
 
 
-def warp(image: Image, window: Window, side: int) -> Image:
+def warp(image: Image, window: Window, side: int | tuple[int, int]) -> Image:
     """`image` (H, W, 3) uint8 -> its `window` warped to (S, S, 3) uint8, S = `side` px.
 
-    An axis that shrinks is averaged over area, one that grows is interpolated linearly (ours).
-    Training and proposing both see through this function. ValueError for a window that is empty
-    or not within the image.
+    Or to (width, height) px, as OpenCV orders them. An axis that shrinks is averaged over area, one
+    that grows is interpolated linearly (ours). Training and proposing both see through this
+    function. ValueError for a window that is empty or not within the image.
     """
     x1, y1, x2, y2 = window
     height, width = image.shape[:2]
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         raise ValueError(f"window: expected within (0, 0, {width}, {height}), got {window}")
+    sides = (side, side) if isinstance(side, int) else side
     # Two steps: OpenCV averages over area only where neither axis grows.
-    smaller = (min(side, x2 - x1), min(side, y2 - y1))
+    smaller = (min(sides[0], x2 - x1), min(sides[1], y2 - y1))
     shrunk = cv2.resize(image[y1:y2, x1:x2], smaller, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(shrunk, sides, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def believed(boxes: FloatArray, window: Window, size: Size) -> BoolArray:
@@ -84,6 +85,13 @@ def believed(boxes: FloatArray, window: Window, size: Size) -> BoolArray:
     open_sides = np.array([x1 > 0, y1 > 0, x2 < width, y2 < height])
     near = np.concatenate([boxes[:, :2] < MARGIN, boxes[:, 2:] > 1 - MARGIN], axis=1)
     return np.asarray(~(near & open_sides).any(axis=1), np.bool_)
+
+
+def to_fractions(boxes: FloatArray, window: Window) -> FloatArray:
+    """`boxes` (N, 4) px of the image -> fractions of `window` (N, 4)."""
+    x1, y1, x2, y2 = window
+    shifted = boxes.astype(np.float64) - (x1, y1, x1, y1)
+    return np.asarray(shifted / ((x2 - x1, y2 - y1) * 2), np.float32)
 
 
 def to_image(boxes: FloatArray, window: Window) -> FloatArray:

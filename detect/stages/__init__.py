@@ -32,6 +32,7 @@ from detect.stages.train_regression import (
     TrainRegressionResult,
     train_regression,
 )
+from detect.stages.train_shared import TrainSharedOptions, TrainSharedResult, train_shared
 from detect.stages.train_svm import TrainSvmOptions, TrainSvmResult, train_svm
 from detect.stages.visualize import VisualizeOptions, VisualizeResult, visualize
 
@@ -73,6 +74,8 @@ __all__ = [
     "TrainMultiboxResult",
     "TrainRegressionOptions",
     "TrainRegressionResult",
+    "TrainSharedOptions",
+    "TrainSharedResult",
     "TrainSvmOptions",
     "TrainSvmResult",
     "TrainedNetwork",
@@ -97,6 +100,7 @@ __all__ = [
     "train_classifier",
     "train_multibox",
     "train_regression",
+    "train_shared",
     "train_svm",
     "visualize",
 ]

@@ -84,20 +84,38 @@ def precision_of(engine: str, precision: str, device: "torch.device") -> str:
     return "float32" if engine == "onnxruntime" else resolve_precision(device, precision)
 
 
+def check_crops(told: Any, path: Path, card: Any) -> None:
+    """Raise UsageError for an option of `told` about crops where the network at `path` sees none.
+
+    `card` is its; `told` may have `mirror`, `svm` and a path as `regression`.
+    """
+    from detect.models.shared_card import SharedCard
+
+    if not isinstance(card, SharedCard):
+        return
+    fitted = isinstance(getattr(told, "regression", None), Path)
+    asked = {"mirror": told.mirror, "svm": getattr(told, "svm", None), "regression": fitted}
+    for name in (name for name, value in asked.items() if value):
+        raise UsageError(
+            f"{option(name)}: {path} is a detector of one trunk, which sees the whole image, not "
+            "crops of its regions. Leave it out."
+        )
+
+
 def open_networks(told: Any, networks: Sequence[Path], device: "torch.device") -> list[Any]:
     """Return the network and the card of each of `networks`, in the engine that `told` means.
 
-    Errors of load_model, load_exported and load_converted.
+    Errors of load_region_network, check_crops, load_exported and load_converted.
     """
-    from detect.models.checkpoints import load_model
     from detect.models.exported.network import load_converted, load_exported
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     found: list[Any] = []
     for path in networks:
         engine = engine_of(path, told.engine)
         if engine == _TORCH:
-            found.append(load_model(path, REGION_CLASSIFIER))
+            found.append(load_region_network(path))
+            check_crops(told, path, found[-1][1])
             continue
         load = load_converted if form_of(path) is None else load_exported
         precision = precision_of(engine, told.precision, device)

@@ -13,6 +13,7 @@ from detect.stages.members import is_member
 from detect.stages.sources import (
     BOTH,
     MULTIBOX,
+    OWN,
     SEARCH,
     Method,
     MultiBoxChoice,
@@ -63,10 +64,12 @@ def _source(made: _Made, search: Search | None) -> Source:
 
 def _by_hash(paths: Sequence[Path]) -> dict[str, Path]:
     """Return the MultiBox networks at `paths` by hash; DataError for a path that has none."""
+    from detect.models.checkpoints import kind_among
     from detect.models.model_files import find_weights, model_hash, read_card
+    from detect.proposals.multibox.stored import PROPOSING
 
     for path in paths:
-        read_card(path, MULTIBOX)
+        read_card(path, kind_among(path, PROPOSING).name)
     return {model_hash(path): find_weights(path) for path in paths}
 
 
@@ -88,6 +91,8 @@ def _as_noted(network: Path, given: Mapping[str, Path], device: str) -> _Made:
     folder, recipe = _run_folder(network), _note(network)
     if recipe is None:
         raise DataError(f"{network}: no note of the proposals that it was trained on.")
+    if recipe.get("method") == OWN and not given:
+        return MULTIBOX, PRESETS[_PRESET], 0, MultiBoxChoice([network], device, "auto")
     if recipe.get("method") not in get_args(Method):
         raise DataError(f"{folder}: trained on proposals that were not made by detect propose.")
     try:
@@ -141,12 +146,14 @@ def _find(wanted: str, folder: Path, given: Mapping[str, Path]) -> Path:
 
 def _found_beside(wanted: str, folder: Path) -> Path | None:
     """Return the MultiBox network with the hash `wanted` beside the run `folder`."""
+    from detect.models.checkpoints import kind_among
     from detect.models.model_files import read_card
     from detect.models.tensor_files import HASH_KEY
+    from detect.proposals.multibox.stored import PROPOSING
 
     for path in _beside(folder):
         try:
-            card = read_card(path, MULTIBOX)
+            card = read_card(path, kind_among(path, PROPOSING).name)
         except DataError:  # Another kind of model, or none.
             continue
         if str(card.get(HASH_KEY)).startswith(wanted):

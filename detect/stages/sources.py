@@ -29,6 +29,8 @@ MultiBoxModels = Annotated[
     ),
 ]
 SEARCH, MULTIBOX, BOTH = "selective-search", "multibox", "both"
+# What a detector of one trunk notes that was trained on what it proposes itself.
+OWN = "own"
 OPENCV: Search = "opencv"
 ChosenSearch = Annotated[
     Search,

@@ -5,6 +5,7 @@ And what shape has that which moves boxes.
 
 from detect.config.multibox import MultiBoxModelSection
 from detect.config.region_classifier import ModelSection, RegionClassifierRecipe
+from detect.config.shared import SharedModelSection
 from detect.models.box_head import BoxHeadDesign, check_grid
 from detect.models.timm_models import check_input, normalisation
 from detect.trunks import timm_name
@@ -12,7 +13,9 @@ from detect.trunks import timm_name
 Triple = tuple[float, float, float]
 
 
-def mean_and_std(model: ModelSection | MultiBoxModelSection) -> tuple[Triple, Triple]:
+def mean_and_std(
+    model: ModelSection | MultiBoxModelSection | SharedModelSection,
+) -> tuple[Triple, Triple]:
     """Return the mean and std of a recipe's network, of 0..255 RGB: timm's networks have theirs.
 
     What the recipe says of them counts first. DataError where the network is one of timm that does

@@ -17,6 +17,7 @@ from detect.boxes import iou_matrix
 from detect.config.multibox import ObjectiveSection
 from detect.matching import BACKGROUND
 from detect.models.multibox import MultiBox
+from detect.models.shared import SharedNetwork
 from detect.structures import FloatArray
 from detect.training.slots import Costs, Slots, assign_slots, squared_distances
 
@@ -34,7 +35,7 @@ class WindowTruth:
 
 
 def multibox_losses(
-    model: MultiBox,
+    model: MultiBox | SharedNetwork,
     offsets: Tensor,
     logits: Tensor,
     truths: Sequence[WindowTruth],
@@ -64,7 +65,7 @@ def multibox_losses(
 
 
 def _assign(
-    model: MultiBox,
+    model: MultiBox | SharedNetwork,
     offsets: Tensor,
     logits: Tensor,
     truth: WindowTruth,
@@ -77,7 +78,7 @@ def _assign(
 
 
 def _costs(
-    model: MultiBox,
+    model: MultiBox | SharedNetwork,
     offsets: Tensor,
     logits: Tensor,
     truth: WindowTruth,
@@ -100,7 +101,7 @@ def _costs(
 
 
 def _location(
-    model: MultiBox,
+    model: MultiBox | SharedNetwork,
     offsets: Tensor,
     slots: Sequence[Slots],
     truths: Sequence[WindowTruth],
@@ -121,7 +122,7 @@ def _location(
     return smooth_l1_loss(found, targets, reduction="sum")
 
 
-def _encode(model: MultiBox, boxes: Tensor) -> Tensor:
+def _encode(model: MultiBox | SharedNetwork, boxes: Tensor) -> Tensor:
     return model.design.coder.encode(boxes, model.priors)
 
 

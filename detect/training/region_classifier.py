@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from detect.config import RegionClassifierRecipe
 from detect.data import read_pixels
 from detect.detector import RegionScorer
-from detect.errors import DataError, option
 from detect.evaluation.average_precision import evaluate
 from detect.models.box_head import BoxHead
 from detect.models.cards import RegionClassifierCard
@@ -22,7 +20,7 @@ from detect.models.region_classifier import Outputs, RegionClassifier
 from detect.progress import Track, untracked
 from detect.runs import RunFolder
 from detect.storage.proposals import ProposalFile
-from detect.structures import Dataset, Sample
+from detect.structures import Dataset
 from detect.training.box_targets import statistics
 from detect.training.call import Call
 from detect.training.distributed import ALONE, Processes
@@ -32,6 +30,7 @@ from detect.training.losses import box_loss, classification_losses
 from detect.training.region_data import CropBatches, RegionData
 from detect.training.task import Batch
 from detect.training.torch_batches import TorchBatches
+from detect.training.validation import check_scorable, sampled
 from detect.trunks import timm_name
 
 BatchMaker = Literal["opencv", "torch"]
@@ -53,24 +52,11 @@ class Validation:
 
     def __post_init__(self) -> None:
         """Raise DataError for a split without a counted object: it has no mAP."""
-        if not self._with_objects():
-            raise DataError(
-                f"validation split {self.dataset.split}: no object to score against (difficult "
-                f"and crowd ones do not count). Choose another {option('val_split')}, or train "
-                "without one."
-            )
+        check_scorable(self.dataset)
 
     def sample(self, images: int) -> "Validation":
         """Return `images` with objects, evenly spread over the split: the same in every run."""
-        candidates = self._with_objects()
-        places = np.linspace(0, len(candidates) - 1, min(images, len(candidates)))
-        chosen = tuple(candidates[place] for place in places.round().astype(int).tolist())
-        return replace(self, dataset=replace(self.dataset, samples=chosen))
-
-    def _with_objects(self) -> list[Sample]:
-        samples = self.dataset.samples
-        counted = (~(s.annotations.difficult | s.annotations.crowd) for s in samples)
-        return [sample for sample, flags in zip(samples, counted, strict=True) if flags.any()]
+        return replace(self, dataset=sampled(self.dataset, images))
 
 
 class RegionTask:

@@ -12,7 +12,13 @@ from typing import cast
 import numpy as np
 from torch import nn
 
-from detect.config import AnyRecipe, MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
+from detect.config import (
+    AnyRecipe,
+    MultiBoxRecipe,
+    PretrainRecipe,
+    RegionClassifierRecipe,
+    SharedRecipe,
+)
 from detect.data import image_size
 from detect.data.labelled import LabelledImages
 from detect.matching import BACKGROUND, Pool
@@ -29,6 +35,9 @@ from detect.training.region_classifier import (
     choose_batches,
 )
 from detect.training.region_data import RegionData
+from detect.training.shared import SharedTask
+from detect.training.shared_data import SharedData, fractional
+from detect.training.shared_network import build_shared
 from detect.training.step_time import StepTime, time_steps
 from detect.training.task import Task
 from detect.training.window_data import WindowData, collect_windows
@@ -55,8 +64,7 @@ def rehearse(recipe: AnyRecipe, dataset: Dataset, call: Call) -> StepTime:
     and for a MultiBox where no image has a box; the errors of time_steps.
     """
     recipe = recipe.model_copy(update={"init": ""})
-    side = recipe.crops.image_side if isinstance(recipe, RegionClassifierRecipe) else 0
-    decoded = decoded_bytes(dataset.samples, side)
+    decoded = _kept_bytes(recipe, dataset.samples)
     drawn_from = replace(dataset, samples=_drawn_from(dataset.samples, decoded))
     scene = _SCENES[type(recipe)](recipe, drawn_from, call)
     found = time_steps(scene.network, scene.task, scene.batch, recipe, call)
@@ -72,6 +80,14 @@ def _drawn_from(samples: tuple[Sample, ...], decoded: int) -> tuple[Sample, ...]
     """
     shown = tuple(s for s in samples if not s.annotations.crowd.all()) or samples
     return shown if decoded > CACHE_BYTES else tuple(spread(shown, IMAGES_TIMED))
+
+
+def _kept_bytes(recipe: AnyRecipe, samples: Sequence[Sample]) -> int:
+    """Return the bytes of all images as a training by `recipe` keeps them."""
+    if isinstance(recipe, SharedRecipe):
+        return 3 * recipe.model.input_size * recipe.model.input_height * len(samples)
+    side = recipe.crops.image_side if isinstance(recipe, RegionClassifierRecipe) else 0
+    return decoded_bytes(samples, side)
 
 
 def decoded_bytes(samples: Sequence[Sample], image_side: int) -> int:
@@ -152,8 +168,25 @@ def _multibox(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
     return _Scene(network, own.batch_size, task)
 
 
+def _shared(recipe: AnyRecipe, dataset: Dataset, call: Call) -> _Scene:
+    own = cast(SharedRecipe, recipe)
+    grid = own.priors
+    # As many boxes as there are clusters: k-means has nothing to do.
+    boxes = _drawn_boxes(np.random.default_rng(0), grid.levels * grid.shapes)
+    network = build_shared(own, boxes, len(dataset.classes), lambda line: None)
+    regions = _drawn_boxes(np.random.default_rng(1), _REGIONS)
+    data = SharedData(fractional(dataset.samples), (regions,) * len(dataset))
+
+    def task(batch: int) -> Task:
+        changed = own.model_copy(update={"batch_size": batch})
+        return SharedTask(changed, data, dataset.classes, call.folder, call.device, None)
+
+    return _Scene(network, own.batch_size, task)
+
+
 _SCENES: dict[type[AnyRecipe], Callable[[AnyRecipe, Dataset, Call], _Scene]] = {
     RegionClassifierRecipe: _region_classifier,
     PretrainRecipe: _pretraining,
     MultiBoxRecipe: _multibox,
+    SharedRecipe: _shared,
 }

@@ -10,7 +10,7 @@ from detect.config import MultiBoxRecipe
 from detect.data import image_size
 from detect.data.augment import flip_boxes
 from detect.errors import DataError
-from detect.proposals.views import Window, warp
+from detect.proposals.views import Window, to_fractions, warp
 from detect.structures import Dataset, FloatArray, Sample, Size
 from detect.training.image_cache import ImageCache
 from detect.training.multibox_loss import WindowTruth
@@ -57,13 +57,6 @@ def collect_windows(dataset: Dataset) -> WindowData:
             "with annotated objects."
         )
     return WindowData(dataset.samples, tuple(boxes), tuple(crowd))
-
-
-def to_fractions(boxes: FloatArray, window: Window) -> FloatArray:
-    """`boxes` (N, 4) px of the image -> fractions of `window` (N, 4)."""
-    x1, y1, x2, y2 = window
-    shifted = boxes.astype(np.float64) - (x1, y1, x1, y1)
-    return np.asarray(shifted / ((x2 - x1, y2 - y1) * 2), np.float32)
 
 
 def shown(boxes: FloatArray, window: Window) -> FloatArray:

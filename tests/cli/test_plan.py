@@ -20,6 +20,9 @@ RECIPES = {
     "multibox": f"batch_size = 4\n{TINY}[priors]\ncount = 5\n",
     "ensemble": f"{TINY}[sampling]\nbatch_size = 4\n[[ensemble]]\noptimizer = {{ steps = 100 }}\n",
     "moving": f"{TINY}[sampling]\nbatch_size = 4\n[regression]\nkind = 'agnostic'\ngrid = 2\n",
+    "shared": f"batch_size = 4\n{TINY}[priors]\nlevels = 1\n[sampling]\nregions = 4\n".replace(
+        "input_size = 32", "input_size = 64\ninput_height = 48"
+    ),
     "other": "[project]\nname = 'other'\n",
     "spatial": f"{TINY}[[augment.more]]\nname = 'Rotate'\n",
     "wrong": f"{TINY}[sampling]\nbatch_sise = 4\n",
@@ -129,6 +132,21 @@ def test_stored_regions_are_counted_and_not_proposed(plan) -> None:
     assert "timing proposals" not in err
 
 
+def test_one_trunk_is_trained_and_detects(plan, tmp_path: Path) -> None:
+    told = (*STORED, "--keep-scores", "float16", "--json", tmp_path / "plan.json")
+    code, shown, err = plan(*told, recipes=("shared",))
+    assert code == 0, err
+    assert "train-shared shared.toml" in shown
+    assert "500 steps of 4 at" in shown
+    train, run = json.loads((tmp_path / "plan.json").read_text())["stages"]
+    assert train["steps"] == 500
+    assert (run["images"], run["regions_per_image"], run["mirror"]) == (2, 30, False)
+    # Half floats for three classes and background, one class's deltas and its place, and a box.
+    assert run["scores_bytes"] == 60 * (2 * 4 + 2 * 4 + 4 + 16)
+    code, shown, err = plan(*STORED, "--mirror", recipes=("shared",))
+    assert (code, "--mirror: no --config is a recipe of a region classifier" in err) == (2, True)
+
+
 def test_mirrored_regions_are_timed_as_such(plan, tmp_path: Path) -> None:
     code, shown, err = plan(*STORED, "--mirror", "--json", tmp_path / "plan.json")
     assert code == 0, err
@@ -155,7 +173,7 @@ def test_without_a_test_split_detection_is_planned_for_the_split_itself(plan) ->
 @pytest.mark.parametrize(
     ("recipe", "text"),
     [
-        ("other", "other.toml: not a recipe of a region classifier, a pre-training or MultiBox"),
+        ("other", "other.toml: not a recipe of a region classifier, a pre-training, MultiBox or"),
         ("spatial", "spatial.toml: [[augment.more]] table 1: Rotate changes more than the values"),
         ("wrong", "wrong.toml: unknown key sampling.batch_sise. Did you mean sampling.batch_size?"),
         ("missing", "missing.toml: cannot be read: No such file"),

@@ -9,6 +9,7 @@ from detect.config import (
     PretrainRecipe,
     RegionClassifierRecipe,
     Section,
+    SharedRecipe,
     load_any_recipe,
     load_recipe,
     to_toml,
@@ -20,6 +21,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 COMMANDS: dict[str, type[Section]] = {
     "detect train-classifier": RegionClassifierRecipe,
     "detect train-multibox": MultiBoxRecipe,
+    "detect train-shared": SharedRecipe,
     "detect pretrain": PretrainRecipe,
 }
 
@@ -61,6 +63,9 @@ def test_a_misspelt_key_is_told_by_the_kind_that_the_others_show(tmp_path: Path)
     ("text", "got"), [("", "got nothing"), ("[project]\nname = 'x'\n", r"got project\.name")]
 )
 def test_a_file_of_other_things_is_no_recipe(text: str, got: str, tmp_path: Path) -> None:
-    expected = "not a recipe of a region classifier, a pre-training or MultiBox: expected"
+    expected = (
+        "not a recipe of a region classifier, a pre-training, MultiBox or a detector of one trunk: "
+        "expected"
+    )
     with pytest.raises(DataError, match=rf"recipe\.toml: {expected}.*, {got}\.$"):
         load_any_recipe(write(tmp_path, text))

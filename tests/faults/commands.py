@@ -9,7 +9,7 @@ from builders import write_voc
 from class_sets import write_class_folders
 from networks import network
 from proposing import propose_randomly
-from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER
+from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER, TINY_SHARED
 
 from detect.data import open_dataset
 from detect.models.checkpoints import save_model
@@ -81,6 +81,9 @@ COMMANDS: dict[str, Command] = {
     "split again": Command(f"split {_VOC} --out OUT --seed 3 --exist-ok", over="split"),
     "train-multibox": Command(
         f"train-multibox {_TRAIN} --config WORLD/multibox.toml --out OUT", again=_GONE_ON
+    ),
+    "train-shared": Command(
+        f"train-shared {_TRAIN} --config WORLD/shared.toml --out OUT", again=_GONE_ON
     ),
     "train-classifier": Command(
         f"train-classifier {_CLASSIFY} --val-split test --val-proposals WORLD/test.parquet",
@@ -181,6 +184,7 @@ def write_world(root: Path) -> None:
     for name, text in (
         ("region", TINY_REGION_CLASSIFIER),
         ("multibox", TINY_MULTIBOX),
+        ("shared", TINY_SHARED),
         ("pretrain", TINY_PRETRAIN),
     ):
         one = text.replace("steps = 1\n[run]\n", "steps = 2\n[run]\n")

@@ -10,7 +10,7 @@ from builders import write_voc
 from class_sets import write_class_folders
 from commands import call
 from proposing import propose_randomly
-from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER
+from recipes import TINY_MULTIBOX, TINY_PRETRAIN, TINY_REGION_CLASSIFIER, TINY_SHARED
 
 from detect.data import data_hash, open_dataset, samples_hash
 from detect.storage.proposals import ProposalFile, write_proposals
@@ -31,6 +31,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipes = {
         "train-classifier": TINY_REGION_CLASSIFIER,
         "train-multibox": TINY_MULTIBOX,
+        "train-shared": TINY_SHARED,
         "pretrain": TINY_PRETRAIN,
     }
     for command, text in recipes.items():
@@ -43,7 +44,8 @@ def arguments(root: Path, command: str) -> tuple[object, ...]:
     data = root / ("classes" if command == "pretrain" else "voc")
     config = ("--config", root / f"{command}.toml", "--device", "cpu")
     fold = ("--leave-out", "1/2") if command == "train-multibox" else ()
-    stored = ("--proposals", root / "train.parquet") if command == "train-classifier" else ()
+    takes = ("train-classifier", "train-shared")
+    stored = ("--proposals", root / "train.parquet") if command in takes else ()
     return (command, data, "--split", "train", *config, *fold, *stored)
 
 
@@ -58,6 +60,12 @@ def arguments(root: Path, command: str) -> tuple[object, ...]:
             rf"images {DIGESTS}; leave_out 1/2 and 2/2\.",
         ),
         ("train-multibox", ("--val-split", "val"), r"val_images none and [0-9a-f]{16}\."),
+        (
+            "train-shared",
+            ("--proposals", "other.parquet", "--val-split", "val"),
+            r"proposals\.method random and test; val_images none and [0-9a-f]{16}; "
+            r"val_proposals\.method None and own\.",
+        ),
         (
             "train-classifier",
             ("--proposals", "other.parquet"),
@@ -98,7 +106,9 @@ def test_what_a_training_was_not_begun_with_is_refused_and_named(
     assert contents(root / command) == before
 
 
-@pytest.mark.parametrize("command", ["pretrain", "train-multibox", "train-classifier"])
+@pytest.mark.parametrize(
+    "command", ["pretrain", "train-multibox", "train-classifier", "train-shared"]
+)
 def test_the_same_goes_on_whatever_the_split_is_called(root: Path, command: str) -> None:
     names = root / "voc/ImageSets/Main/train.txt"
     split = () if command == "pretrain" else ("--split", names)

@@ -8,7 +8,13 @@ import pytest
 import torch
 from builders import CLASSES, write_voc
 
-from detect.config import AnyRecipe, MultiBoxRecipe, PretrainRecipe, RegionClassifierRecipe
+from detect.config import (
+    AnyRecipe,
+    MultiBoxRecipe,
+    PretrainRecipe,
+    RegionClassifierRecipe,
+    SharedRecipe,
+)
 from detect.data import open_dataset
 from detect.errors import DataError
 from detect.models import kinds
@@ -27,6 +33,9 @@ TINY = {
 }
 REGIONS = RegionClassifierRecipe.model_validate({**TINY, "sampling": {"batch_size": 6}})
 PRETRAINING = PretrainRecipe.model_validate({**TINY, "batch_size": 5})
+SHARED = SharedRecipe.model_validate(
+    {**TINY, "model": {"input_size": 64, "input_height": 48, "width": 0.25}, "batch_size": 3}
+)
 MULTIBOX = MultiBoxRecipe.model_validate({**TINY, "batch_size": 3, "priors": {"count": 7}})
 
 
@@ -56,8 +65,9 @@ def run(recipe: AnyRecipe, dataset: Dataset, folder: Path) -> StepTime:
             1000,
         ),
         (MULTIBOX, 3, lambda path: load_model(path, kinds.MULTIBOX)[1].slots, 7),
+        (SHARED, 3, lambda path: load_model(path, kinds.SHARED)[0].num_classes, len(CLASSES)),
     ],
-    ids=["region-classifier", "pretraining", "multibox"],
+    ids=["region-classifier", "pretraining", "multibox", "shared"],
 )
 def test_a_few_steps_of_the_recipes_network_and_batch(
     recipe: AnyRecipe,

@@ -16,6 +16,8 @@ from detect.models.cards import MultiBoxCard
 from detect.models.device import autocast, resolve_precision
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
+from detect.models.shared import SharedNetwork
+from detect.models.shared_card import SharedCard
 from detect.nms import nms
 from detect.proposals.adaptive_nms import adaptive_nms
 from detect.proposals.views import Window, believed, to_image, views, warp
@@ -30,7 +32,7 @@ _VIEWS_AT_ONCE = 32
 
 
 class MultiBoxProposer:
-    """Proposes with a copy of `network` on `device`, as its `card` says.
+    """Proposes with a copy of `network` on `device`, as its `card` says, also one of one trunk.
 
     `card.views` of an image (proposals/views.py), the best `card.per_view` boxes of each, NMS at
     IoU `card.nms` (ADAPTIVE: adaptive_nms), the best `card.boxes`. `precision` as in
@@ -38,11 +40,18 @@ class MultiBoxProposer:
     """
 
     def __init__(
-        self, network: MultiBox, card: MultiBoxCard, device: torch.device, precision: str = "auto"
+        self,
+        network: MultiBox | SharedNetwork,
+        card: MultiBoxCard | SharedCard,
+        device: torch.device,
+        precision: str = "auto",
     ) -> None:
         self.card, self.device = card, device
         self.precision = resolve_precision(device, precision)
-        self._network = prepare_for_inference(network).to(device)
+        prepared = prepare_for_inference(network).to(device)
+        self._look = prepared.propose if isinstance(prepared, SharedNetwork) else prepared
+        self._sides = card.sides if isinstance(card, SharedCard) else card.input_size
+        self._decode = prepared.decode
 
     def __call__(self, image: Image, image_id: str) -> Proposals:
         """`image` (H, W, 3) -> at most `card.boxes` boxes, best first, scores 0 to 1.
@@ -54,9 +63,9 @@ class MultiBoxProposer:
         outputs = zip(*self._predict(image, windows), windows, strict=True)
         parts = [_best_of_view(*output, size, self.card.per_view) for output in outputs]
         boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        order = _best_first(boxes, scores)
+        order = best_first(boxes, scores)
         boxes, scores = boxes[order], scores[order]
-        kept = _suppress(boxes, self.card.nms, self.card.boxes)
+        kept = suppress(boxes, self.card.nms, self.card.boxes)
         sources = np.full(len(kept), SOURCE)
         return Proposals(image_id, size, boxes[kept], scores[kept], sources)
 
@@ -66,11 +75,11 @@ class MultiBoxProposer:
         parts = []
         for start in range(0, len(windows), _VIEWS_AT_ONCE):
             group = windows[start : start + _VIEWS_AT_ONCE]
-            crops = np.stack([warp(image, window, self.card.input_size) for window in group])
+            crops = np.stack([warp(image, window, self._sides) for window in group])
             batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
             with autocast(self.device, self.precision):
-                offsets, logits = self._network(batch)
-            parts.append((self._network.decode(offsets), logits.sigmoid()))
+                offsets, logits = self._look(batch)
+            parts.append((self._decode(offsets), logits.sigmoid()))
         boxes, scores = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             raise DetectError(
@@ -89,15 +98,15 @@ def _best_of_view(
     sides = boxes_px[:, 2:] - boxes_px[:, :2]
     kept = believed(inside, window, size) & (sides >= SMALLEST_SIDE).all(axis=1)
     boxes_px, scores = boxes_px[kept], scores[kept]
-    order = _best_first(boxes_px, scores)[:limit]
+    order = best_first(boxes_px, scores)[:limit]
     return boxes_px[order], scores[order]
 
 
-def _best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
+def best_first(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
     """Return the order (N,) by falling score, then x1, y1, x2, y2."""
     return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
 
 
-def _suppress(boxes: FloatArray, threshold: float, limit: int) -> IntArray:
+def suppress(boxes: FloatArray, threshold: float, limit: int) -> IntArray:
     """`boxes` (N, 4), best first -> places of the best `limit` that no better one overlaps."""
     return adaptive_nms(boxes, limit) if threshold == ADAPTIVE else nms(boxes, threshold, limit)

@@ -10,15 +10,18 @@ from typing import Any
 import torch
 
 from detect.data.folds import in_fold, parse_fold
-from detect.errors import DataError, option
+from detect.errors import DataError, UsageError, option
 from detect.models.cards import MultiBoxCard
-from detect.models.checkpoints import load_model
+from detect.models.checkpoints import kind_among, load_model
 from detect.models.device import resolve_precision
-from detect.models.kinds import MULTIBOX
+from detect.models.kinds import MULTIBOX, SHARED
 from detect.models.model_files import find_weights, model_hash
+from detect.models.shared_card import SharedCard
 from detect.proposals.multibox.network import ADAPTIVE, MultiBoxProposer
 from detect.structures import Image, Proposals
 
+# The kinds of models that propose.
+PROPOSING = (MULTIBOX, SHARED)
 # Networks for the folds of one data set are alike in these.
 _ALIKE = (
     "variant", "width", "head", "until", "input_size", "slots", "views", "per_view", "nms", "boxes",
@@ -80,17 +83,17 @@ def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxPr
     """Return a proposer a model, once a process; anew when a file has `changed`."""
     proposers = []
     for path in propose.models:
-        network, card = load_model(path, MULTIBOX)
-        adjusted = replace(
-            card,
-            views=propose.views,
-            nms=propose.nms,
-            per_view=propose.per_view,
-            boxes=propose.boxes,
-        )
+        network, card = load_model(path, kind_among(path, PROPOSING))
+        told = {"nms": propose.nms, "per_view": propose.per_view, "boxes": propose.boxes}
+        adjusted = replace(card, **told, **_views_of(card, propose.views))
         device = torch.device(propose.device)
         proposers.append(MultiBoxProposer(network, adjusted, device, propose.precision))
     return proposers
+
+
+def _views_of(card: MultiBoxCard | SharedCard, views: str) -> dict[str, str]:
+    """Return the `views` that a copy of `card` is told: nothing of one trunk, which has one."""
+    return {} if isinstance(card, SharedCard) else {"views": views}
 
 
 @contextmanager
@@ -115,13 +118,15 @@ def multibox_propose(
 ) -> MultiBoxPropose:
     """Return what proposes with the networks at `models` (see find_weights), checked.
 
-    What is None is taken from the cards. Raises DataError for a path that is no MultiBox network,
-    and for several that are not those of all folds of one data set; ValueError for none.
+    What is None is taken from the cards. A detector of one trunk is one as well. Raises DataError
+    for a path that is no MultiBox network, and for several that are not those of all folds of one
+    data set; UsageError for views that one trunk does not have; ValueError for no path.
     """
     # A thread that has asked keeps its number when another one, in _one_thread, sets its own.
     torch.get_num_threads()
     paths = [find_weights(path) for path in models]
-    cards = [load_model(path, MULTIBOX)[1] for path in paths]
+    cards = [load_model(path, kind_among(path, PROPOSING))[1] for path in paths]
+    _check_views(cards, views)
     if len(paths) > 1:
         _check_alike(dict(zip(paths, cards, strict=True)))
         _check_folds([card.fold for card in cards])
@@ -138,16 +143,26 @@ def multibox_propose(
     )
 
 
-def _check_alike(cards: Mapping[Path, MultiBoxCard]) -> None:
+def _check_views(cards: Sequence[MultiBoxCard | SharedCard], views: str | None) -> None:
+    """Raise UsageError for `views` that a detector of one trunk does not have."""
+    if views in (None, "whole") or not any(isinstance(card, SharedCard) for card in cards):
+        return
+    raise UsageError(
+        f"{option('multibox_views', views)}: a detector of one trunk proposes from the whole image "
+        "alone. Leave it out."
+    )
+
+
+def _check_alike(cards: Mapping[Path, MultiBoxCard | SharedCard]) -> None:
     """Raise DataError for the first setting in which two networks differ."""
     (first, first_card), *rest = cards.items()
     expected = asdict(first_card)
     for path, other_card in rest:
         got = asdict(other_card)
         for name in _ALIKE:
-            if expected[name] != got[name]:
+            if expected.get(name) != got.get(name):
                 raise DataError(
-                    f"{first} and {path}: {name} is {expected[name]!r} and {got[name]!r}. "
+                    f"{first} and {path}: {name} is {expected.get(name)!r} and {got.get(name)!r}. "
                     f"Several {option('multibox')} are networks of one recipe, each trained "
                     "without another fold."
                 )

@@ -10,6 +10,7 @@ from detect.config import (
     AnyRecipe,
     MultiBoxRecipe,
     RegionClassifierRecipe,
+    SharedRecipe,
     load_any_recipe,
     member_recipes,
 )
@@ -79,8 +80,10 @@ def _check(options: PlanOptions, recipes: Sequence[AnyRecipe]) -> None:
         )
     if options.folds and not multiboxes:
         raise UsageError(f"{option('folds')}: no {option('config')} is a recipe of MultiBox.")
+    shared = any(isinstance(recipe, SharedRecipe) for recipe in recipes)
     for name in ("ensemble", "keep_scores", "mirror", "rounds"):
-        if options.gave(name) and not region_classifiers:
+        one_will_do = shared and name in ("keep_scores", "rounds")
+        if options.gave(name) and not (region_classifiers or one_will_do):
             raise UsageError(
                 f"{option(name)}: no {option('config')} is a recipe of a region classifier."
             )

@@ -9,18 +9,21 @@ from detect.config import (
     MultiBoxRecipe,
     PretrainRecipe,
     RegionClassifierRecipe,
+    SharedRecipe,
     member_recipes,
 )
 from detect.costs.stage_costs import NetworkTraining, StageCost, run_stage, training_stage
 from detect.stages.plan.work import Regions, Timings, regions_of, time_network, time_training
 from detect.stages.scoring import rounds_of
 
-SomeRecipe = TypeVar("SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe)
+SomeRecipe = TypeVar(
+    "SomeRecipe", RegionClassifierRecipe, MultiBoxRecipe, PretrainRecipe, SharedRecipe
+)
 # A recipe and the name of its file.
 Named = tuple[str, SomeRecipe]
 
 # In the order of the chain.
-_COMMANDS = ("pretrain", "train-multibox", "propose", "train-classifier", "run")
+_COMMANDS = ("pretrain", "train-multibox", "propose", "train-classifier", "train-shared", "run")
 
 
 def time_all(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[StageCost, ...]:
@@ -35,6 +38,8 @@ def time_all(work: Timings, recipes: Sequence[tuple[str, AnyRecipe]]) -> tuple[S
     stages += [_pretraining(work, one) for one in _of(PretrainRecipe, recipes)]
     for one in _of(RegionClassifierRecipe, recipes):
         stages += _region_classifier(work, one, regions)
+    for shared in _of(SharedRecipe, recipes):
+        stages += _shared(work, shared, regions)
     return tuple(sorted(stages, key=lambda stage: _COMMANDS.index(stage.command)))
 
 
@@ -93,6 +98,27 @@ def _region_classifier(
             mirror=work.told.mirror,
             again=rounds_of(work.told).later(regions[-1].per_image),
         ),
+    ]
+
+
+def _shared(
+    work: Timings, named: Named[SharedRecipe], regions: Sequence[Regions]
+) -> list[StageCost]:
+    """Return the cost of training a detector of one trunk, and of detecting with it."""
+    from detect.training.region_data import choose_classes
+
+    name, recipe = named
+    dataset, shown = (
+        choose_classes(work.dataset, recipe.classes or work.dataset.classes),
+        regions[-1],
+    )
+    step, region = time_network(work, name, recipe, dataset, shown)
+    again = rounds_of(work.told).later(shown.per_image)
+    columns, kept = len(dataset.classes) + 1, work.told.keep_scores
+    told = (shown.dataset.split, name, len(shown.dataset), shown.per_image, [region], columns, kept)
+    return [
+        training_stage("train-shared", name, [NetworkTraining(recipe.optimizer.steps, step)]),
+        run_stage(*told, deltas=recipe.regression.kind, again=again),
     ]
 
 

@@ -9,16 +9,16 @@ from detect.costs.stage_costs import StageCost, run_stage
 from detect.errors import DataError, UsageError, option
 from detect.proposals.settings import PRESETS
 from detect.stages.detector_folder import StoredDetector
+from detect.stages.engines import check_crops
 from detect.stages.plan.options import PlanOptions
 from detect.stages.plan.work import Regions, Timings, proposed, stored_regions, time_pairs
 from detect.stages.scoring import network_paths, rounds_of
 from detect.stages.sources import SEARCH, MultiBoxChoice, Source, make_source
 
 if TYPE_CHECKING:
-    from detect.models.cards import RegionClassifierCard
-    from detect.models.region_classifier import RegionClassifier
+    from detect.models.region_networks import RegionCard, RegionNetwork
 
-    Model = tuple[RegionClassifier, RegionClassifierCard]
+    Model = tuple[RegionNetwork, RegionCard]
 
 # What is of training, or of another split than the one to detect in.
 _OF_TRAINING = (
@@ -45,11 +45,12 @@ def time_detecting(work: Timings, detector: StoredDetector | None) -> tuple[Stag
 
     DataError where models are wrong, or there is no region.
     """
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     told, dataset = work.told, work.dataset
-    models = [load_model(path, REGION_CLASSIFIER) for path in network_paths(told.model)]
+    models = [load_region_network(path) for path in network_paths(told.model)]
+    for path, (_, card) in zip(network_paths(told.model), models, strict=True):
+        check_crops(told, path, card)
     if told.proposals is not None:
         regions = stored_regions(dataset, told.proposals)
     else:

@@ -24,7 +24,9 @@ class PlanOptions(o.Options):
         description=f"The split to train on; with {option('model')} the one to detect in."
     )
     config: o.Paths = Field(
-        (), description="A recipe of a region classifier, MultiBox or a pre-training; repeatable."
+        (),
+        description="A recipe of a region classifier, MultiBox, one trunk or a pre-training; "
+        "repeatable.",
     )
     model: o.Paths = Field(
         (),

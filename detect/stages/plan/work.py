@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detect.config import AnyRecipe, RegionClassifierRecipe
+from detect.config import AnyRecipe, RegionClassifierRecipe, SharedRecipe
 from detect.costs.stage_costs import StageCost, propose_stage
 from detect.errors import DataError, option
 from detect.progress import Reporter
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from detect.detector.region_time import RegionTime
-    from detect.models.cards import RegionClassifierCard
-    from detect.models.region_classifier import RegionClassifier
+    from detect.models.region_networks import RegionCard, RegionNetwork
     from detect.training.step_time import StepTime
 
 # Stored proposals that are read to know how many an image has.
@@ -116,14 +115,17 @@ def stored_regions(dataset: Dataset, path: Path) -> Regions:
 
 
 def time_network(
-    work: Timings, name: str, recipe: RegionClassifierRecipe, dataset: Dataset, regions: Regions
+    work: Timings,
+    name: str,
+    recipe: RegionClassifierRecipe | SharedRecipe,
+    dataset: Dataset,
+    regions: Regions,
 ) -> tuple["StepTime", "RegionTime"]:
     """Return what a step and a region take a network of `recipe`.
 
     Raises DataError where there is no region.
     """
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     step, weights = time_training(work, name, recipe, dataset)
     work.say(f"regions with {name}")
@@ -133,23 +135,25 @@ def time_network(
             f"{regions.proposals[0].image_id}. Choose other proposals or another "
             f"{option('preset')}."
         )
-    model, card = load_model(weights, REGION_CLASSIFIER)
+    model, card = load_region_network(weights)
     return step, time_pairs(work, model, card, recipe.run.precision, regions)
 
 
 def time_pairs(
     work: Timings,
-    model: "RegionClassifier",
-    card: "RegionClassifierCard",
+    model: "RegionNetwork",
+    card: "RegionCard",
     precision: str,
     regions: Regions,
 ) -> "RegionTime":
-    """Return what a region takes a network, mirrored too if told."""
+    """Return what a region takes a network, mirrored too if told and it sees crops."""
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
     from detect.detector.scoring import mirrored, softmax
+    from detect.models.cards import RegionClassifierCard
 
     samples = {sample.image_id: sample for sample in regions.dataset.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
-    score = mirrored(softmax) if work.told.mirror else softmax
+    mirror = work.told.mirror and isinstance(card, RegionClassifierCard)
+    score = mirrored(softmax) if mirror else softmax
     return time_regions(model, card, work.device, precision, pairs, score)
