@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test mutants faults lint types check docs clean
+.PHONY: install extras demo test mutants faults lint types check docs clean
 
 # The stamp is newer than pyproject.toml once the environment matches it.
 $(VENV)/.installed: pyproject.toml
@@ -12,6 +12,13 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 install: $(VENV)/.installed
+
+# What is needed for tests that are skipped without it.
+$(VENV)/.extras: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -e ".[ray]"
+	touch $@
+
+extras: $(VENV)/.extras
 
 demo: install
 	$(BIN)/detect demo --out demo --exist-ok

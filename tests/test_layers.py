@@ -63,6 +63,7 @@ ONLY_FOR = {
     "torch": TORCH,
     "torchvision": ("detect.models",),
     "timm": ("detect.models",),
+    "ray": ("detect.stages.archive",),
     "numba": ("detect.proposals.search",),
 }
 HEAVY = (
