@@ -111,7 +111,7 @@ def _listed(folder: Path) -> pa.Table:
 def _check_once(path: Path, ids: "pa.ChunkedArray[Any]") -> None:
     """Raise DataError for an id that is there twice: which image it means nobody could tell."""
     counts: Any = pc.value_counts(ids)
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    twice = counts.filter(pc.greater(counts.field("counts"), pa.scalar(1))).field("values")
     if len(twice):
         raise DataError(
             f"{path}: {len(twice)} image ids are listed more than once, first "

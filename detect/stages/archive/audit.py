@@ -75,7 +75,7 @@ def audited(archive: Archive, manifest: Manifest) -> Audit:
 
 def _check_once(archive: Archive, done: "pa.Array[Any]") -> None:
     counts: Any = pc.value_counts(done)
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    twice = counts.filter(pc.greater(counts.field("counts"), pa.scalar(1))).field("values")
     if not len(twice):
         return
     image_id = twice[0].as_py()
