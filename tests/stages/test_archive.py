@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -179,9 +180,16 @@ def test_a_part_that_is_gone_or_damaged_is_made_again(root, whole, tmp_path):
         call(root, tmp_path / "out", resume=True)
 
 
+def test_it_goes_on_where_no_image_left_has_proposals(root, tmp_path):
+    paths = {"00000": root / "images/00000.png"}
+    call(root, tmp_path / "out", write_manifest(tmp_path / "m.parquet", paths))
+    grown = write_manifest(tmp_path / "m.parquet", {**paths, "x": root / "images/00001.png"})
+    assert call(root, tmp_path / "out", grown, resume=True).broken == 1
+
+
 def test_proposals_of_none_of_the_images_are_refused(root, tmp_path):
     manifest = write_manifest(tmp_path / "m.parquet", {"x": root / "images/00000.png"})
-    with pytest.raises(DataError, match="no proposals for any of the 1 images left of"):
+    with pytest.raises(DataError, match="no proposals for any of the 1 images of"):
         call(root, tmp_path / "out", manifest)
     assert not (tmp_path / "out").exists()
 
@@ -284,3 +292,19 @@ def test_images_without_a_row_are_an_error_that_says_how_to_go_on(root, whole, t
     audit = json.loads((tmp_path / "out/audit.json").read_text())
     assert audit["missing"] > 0
     assert audit["images"] == audit["detected"] + audit["broken"] + audit["missing"]
+
+
+def test_rows_are_in_the_manifests_order_broken_ones_too(root, tmp_path):
+    names = [f"{n:05d}" for n in range(6)]
+    paths = {name: root / f"images/{name}.png" for name in names}
+    for name in ("00000", "00002", "00003", "00005"):
+        paths[name] = root / "gone.png"
+    call(root, tmp_path / "out", write_manifest(tmp_path / "m.parquet", paths))
+    (part,) = (tmp_path / "out").glob("part-*")
+    assert pq.read_table(part).column("image_id").to_pylist() == names
+
+
+def test_ray_that_is_not_installed_is_told(root, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EnvironmentProblem, match=r'not installed: pip install "ray\[data\]"'):
+        call(root, tmp_path / "out", on="ray")

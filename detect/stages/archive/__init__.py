@@ -44,7 +44,7 @@ def archive(options: ArchiveOptions, reporter: Reporter = QUIET) -> ArchiveResul
         work = open_work(job)
         done = _done(options, manifest, work)
         left = manifest.without(done.ids)
-        new = _detect(options, work, left, reporter)
+        new = _detect(options, work, left, reporter, first=not len(done.ids))
         return _audited(options, manifest, new)
 
 
@@ -70,13 +70,15 @@ def _done(options: ArchiveOptions, manifest: "Manifest", work: "Work") -> "Done"
     return read_done(there, manifest)
 
 
-def _detect(options: ArchiveOptions, work: "Work", left: "pa.Table", reporter: Reporter) -> int:
+def _detect(
+    options: ArchiveOptions, work: "Work", left: "pa.Table", reporter: Reporter, *, first: bool
+) -> int:
     """Detect in the images `left`, and return how many have a row now."""
     from detect.stages.archive.opening import with_stored
 
     if not len(left):
         return 0
-    left = with_stored(options, left, reporter)
+    left = with_stored(options, left, reporter, first=first)
     written = _finished(_engine(options, work, left, reporter), reporter)
     return sum(1 for _ in reporter.track(written, len(left), "detecting"))
 

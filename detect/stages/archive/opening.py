@@ -123,10 +123,13 @@ def _recipe(networks: Networks, hashes: list[str], proposals: dict[str, Any]) ->
     return found
 
 
-def with_stored(told: ArchiveOptions, left: pa.Table, reporter: Reporter) -> pa.Table:
+def with_stored(
+    told: ArchiveOptions, left: pa.Table, reporter: Reporter, *, first: bool = True
+) -> pa.Table:
     """Return `left` with the file of each image's stored proposals as the column `stored`.
 
-    "" where there are none, which a warning counts; DataError where no image has any.
+    "" where there are none, which a warning counts; DataError where no image has any at `first`,
+    when nothing is done yet.
     """
     if told.proposals is None:
         return left.append_column("stored", pa.repeat("", len(left)))
@@ -134,9 +137,9 @@ def with_stored(told: ArchiveOptions, left: pa.Table, reporter: Reporter) -> pa.
     names: list[Any] = left.column("image_id").to_pylist()
     stored = [str(file.part_of(name)) if name in file else "" for name in names]
     without = stored.count("")
-    if stored and without == len(stored):
+    if first and without == len(stored):
         raise DataError(
-            f"{file.path}: no proposals for any of the {without} images left of {told.manifest}. "
+            f"{file.path}: no proposals for any of the {without} images of {told.manifest}. "
             "They were made for other images: propose for these."
         )
     if without:

@@ -132,23 +132,24 @@ class Written(NamedTuple):
 def found_in(
     scorer: "RegionScorer", images: Iterable[ReadImage]
 ) -> Generator[ArchiveRow, None, None]:
-    """Yield a row for each of `images`, a few of them in memory; broken ones as they come.
+    """Yield a row for each of `images`, in their order, a few of them in memory.
 
     Raises what the networks do: EnvironmentProblem for want of memory, DetectError for values
     that are not finite.
     """
-    broken = deque[ArchiveRow]()
+    order = deque[ArchiveRow | None]()  # None for an image whose row is still to come
 
     def pairs() -> Iterator[tuple[Image, Proposals]]:
         for one in images:
             if one.image is None or one.proposals is None:
-                broken.append(ArchiveRow(one.image_id, error=one.error))
+                order.append(ArchiveRow(one.image_id, error=one.error))
             else:
+                order.append(None)
                 yield one.image, one.proposals
 
     with closing(scorer.stream(pairs())) as stream:
         for image, found in stream:
+            while (broken := order.popleft()) is not None:
+                yield broken
             yield ArchiveRow(found.named_id, (image.shape[0], image.shape[1]), found)
-            while broken:
-                yield broken.popleft()
-    yield from broken
+    yield from (row for row in order if row is not None)
