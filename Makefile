@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 install: $(VENV)/.installed
 
 # What only some need: their tests skip, and say so, where it is missing.
-EXTRAS := onnx,openvino,tensorboard,mlflow
+EXTRAS := onnx,openvino,tensorboard,mlflow,ray
 $(VENV)/.extras: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -e ".[$(EXTRAS)]"
 	touch $@

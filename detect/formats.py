@@ -28,6 +28,7 @@ What = Literal[
     "ensemble record",
     "detector card",
     "training record",
+    "archive recipe",
 ]
 
 # What a format, and those before it, said otherwise: what it is -> key -> value then -> value now.

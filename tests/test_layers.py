@@ -66,6 +66,7 @@ ONLY_FOR = {
     "onnx": ("detect.models",),
     "onnxruntime": ("detect.models",),
     "openvino": ("detect.models",),
+    "ray": ("detect.stages.archive",),
     "numba": ("detect.proposals.search",),
 }
 HEAVY = (

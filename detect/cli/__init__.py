@@ -39,6 +39,7 @@ COMMANDS = {
     "train-regression": ("detect.cli.train_regression", "Learn to move a network's boxes."),
     "train-svm": ("detect.cli.train_svm", "Fit linear SVMs to a network's features."),
     "run": ("detect.cli.run", "Detect objects in a data set or in images."),
+    "archive": ("detect.cli.archive", "Detect in an archive of images, on Ray as well; audited."),
     "ensemble": ("detect.cli.ensemble", "Recombine kept scores of several networks."),
     "classify": ("detect.cli.classify", "Classify images with 1, 10 or 144 crops; the errors."),
     "refine": ("detect.cli.refine", "Move the boxes of detections by train-regression's result."),

@@ -1,6 +1,7 @@
 """What each command does, as a function: options in, a typed result out; no printing, no click."""
 
 from detect.doctor import DoctorResult, doctor
+from detect.stages.archive import ArchiveOptions, ArchiveResult, archive
 from detect.stages.check import CheckOptions, CheckResult, check
 from detect.stages.classify import ClassifyOptions, ClassifyResult, classify
 from detect.stages.ensemble import EnsembleOptions, EnsembleResult, ensemble
@@ -37,6 +38,8 @@ from detect.stages.train_svm import TrainSvmOptions, TrainSvmResult, train_svm
 from detect.stages.visualize import VisualizeOptions, VisualizeResult, visualize
 
 __all__ = [
+    "ArchiveOptions",
+    "ArchiveResult",
     "CheckOptions",
     "CheckResult",
     "ClassifyOptions",
@@ -81,6 +84,7 @@ __all__ = [
     "TrainedNetwork",
     "VisualizeOptions",
     "VisualizeResult",
+    "archive",
     "check",
     "classify",
     "doctor",

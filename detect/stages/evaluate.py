@@ -18,7 +18,7 @@ from detect.stages.truth import TruthOptions, check_truth, open_truth, write_fig
 class EvaluateOptions(TruthOptions):
     """What `evaluate` is told."""
 
-    detections: Path = Field(description="COCO results JSON.")
+    detections: Path = Field(description="COCO results JSON, or the folder of detect archive.")
     protocol: Literal[Protocol, "all"] = Field("voc2012", description="Whose rules.")
     iou: float = Field(0.5, gt=0, le=1, description="That makes a match.")
     blacklist: Path | None = Field(None, description="Lines IMAGE CLASS that ilsvrc leaves out.")

@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detect.data.image_files import meant_id
 from detect.data.truth import are_fractions
 from detect.errors import DataError
 from detect.files import writing_text
+from detect.storage.archive import Columns, Doubles, archive_columns, is_archive
 from detect.storage.json_entries import NotAListError, read_entries
-from detect.structures import Dataset, Detections, IntArray
+from detect.structures import Dataset, Detections
 from detect.together import settle
-
-Doubles = NDArray[np.float64]
-# places in Dataset.samples (N,), labels (N,), boxes (N, 4) xyxy px, scores (N,)
-Columns = tuple[IntArray, IntArray, Doubles, Doubles]
 
 _EXPECTED = (
     'Expected COCO results: [{"image_id": ..., "category_id": ..., '
@@ -100,10 +96,13 @@ def read_detections(path: Path, dataset: Dataset) -> dict[str, Detections]:
 def read_columns(path: Path, dataset: Dataset) -> Columns:
     """Return all detections of the file as flat arrays in its order, boxes in double precision.
 
-    Those of images left out by --skip-bad are left out as well. Raises DataError naming the
-    first entry that is broken, of an image or category that is not in `dataset`, or whose numbers
-    are not finite or give a negative width or height.
+    A folder is what `detect archive` wrote (storage/archive.py). Those of images left out by
+    --skip-bad are left out as well. Raises DataError naming the first entry that is broken, of an
+    image or category that is not in `dataset`, or whose numbers are not finite or give a negative
+    width or height.
     """
+    if is_archive(path):
+        return archive_columns(path, dataset)
     images, categories = _images(dataset), _categories(dataset)
     parts = [_columns([], images, categories)]
     entries = _entries(path)

@@ -82,8 +82,7 @@ def write_proposals(out: Path, proposals: Iterable[Proposals], recipe: StoredRec
         return
     remaining = iter(proposals)
     for number in count():
-        rows = list(islice(remaining, IMAGES_PER_PART))
-        if not rows:
+        if not (rows := list(islice(remaining, IMAGES_PER_PART))):
             return
         write_part(out / part_name(number), rows, recipe)
 
@@ -138,6 +137,10 @@ class ProposalFile:
         """Return the ids in file order."""
         return tuple(self._places)
 
+    def part_of(self, image_id: str) -> Path:
+        """Return the file that has the proposals of an image; KeyError where none has."""
+        return self._parts[self._places[image_id][0]]
+
     def __len__(self) -> int:
         return len(self._places)
 
@@ -169,10 +172,7 @@ class ProposalFile:
         return proposals
 
     def check_finished(self) -> None:
-        """Raise DataError for a folder that has fewer parts than its images need.
-
-        Not by the images: those left out as bad are in no part.
-        """
+        """Raise DataError for fewer parts than all images need: bad ones are in no part."""
         images = self.recipe.get("images", len(self))
         needed = -(-images // IMAGES_PER_PART)
         if self.path.is_dir() and len(self._parts) < needed:

@@ -111,6 +111,11 @@ COMMANDS: dict[str, Command] = {
         "--network-out OUT/moving.safetensors"
     ),
     "run": Command(_RUN, again=_GONE_ON),
+    "archive": Command(
+        "archive WORLD/voc/JPEGImages --device cpu --proposals WORLD/test.parquet "
+        "--model WORLD/a.safetensors --part-images 2 --out OUT",
+        again=_GONE_ON,
+    ),
     "run with scores": Command(_TWO, again=_GONE_ON),
     "run again": Command(f"{_RUN} --nms 0.5 --exist-ok", over="run with scores", again=_EITHER),
     "ensemble": Command("ensemble WORLD/run --out OUT"),

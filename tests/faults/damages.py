@@ -200,6 +200,8 @@ def _odd_list(values: list[Any] | None, kind: Any, random: Random) -> list[Any] 
     odd: tuple[Any, ...] = (None, float("nan"), float("inf"), -1e30, 1e38, -1)
     if pa.types.is_string(kind.value_type):
         odd = (None, "", "n" * 300, "a\0")
+    elif pa.types.is_integer(kind.value_type):
+        odd = (None, -1, 3, 2**31 - 1)
     changed = list(values or ())
     if changed and random.random() < 0.6:
         changed[int(random.integers(len(changed)))] = one_of(odd, random)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from builders import write_coco, write_voc
 from faults.damages import (
     many_numbers,
@@ -33,10 +35,13 @@ from detect.report.extras import read_classification, read_ensemble
 from detect.report.runs import read_runs
 from detect.runs import RunFolder
 from detect.stages.members import member_folders
+from detect.storage import archive
+from detect.storage.archive_rows import ArchiveRow, to_table
 from detect.storage.detections import read_detections, write_detections
 from detect.storage.exchange import read_coco, read_npz, to_proposals, write_npz
 from detect.storage.exchange import write_coco as export_coco
 from detect.storage.features import FeatureStore
+from detect.storage.manifest import read_manifest
 from detect.storage.proposals import RECIPE_KEY, ProposalFile, write_part
 from detect.storage.scores import RegionScores, ScoresFile, scores_table, write_scores
 from detect.storage.scores_card import Kept
@@ -101,6 +106,25 @@ def _read_scores(path: Path) -> None:
     write_scores(
         path.with_name("o.parquet"), (scores_table(row, Kept("float32")) for row in file), file.card
     )
+
+
+def _make_archive(folder: Path) -> Path:
+    found = [_detections(sample.image_id) for sample in _data(folder).samples]
+    rows = [ArchiveRow(one.named_id, (48, 64), one) for one in found]
+    recipe = {"classes": ["circle", "square", "triangle"], "models": ["ab"]}
+    return archive.write_part(folder, to_table(rows, "ab", "cd"), recipe)
+
+
+def _read_archive(path: Path) -> None:
+    data = _data(path.parent)
+    write_detections(path.with_name(".out.json"), read_detections(path.parent, data).values(), data)
+    list(archive.Archive(path.parent).states())
+
+
+def _make_manifest(folder: Path) -> Path:
+    columns = {"image_id": ["one", "two", "a/b"], "path": ["1.jpg", "2.jpg", "/else/3.png"]}
+    pq.write_table(pa.table(columns), folder / "m.parquet", write_page_checksum=True)
+    return folder / "m.parquet"
 
 
 def _make_unfinished(folder: Path) -> Path:
@@ -230,6 +254,12 @@ FORMATS = {
             many_numbers,
         ),
     ),
+    "archive": Format(
+        _make_archive,
+        _read_archive,
+        (odd_metadata(archive.RECIPE_KEY), odd_cell, odd_cell, odd_column, many_numbers),
+    ),
+    "manifest": Format(_make_manifest, read_manifest, (odd_cell, odd_cell, odd_column)),
     "unfinished run": Format(_make_unfinished, _read_unfinished, (odd_json_lines, odd_lines)),
     "detections": Format(_make_detections, _read_detections, (odd_json,)),
     "submission": Format(
