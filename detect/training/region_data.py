@@ -1,7 +1,5 @@
 """Batches of crops for the region classifier: which regions there are, and how they look."""
 
-import json
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +13,7 @@ from detect.crops.geometry import windows
 from detect.crops.opencv import crop
 from detect.data.augment import Changes
 from detect.data.seen import seen_in
-from detect.errors import DataError, option
+from detect.errors import DataError
 from detect.matching import Assignment, Pool, assign, pools, sample_batch
 from detect.storage.proposals import ProposalFile
 from detect.structures import Annotations, Dataset, FloatArray, Proposals, Sample
@@ -23,6 +21,7 @@ from detect.training.box_targets import moves_of, moving_to
 from detect.training.extra_positives import assigned
 from detect.training.image_cache import ImageCache
 from detect.training.sampling import make_augmenter
+from detect.training.unlearnable import leave_out, why_none
 
 # What RegionData holds of a region: the box, and a row of a Pool; and the object it moves to.
 REGION_BYTES = 4 * 4 + 3 * 4
@@ -134,24 +133,6 @@ def _renumbered(annotations: Annotations, renumber: NDArray[np.int64]) -> Annota
 
 def _with(sample: Sample, annotations: Annotations) -> Sample:
     return Sample(sample.image_id, sample.path, sample.size, annotations)
-
-
-def why_none(dataset: Dataset) -> str:
-    """Say why no region is positive for any class."""
-    number = sum(len(sample.annotations) for sample in dataset.samples)
-    if not number:
-        return "no image has an object of the classes to learn. Give a split with objects."
-    return (
-        f"all {number} objects are marked difficult or crowd, which are neither positive nor "
-        "negative: nothing can be learned. Unmark those that can (<difficult>0</difficult>, "
-        '"iscrowd": 0), or give a split with others.'
-    )
-
-
-def leave_out(rest: Sequence[str]) -> str:
-    """Advise to learn the classes `rest` alone, as one would type it."""
-    names = json.dumps(list(rest), ensure_ascii=False)
-    return f"leave it out: {option('set', shlex.quote(f'classes={names}'))}"
 
 
 def _check_pools(data: RegionData, dataset: Dataset) -> None:

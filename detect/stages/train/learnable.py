@@ -18,7 +18,8 @@ def check_learnable(dataset: "Dataset", classes: tuple[str, ...], reporter: Repo
     import numpy as np
 
     from detect.checks.boxes import ENOUGH_IOU, SMALLEST_SIDE, most_iou
-    from detect.training.region_data import choose_classes, leave_out, why_none
+    from detect.training.region_data import choose_classes
+    from detect.training.unlearnable import leave_out, why_none
 
     chosen = choose_classes(dataset, classes or dataset.classes)
     every = [sample.annotations for sample in chosen.samples]
