@@ -154,6 +154,8 @@ _OWN_WAY = {
     "detect/checks/files.py": "bytes, of which it takes the hash",
     "detect/report/explained/page.py": "its own package's files",
     "detect/models/training_state.py": "torch.save's archive",
+    "detect/models/exported/files.py": "ONNX and OpenVINO, which read their own files",
+    "detect/models/exported/exporting.py": "what it has just written",
 }
 _DECODERS = {
     "json.load", "json.loads", "tomllib.load", "tomllib.loads", "np.load", "np.loadtxt",

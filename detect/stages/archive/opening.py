@@ -13,6 +13,7 @@ from detect.ensemble.rounds import Rounds
 from detect.errors import DataError, UsageError, option
 from detect.progress import Reporter
 from detect.proposals.settings import PRESETS
+from detect.reading import parse_object
 from detect.stages.archive.options import LOCAL, RAY, ArchiveOptions
 from detect.stages.archive.work import Entry, Networks, Reading, Work
 from detect.stages.scoring import lowest, network_paths, rounds_of
@@ -119,8 +120,7 @@ def _recipe(networks: Networks, hashes: list[str], proposals: dict[str, Any]) ->
         "selection": asdict(networks.combination),
         "proposals": proposals,
     }
-    found: dict[str, Any] = json.loads(json.dumps(recipe))
-    return found
+    return parse_object(json.dumps(recipe), "the recipe", "a recipe of a detection")
 
 
 def with_stored(
