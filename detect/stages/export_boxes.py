@@ -131,7 +131,11 @@ def _check(options: ExportOptions, to: Target, kind: "Kind") -> None:
 def _model(options: ExportOptions, to: Form, reporter: Reporter) -> ExportResult:
     for name in options.gave("data", "split", "skip_bad"):
         raise UsageError(f"{option(name)} means nothing for a model. Leave it out.")
-    check_out(options.out, exist_ok=options.exist_ok, folder=False)
+    from detect.models.exported.files import check_name, paths_of
+
+    check_name(options.out, to)
+    for path in paths_of(options.out, to):
+        check_out(path, exist_ok=options.exist_ok, folder=False)
     difference = export_model(options.file, to, options.out, reporter)
     return ExportResult(options.out, difference=difference.value, output=difference.name)
 

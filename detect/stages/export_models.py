@@ -15,13 +15,10 @@ if TYPE_CHECKING:
 def export_model(model: Path, to: Form, out: Path, reporter: Reporter) -> "Difference":
     """Write the region classifier or MultiBox network `model` to `out`; return the difference.
 
-    UsageError for an ensemble and a wrong name of `out`, DataError for what is no such model,
+    UsageError for an ensemble, DataError for what is no such model,
     EnvironmentProblem where a package is missing, DetectError where the network cannot be
     exported or is another one then; nothing is written.
     """
-    from detect.models.exported.files import check_name, write_exported
-
-    check_name(out, to)
     need_to_write(to)
     networks = member_folders(model)
     if len(networks) > 1:
@@ -31,6 +28,7 @@ def export_model(model: Path, to: Form, out: Path, reporter: Reporter) -> "Diffe
         )
     from detect.models.checkpoints import load_model
     from detect.models.exported.exporting import export_network
+    from detect.models.exported.files import write_exported
     from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER
     from detect.models.model_files import KIND_KEY, model_hash, read_card
 

@@ -185,6 +185,14 @@ def test_options_of_an_export_that_do_not_go_together(root, capsys, more, code, 
     assert expected in capsys.readouterr().err
 
 
+def test_a_file_of_weights_that_is_there_is_not_written_over(root, tmp_path, capsys):
+    (tmp_path / "m.bin").write_bytes(b"of another program")
+    told = ("--to", "openvino", "--out", tmp_path / "m.xml")
+    assert call("export", root / "m.safetensors", *told) == 2
+    assert f"--out {tmp_path / 'm.bin'} exists already." in capsys.readouterr().err
+    assert (tmp_path / "m.bin").read_bytes() == b"of another program"
+
+
 @needs_onnx
 def test_what_is_no_network_is_not_exported(root, tmp_path, capsys):
     out = ("--to", "onnx", "--out", tmp_path / "m.onnx")

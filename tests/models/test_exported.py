@@ -1,5 +1,7 @@
 """Exported networks: the same as PyTorch's, and files that are what they say."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -140,6 +142,19 @@ def test_openvino_computes_in_float32_unless_told(exported, tmp_path):
     assert (exact - expected).abs().max() < 1e-4
     # Without hardware for it bfloat16 is float32 as well.
     assert (reduced - expected).abs().max() < 0.3
+
+
+@needs_openvino
+def test_openvino_reports_nothing(tmp_path):
+    program = (
+        "from detect.models.exported.engines import silent_openvino\n"
+        "silent_openvino().Core()\nimport sys\nprint(sys.modules['openvino_telemetry'])"
+    )
+    home = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=home, capture_output=True, text=True)
+    assert done.stdout == "None\n", done.stderr
+    # It would have noted here that it has.
+    assert not (tmp_path / "intel").exists()
 
 
 @needs_openvino

@@ -1,5 +1,6 @@
 """Other engines than PyTorch, on the CPU, in as many threads as torch has: arrays in and out."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -17,6 +18,14 @@ from detect.structures import FloatArray
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 # Where OpenVINO keeps what a file says about itself: ours, and what it takes over from ONNX.
 RT_INFO, _FROM_ONNX = "detect", "framework"
+
+
+def silent_openvino() -> Any:
+    """Import OpenVINO without the package by which its import reports itself over the network."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 class Engine(Protocol):
@@ -51,9 +60,7 @@ class OpenVino:
     """OpenVINO in `precision`, "float32" or "bfloat16", of a graph of its own or an ONNX file."""
 
     def __init__(self, content: bytes, weights: bytes, precision: str) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = silent_openvino().Core()
         model = core.read_model(content, weights)
         self.metadata: Mapping[str, str] = _rt_info(model)
         told = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from detect.errors import DetectError, option
 from detect.models.cards import MultiBoxCard, RegionClassifierCard
-from detect.models.exported.engines import RT_INFO, start_engine
+from detect.models.exported.engines import RT_INFO, silent_openvino, start_engine
 from detect.models.exported.files import Exported
 from detect.models.exported.forms import ENGINES, Form, need_to_write
 from detect.models.exported.graph import Graph, to_onnx
@@ -55,8 +55,7 @@ def _as_openvino(model: "onnx.ModelProto", metadata: Mapping[str, str], side: in
 
     Not by its convert_model, which reports every use over the network.
     """
-    import openvino
-
+    openvino = silent_openvino()
     model.ClearField("metadata_props")
     try:
         read = openvino.Core().read_model(model.SerializeToString())

@@ -40,6 +40,11 @@ class Exported:
         return before + found.hexdigest().encode() + after
 
 
+def paths_of(path: Path, form: Form) -> tuple[Path, ...]:
+    """Return every file of a network in `form` whose first is `path`."""
+    return (path, path.with_suffix(_WEIGHTS)) if form == "openvino" else (path,)
+
+
 def check_name(path: Path, form: Form) -> None:
     """Raise UsageError unless `path` is called as a file of `form` must be."""
     if path.suffix != (suffix := SUFFIXES[form]):

@@ -5,9 +5,6 @@ from importlib.util import find_spec
 from detect.callbacks import Callback
 from detect.errors import EnvironmentProblem
 
-# name -> the package that must be installed, which the extra of that name brings
-PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}
-
 
 def make_log(name: str) -> Callback:
     """Return the callback called `name`; EnvironmentProblem where its package is missing."""
@@ -22,10 +19,9 @@ def make_log(name: str) -> Callback:
 
 
 def check_log(name: str) -> None:
-    """Raise EnvironmentProblem where the package that `name` needs is missing."""
-    package = PACKAGES[name]
-    if find_spec(package) is None:
+    """Raise EnvironmentProblem where the package `name`, which the extra brings, is missing."""
+    if find_spec(name) is None:
         raise EnvironmentProblem(
-            f"{package}: not installed. Install what the extra {name} brings: "
+            f"{name}: not installed. Install what the extra {name} brings: "
             f"pip install 'detect[{name}]'."
         )
