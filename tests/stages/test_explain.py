@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from builders import write_voc
 from explaining import CARD, keep_scores
+from networks import network
 
 from detect.data import open_dataset
 from detect.errors import DataError, UsageError
+from detect.models.checkpoints import save_model
 from detect.report.explained.page import MODULES, script
 from detect.report.explained.regions import MOST_BYTES, packed_regions
 from detect.stages import explain
@@ -157,3 +159,27 @@ def test_an_image_without_regions_has_empty_numbers(world: Path) -> None:
     values, pairs = packed_regions(none, CARD, ("x",))
     assert len(pairs.rows) == values["pairsLeftOut"] == values["boxesLeftOut"] == 0
     assert pairs.floor == CARD.threshold
+
+
+def test_crops_are_cut_as_a_network_cuts_them(world: Path, tmp_path: Path) -> None:
+    save_model(tmp_path / "m.safetensors", *network(context=8.0))
+    told = {"data": world / "voc", "split": "test", "image": "test_000"}
+    result = explain(world / "run", **told, model=tmp_path / "m.safetensors", out=tmp_path / "page")
+    crop = data_of(result.page)["about"]["crop"]
+    assert (crop["context"], crop["mode"], crop["known"]) == (8, "warp", True)
+    with pytest.raises(DataError, match="nothing"):
+        explain(world / "run", **told, model=tmp_path / "nothing", out=tmp_path / "other")
+
+
+@pytest.mark.parametrize(("classes", "regions"), [(1, 1), (200, 400)])
+def test_one_box_of_one_class_and_many_of_many(tmp_path: Path, classes: int, regions: int) -> None:
+    names = tuple(f"class {number}" for number in range(classes))
+    write_voc(tmp_path / "voc", {"test": 1}, names[:1], objects=1)
+    (tmp_path / "voc/classes.txt").write_text("".join(f"{name}\n" for name in names))
+    told = tmp_path / "voc", "test", tmp_path / "run"
+    keep_scores(*told, regions=regions, columns=names)
+    result = explain(tmp_path / "run", data=told[0], split="test", out=tmp_path / "page")
+    data = data_of(result.page)
+    assert data["about"]["classes"] == list(names)
+    (image,) = data["images"]
+    assert sum(len(image[name][1]) for name in image["arrays"] if image[name]) < 300_000

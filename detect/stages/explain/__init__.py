@@ -136,10 +136,13 @@ def _crop(model: Path | None) -> dict[str, Any]:
     if model is None:
         return _CROP
     from detect.models.cards import RegionClassifierCard
-    from detect.models.model_files import read_card
+    from detect.models.model_files import KIND_KEY, read_card
+    from detect.models.tensor_files import HASH_KEY
 
     network = member_folders(model)[0]
-    card = RegionClassifierCard.from_json(read_card(network, "region-classifier"), str(network))
+    values = read_card(network, "region-classifier")
+    told = {name: values[name] for name in values.keys() - {KIND_KEY, HASH_KEY}}
+    card = RegionClassifierCard.from_json(told, str(network))
     return {
         "size": card.input_size,
         "context": card.context,

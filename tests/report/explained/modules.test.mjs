@@ -7,7 +7,7 @@ import { test } from "node:test";
 const page = new URL("../../../detect/report/explained/page/", import.meta.url);
 const { cropWindow } = await import(new URL("geometry.mjs", page));
 const { averagePrecision, judge, meanOf, tally } = await import(new URL("judging.mjs", page));
-const { fateOfObject } = await import(new URL("reasons.mjs", page));
+const { fateOfObject, objectSentence } = await import(new URL("reasons.mjs", page));
 const { nms, select } = await import(new URL("selection.mjs", page));
 const { rootsAfter } = await import(new URL("superpixels.mjs", page));
 const { unpackImage } = await import(new URL("unpack.mjs", page));
@@ -72,9 +72,9 @@ test("merged regions have one root", () => {
 });
 
 // One object at 0..100, label 0; regions and scores of one network, as each reason needs them.
-function scene(boxes, mean, truth = [[0, 0, 100, 100]], shownFrom = 0.5) {
+function scene(boxes, mean, truth = [[0, 0, 100, 100]], shownFrom = 0.5, moved = null) {
   const image = {
-    boxes: Float32Array.from(boxes.flat()), moved: null, networkCount: 1,
+    boxes: Float32Array.from(boxes.flat()), moved: moved && Float32Array.from(moved.flat()), movedEach: "box", networkCount: 1,
     pairBox: Uint8Array.from(boxes.keys()), pairLabel: new Uint8Array(boxes.length),
     mean: Float32Array.from(mean), networks: Float32Array.from(mean),
     truth: { boxes: Float64Array.from(truth.flat()), labels: truth.map(() => 0), difficult: truth.map(() => false), crowd: truth.map(() => false) },
@@ -95,4 +95,20 @@ test("why an object was missed", () => {
   assert.deepEqual([fate.state, fate.pair, fate.by], ["suppressed", 0, 1]);
   const two = scene([[0, 0, 100, 92]], [0.9], [[0, 0, 100, 100], [0, 0, 100, 90]]);
   assert.deepEqual(two.map((one) => one.state), ["taken", "found"]);
+  assert.equal(two[0].nearer.object, 1);
+  near([two[0].nearer.overlap], [90 / 92], "nearer");
+  const [gone] = scene([on], [0.9], undefined, 0.5, [[60, 0, 160, 95]]);
+  assert.equal(gone.state, "moved");
+  near([gone.before, gone.overlap], [0.95, 3800 / 15700], "moved off");
+});
+
+test("what is said of a missed object", () => {
+  const names = { label: "cat", instead: "background (0.97)", least: 0.01 };
+  const say = (fate) => objectSentence(fate, names, 0.5, 0.5);
+  assert.match(say({ state: "score", boxName: "3", overlap: 0.8, score: 0.4996 }), /scores 0.4996, below 0.50/);
+  assert.match(say({ state: "suppressed", boxName: "3", byName: "4", score: 0.3, byOverlap: 0.6 }), /Alone it would be missed for its score/);
+  assert.doesNotMatch(say({ state: "suppressed", boxName: "3", byName: "4", score: 0.7, byOverlap: 0.6 }), /Alone/);
+  assert.match(say({ state: "place", best: 0, bestName: "" }), /there is none near it/);
+  assert.match(say({ state: "class", best: 0.7, bestName: "9" }), /no box on it scores cat 0.01 or more; the nearest, box 9, has IoU 0.70 with it and says background/);
+  assert.match(say({ state: "taken", boxName: "3", overlap: 0.6, nearerName: "dog 2", nearer: { overlap: 0.8 } }), /nearer to dog 2 \(IoU 0.80\)/);
 });

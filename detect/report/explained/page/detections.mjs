@@ -96,8 +96,10 @@ export function sentenceOf(state, image, object, fate) {
   const background = fate.box >= 0 ? image.background[fate.box] : 0;
   const instead = votes.length && image.mean[votes[0]] > background
     ? `${classes[image.pairLabel[votes[0]]]} (${two(image.mean[votes[0]])})` : `background (${two(background)})`;
+  const other = fate.nearer?.object ?? -1;
+  const nearerName = other >= 0 && other !== object ? objectName(state, image, other) : "";
   const bestName = fate.box >= 0 ? `${fate.box + 1}` : "";
-  return objectSentence({ ...fate, boxName: nameOf(fate.pair ?? -1), byName: nameOf(fate.by ?? -1), bestName },
+  return objectSentence({ ...fate, boxName: nameOf(fate.pair ?? -1), byName: nameOf(fate.by ?? -1), bestName, nearerName },
     { label: classes[label], instead, least: Number(image.threshold.toPrecision(3)) }, state.scores.get(label), state.match);
 }
 

@@ -11,7 +11,8 @@ export function votesOf(image, box, most = 5) {
 }
 
 // Why object `object` is found or missed at the chosen scores: { state, box, pair, by, overlap,
-// score, best }. States: found, ignored, place, class, score, suppressed, lowered, capped, taken.
+// score, best }. States: found, ignored, place, moved (off it), class, score, suppressed, lowered,
+// capped, taken (`nearer`: the verdict of what it became).
 export function fateOfObject(image, object, shown, least) {
   const { found, judged, fates, truth } = image;
   const finder = judged.finders[object], label = truth.labels[object];
@@ -28,13 +29,32 @@ export function fateOfObject(image, object, shown, least) {
     const entry = found[finder];
     return { state: "score", pair: entry.pair, score: entry.score, overlap: iou(entry.box, 0, truth.boxes, object), ...cover };
   }
-  if (!near.length) return { state: cover.best < least ? "place" : "class", ...cover };
+  if (!near.length) {
+    const off = movedOff(image, object, least);
+    if (off) return { state: "moved", ...off, score: image.mean[off.pair], ...cover };
+    return { state: cover.best < least ? "place" : "class", ...cover };
+  }
   const pair = near[0], fate = fates[pair];
   const overlap = iou(pairBox(image, pair), 0, truth.boxes, object);
   const one = { pair, overlap, score: image.mean[pair], ...cover };
   if (!fate) return { ...one, state: "class" };
-  if (fate.state === "kept" || fate.state === "fused") return { ...one, state: "taken", fate };
+  if (fate.state === "kept" || fate.state === "fused") {
+    const place = found.findIndex((entry) => entry.pair === pair || entry.members?.includes(pair));
+    return { ...one, state: "taken", fate, nearer: judged.verdicts[place]?.own ?? { object: -1 } };
+  }
   return { ...one, state: fate.state, by: fate.by, byOverlap: fate.overlap, now: fate.score };
+}
+
+// The pair of the object's class with the best score whose region lies on it before it is moved.
+function movedOff(image, object, least) {
+  let best = null;
+  for (let pair = 0; image.moved && pair < image.pairBox.length; pair++) {
+    if (image.pairLabel[pair] !== image.truth.labels[object] || !image.fates[pair]) continue;
+    const before = iou(image.boxes, image.pairBox[pair], image.truth.boxes, object);
+    if (before < least || (best && image.mean[pair] <= image.mean[best.pair])) continue;
+    best = { pair, before, overlap: iou(pairBox(image, pair), 0, image.truth.boxes, object) };
+  }
+  return best;
 }
 
 // The box, as proposed or as moved, that covers an object best.
@@ -68,12 +88,15 @@ export function objectSentence(fate, names, shown, least) {
     case "found": return `Found by box ${fate.boxName}, score ${two(fate.score)}, IoU ${two(fate.overlap)}.`;
     case "score": return `Missed for its score: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but scores ${apart(fate.score, shown)}, below ${two(shown)}.`;
     case "place": return `Missed for the place: no box lies on it by IoU ${two(least)}; ${cover}.`;
+    case "moved": return `Missed for the place: box ${fate.boxName} lay on it (IoU ${two(fate.before)}) with score ${two(fate.score)}, but regression moved it off (IoU ${apart(fate.overlap, least)}).`;
     case "class": return `Missed for the class: no box on it scores ${names.label} ${names.least} or more; ${cover} and says ${names.instead}.`;
     case "suppressed": return `Missed by suppression: box ${fate.boxName} is on it with score ${two(fate.score)}, but box ${fate.byName} scores more and overlaps it by IoU ${two(fate.byOverlap)}.`
       + (fate.score < shown ? ` Alone it would be missed for its score, which is below ${two(shown)}.` : "");
     case "lowered": return `Missed by soft-NMS: box ${fate.boxName} is on it with score ${two(fate.score)}, lowered to ${fate.now.toFixed(3)} by box ${fate.byName} (IoU ${two(fate.byOverlap)}).`;
     case "capped": return `Missed by the cap: box ${fate.boxName} is on it, but the image has its full number of boxes of this class.`;
-    default: return `Missed as a duplicate: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but what it became is nearer another object or off this one.`;
+    default: return fate.nearerName
+      ? `Missed as a duplicate: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but nearer to ${fate.nearerName} (IoU ${two(fate.nearer.overlap)}), and a box counts for one object.`
+      : `Missed for the place: box ${fate.boxName} is on it (IoU ${two(fate.overlap)}), but the mean that it went into is off it.`;
   }
 }
 
