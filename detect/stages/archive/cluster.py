@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Of the CPUs one in so many reads, proposes and writes where networks have no GPU.
 _READERS = 4
+_PATIENCE = 10.0  # s until an address counts as one where nobody answers
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,16 @@ def _connect(ray: Any, told: "ArchiveOptions") -> None:
             cpus = told.workers or max(2, os.cpu_count() or 2)
             ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
         else:
+            host, _, port = told.on.rpartition(":")
+            # Ray itself tries for a minute, and says less.
+            socket.create_connection((host, int(port)), _PATIENCE).close()
             ray.init(told.on, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         remedy = (
             "Free memory, or use fewer workers"
             if told.on == RAY
-            else "Start one there (ray start --head), or correct the address"
+            else "Start one there, or correct the address"
         )
         raise EnvironmentProblem(
             f"{option('on', told.on)}: no Ray cluster: {reason:.200}. {remedy}."
