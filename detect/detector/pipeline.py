@@ -3,7 +3,8 @@
 The pipeline of R-CNN (arXiv 1311.2524, section 2.2) with GoogLeNet as the region classifier
 (arXiv 1409.4842, section 8): warp every region, classify the crops, average the networks' softmax,
 threshold, NMS within each class. A crop is cut once for all networks that want it the same; those
-of one trunk (models/shared.py) cut regions out of the maps of the image. Where the networks move boxes, every region is moved before anything is selected.
+of one trunk (models/shared.py) cut regions out of the image's maps. Where the networks move boxes,
+every region is moved before anything is selected.
 """
 
 from collections import deque

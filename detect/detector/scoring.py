@@ -18,8 +18,8 @@ from detect.models.svm import LinearSvms
 _LARGEST_DELTA = math.log(1000 / 16)
 
 # A network, RegionClassifier or EngineNetwork, and crops (n, 3, S, S), 0..255, or a SharedNetwork
-# and regions of its maps -> scores (n, C+1) of its classes, background last, and behind them (n, 4K)
-# how the boxes move, if it says so.
+# and regions of its maps -> scores (n, C+1) of its classes, background last, and behind them
+# (n, 4K) how the boxes move, if it says so.
 Score = Callable[[Any, Tensor], Tensor]
 
 
