@@ -26,6 +26,8 @@ LOOKS: Mapping[str, dict[str, Any]] = {
     "mirror": {"mirror": True},
     "mirror-rounds": {"mirror": True, "rounds": 2},
 }
+# How often a region is cropped for each; in a second round, mirrored too, a quarter of them (ours).
+_CROPS = {"once": 1.0, "mirror": 2.0, "mirror-rounds": 2.5}
 SELECTIONS: Mapping[str, dict[str, Any]] = {
     "nms": {"kind": "nms", "vote": "off"},
     "nms-vote": {"kind": "nms", "vote": 0.5},
@@ -86,6 +88,11 @@ def looks_of(making: Making) -> tuple[str, ...]:
     if making.told.fast:
         return ("once",)
     return tuple(name for name, how in LOOKS.items() if making.moves or "rounds" not in how)
+
+
+def crops_of(making: Making) -> float:
+    """Return how often every held-out region is cropped for all ways to look."""
+    return sum(_CROPS[name] for name in looks_of(making))
 
 
 def _tried(making: Making, proposals: Path) -> Iterator[tuple[str, dict[str, float]]]:

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
+from detect.stages.train.choosing import crops_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
@@ -20,9 +21,10 @@ def first_plan(making: Making) -> Plan:
     splits = making.splits
 
     def decide() -> dict[str, Any]:
-        apart = pace.apart(len(splits.everything), len(splits.chosen), told.networks)
-        left = _left(making) - apart
-        decided = plan(left, pace, told.networks, again=splits.whole is not None)
+        again = splits.whole is not None
+        images = len(splits.learned) + again * len(splits.everything)
+        apart = pace.apart(images, len(splits.chosen), told.networks, crops_of(making))
+        decided = plan(_left(making) - apart, pace, told.networks, again=again)
         return making.as_set(decided).values()
 
     decided = Plan.of(work.step("plan", decide))
@@ -53,7 +55,7 @@ def _again(making: Making, first: Plan, source: str) -> Plan:
     pace = replace(pace, classifier_step=slower * pace.classifier_step, region=slower * pace.region)
     regions = done["source"]["result"]["covered"][source]["boxes"] * len(making.splits.chosen)
     last = one + done["proposals held-out"]["seconds"]
-    left = _left(making) - pace.looking(regions, told.networks)
+    left = _left(making) - pace.looking(regions, told.networks, crops_of(making))
     steps = classifiers(left, last if first.again else None, pace, told.networks)
     each = max(FEWEST, steps.each)
     return making.as_set(replace(first, classifier_steps=each, again=steps.again))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from detect.costs.units import duration
 from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.choosing import crops_of
 from detect.stages.train.making import Making
 
 
@@ -31,7 +32,8 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     yield f"what proposes: {held} images held out, searched twice", searched
     yield f"regions of {learned} images to learn from", learned * pace.search
     yield f"{several}, {plan.classifier_steps:,} steps", classifiers
-    yield "how to look and select, thresholds", pace.apart(0, held, networks) - searched
+    looking = pace.apart(0, held, networks, crops_of(making)) - searched
+    yield "how to look and select, thresholds", looking
     if plan.again:
         yield "MultiBox once more, on all images", multibox
         yield f"regions of all {every} images", every * pace.search
