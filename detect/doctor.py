@@ -6,11 +6,13 @@ and it stands outside of `detect.stages`, whose other stages need pydantic and N
 
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +36,7 @@ OPENCV = (
 )
 _IMPORT_NAMES = {
     _CONTRIB: "cv2",
+    "mlflow-skinny": "mlflow",
     "pillow": "PIL",
     "pyyaml": "yaml",
     "scikit-image": "skimage",
@@ -117,8 +120,10 @@ def _package(name: str, specifier: Any, missing: Level) -> Finding:
         return Finding(missing, name, f"not installed{extra}", remedy)
     if not specifier.contains(version, prereleases=True):
         return Finding(PROBLEM, name, f"{version}, needed {specifier}", remedy)
+    said = io.StringIO()  # Some print a traceback of their own.
     try:
-        importlib.import_module(_IMPORT_NAMES.get(name, name.replace("-", "_")))
+        with redirect_stdout(said), redirect_stderr(said):
+            importlib.import_module(_IMPORT_NAMES.get(name, name.replace("-", "_")))
     except Exception as error:
         state = f"{version}, cannot be imported: {_short(error)}"
         # Without --no-deps pip would put another OpenCV over the contrib build.

@@ -90,10 +90,13 @@ def kill_an_actor() -> None:
     """End the process of one of the actors that Ray, started by this process, has."""
     import psutil
 
+    children = psutil.Process().children(recursive=True)
+    told = psutil.process_iter(["cmdline"])  # Of a process that ended meanwhile: none.
+    named = {process.pid: process.info["cmdline"] or [""] for process in told}
     actors = [
         child
-        for child in psutil.Process().children(recursive=True)
-        if child.cmdline()[:1] and child.cmdline()[0].startswith("ray::MapWorker(MapBatches(Scorer")
+        for child in children
+        if named.get(child.pid, [""])[0].startswith("ray::MapWorker(MapBatches(Scorer")
     ]
     assert actors
     actors[0].kill()

@@ -273,7 +273,7 @@ def test_detections_of_another_split_are_refused(
     [
         ("--data D --split S --detections F", "either --map or --recall"),
         ("--map --recall --data D --detections F", "either --map or --recall"),
-        ("--map --data D --split S", "--detections is missing: COCO results JSON."),
+        ("--map --data D --split S", "--detections is missing: COCO results JSON, or the folder"),
         ("--recall --data D --split S", "--proposals is missing: From detect propose"),
         ("--map --data D --split S --detections F --proposals P", "--map takes no --proposals"),
         ("--recall --data D --proposals P --protocol coco", "--recall takes no --protocol"),

@@ -196,7 +196,10 @@ def test_the_old_spelling_is_told_the_new(
 ) -> None:
     out = tmp_path / f"b{ending}"
     _, error = _detect(capsys, "export", tmp_path / "p", "--out", out, code=2)
-    assert "--to is missing: one of coco-results, npz, ilsvrc, voc, coco, yolo." in error
+    assert (
+        "--to is missing: one of coco-results, npz, ilsvrc, voc, coco, yolo, onnx, openvino."
+        in error
+    )
     assert f"What --out {out} ends in no longer tells: add --to {to}." in error
 
 

@@ -98,8 +98,10 @@ def test_a_processor_of_which_nothing_is_known_computes_in_float32(
 @pytest.fixture
 def tf32() -> Iterator[None]:
     """Let convolutions be rounded, as PyTorch does, and again afterwards."""
+    torch.backends.cudnn.allow_tf32 = True  # Of recurrent networks as well, or torch complains.
     torch.backends.cudnn.conv.fp32_precision = "tf32"
     yield
+    torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.conv.fp32_precision = "tf32"
 
 

@@ -58,7 +58,7 @@ def test_options_of_evaluate_are_named_as_in_python(root):
         evaluate(EvaluateOptions(**told(root, detections=found, blacklist="b.txt")))
     with pytest.raises(UsageError, match=r"^give either data \(with split\) or annotations\.$"):
         evaluate(EvaluateOptions(detections=found))
-    with pytest.raises(UsageError, match=r"^detections is missing: COCO results JSON\.$"):
+    with pytest.raises(UsageError, match=r"^detections is missing: COCO results JSON, or "):
         EvaluateOptions(**told(root))
 
 

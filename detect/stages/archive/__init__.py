@@ -1,6 +1,7 @@
 """Detection over an archive of images, in one process or on Ray, audited at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from detect.errors import EnvironmentProblem, UsageError, option
@@ -79,13 +80,15 @@ def _detect(
     if not len(left):
         return 0
     left = with_stored(options, left, reporter, first=first)
-    written = _finished(_engine(options, work, left, reporter), reporter)
-    return sum(1 for _ in reporter.track(written, len(left), "detecting"))
+    # Closed at once where somebody stops it, or Ray works on behind its end.
+    with closing(_engine(options, work, left, reporter)) as written:
+        images = _finished(written, reporter)
+        return sum(1 for _ in reporter.track(images, len(left), "detecting"))
 
 
 def _engine(
     options: ArchiveOptions, work: "Work", left: "pa.Table", reporter: Reporter
-) -> "Iterator[Written]":
+) -> "Generator[Written, None, None]":
     if options.on == LOCAL:
         from detect.stages.archive.local import detected
         from detect.stages.archive.opening import entries_of

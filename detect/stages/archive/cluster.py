@@ -37,6 +37,8 @@ def connected(told: "ArchiveOptions") -> Iterator[Any]:
     address.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Or a thread of Ray Data that outlives an interruption starts another Ray.
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
     try:
         import ray
         import ray.data

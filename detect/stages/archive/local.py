@@ -1,7 +1,7 @@
 """The engine of one process: images are read in a thread ahead of the networks."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 
 from detect.errors import NoSpace
@@ -13,7 +13,7 @@ from detect.storage.archive_rows import ArchiveRow, to_table
 _LONGEST = 600.0
 
 
-def detected(work: Work, entries: Iterable[Entry]) -> Iterator[Written]:
+def detected(work: Work, entries: Iterable[Entry]) -> Generator[Written, None, None]:
     """Detect in the images of `entries` and yield what was written, a part at a time.
 
     What is finished is written when an error or an interruption ends it. Raises as `found_in`, and

@@ -7,7 +7,7 @@ again by Ray; what fails again and again is left without rows, which the audit t
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ _MOST_FAILED = 16
 
 def detected_on_ray(
     told: "ArchiveOptions", work: Work, left: pa.Table, reporter: Reporter
-) -> Iterator[Written]:
+) -> Generator[Written, None, None]:
     """Detect in the images `left` and yield what was written, a part at a time.
 
     Raises EnvironmentProblem without Ray, without a cluster at the address, with too few CPUs, and
