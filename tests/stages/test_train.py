@@ -244,7 +244,9 @@ def test_the_time_that_is_left_decides_anew(data, tmp_path, minutes, steps, agai
     # and looking at 3 images of 200 regions nothing.
     work = Work(tmp_path / "d/work", {}, resume=False)
     pace = Pace(multibox_step=1.0, classifier_step=1.0, search=1.0, region=0.0)
+    first = Plan(100, 600, again=True)
     work.step("pace", lambda: asdict(pace))
+    work.step("plan", first.values)
     for name in ("multibox 1/2", "multibox 2/2", "proposals held-out"):
         work.step(name, lambda: True)
     work.step("source", lambda: {"covered": {"multibox": {"boxes": 200.0}}})
@@ -252,7 +254,6 @@ def test_the_time_that_is_left_decides_anew(data, tmp_path, minutes, steps, agai
     splits = Splits("train", "val", "all", images, images, images)
     options = TrainOptions(data=data, out=tmp_path / "d", minutes=minutes, networks=2)
     making = Making(options, splits, work, pretrained=False, reporter=QUIET)
-    first = Plan(100, 600, again=True)
     second = second_plan(making, first, "multibox")
     assert (second.multibox_steps, second.again) == (100, again)
     assert second.classifier_steps == pytest.approx(steps, abs=3)

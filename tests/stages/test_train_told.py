@@ -14,7 +14,7 @@ from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan
-from detect.stages.train.choosing import looks_of
+from detect.stages.train.choosing import looking, looks_of
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
@@ -127,10 +127,18 @@ def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
 
 
 def test_regions_go_further_only_where_networks_move_them(making) -> None:
-    assert looks_of(making) == ("once", "mirror", "mirror-rounds")
+    assert looks_of(making, 0.0) == ("once", "mirror", "mirror-rounds")
     for more, looks in ({"set": ("regression.kind=off",)}, 2), ({"fast": True}, 1):
         told = making.told.model_copy(update=more)
-        assert looks_of(replace(making, told=told)) == ("once", "mirror")[:looks]
+        assert looks_of(replace(making, told=told), 0.0) == ("once", "mirror")[:looks]
+
+
+@pytest.mark.parametrize(("once", "looks"), [(65, 3), (66, 2), (120, 2), (121, 1), (9000, 1)])
+def test_looks_that_cost_more_are_tried_where_there_is_time(making, once, looks) -> None:
+    # Of 30 minutes a fifth: 360 s for one look, two more crops, and two and a half more.
+    names = looks_of(making, once)
+    assert names == ("once", "mirror", "mirror-rounds")[:looks]
+    assert looking(making, once) == pytest.approx(once * (1, 3, 5.5)[looks - 1])
 
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:

@@ -24,7 +24,7 @@ from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.planning import first_plan, second_plan
+from detect.stages.train.planning import a_look, first_plan, second_plan
 from detect.stages.train.work import NAME as RECORD
 from detect.stages.train.work import Work, check_told, read_record
 
@@ -113,7 +113,9 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     _propose(making, "held-out", making.splits.learn, source)
     steps = second_plan(making, steps, source)
     _learn(making, "held-out", making.splits.learn, steps)
-    selected = work.step("selection", lambda: choose_selection(making, held))
+    selected = work.step(
+        "selection", lambda: choose_selection(making, held, a_look(making, source))
+    )
     work.step("thresholds", lambda: thresholds_of(making, _detections(making, selected)))
     networks, multibox = making.place("networks", "held-out"), making.folds()
     if steps.again and making.splits.whole is not None:

@@ -10,8 +10,8 @@ from detect.errors import UsageError, option
 _FOLDS = 0.32
 # Below these steps a network is not worth a second fit: it had better learn longer once.
 _ENOUGH = 500
-# Of an image's regions, as many as both sources propose.
-_REGIONS = 900
+# Regions of an image, as many as both sources propose.
+REGIONS = 900
 FEWEST, MOST_MULTIBOX, MOST_CLASSIFIER = 40, 1400, 3000
 
 
@@ -24,17 +24,16 @@ class Pace:
     search: float
     region: float
 
-    def apart(self, images: int, held: int, networks: int, crops: float) -> float:
-        """Return the seconds beside the trainings: searching, and trying what to choose.
+    def searching(self, images: int, held: int) -> float:
+        """Return the seconds of searching in so many `images`, and twice in those `held` out.
 
-        Of so many `images` to learn from and `held` out, of which every region is cropped `crops`
-        times for each network. As if both sources proposed for all of them.
+        As if both sources proposed for all of them.
         """
-        return self.search * (2 * held + images) + self.looking(_REGIONS * held, networks, crops)
+        return self.search * (2 * held + images)
 
-    def looking(self, regions: float, networks: int, crops: float) -> float:
-        """Return the seconds of all looks at so many held-out `regions`."""
-        return crops * regions * networks * self.region
+    def looking(self, regions: float, networks: int) -> float:
+        """Return the seconds of one look at so many held-out `regions`."""
+        return regions * networks * self.region
 
 
 @dataclass(frozen=True)

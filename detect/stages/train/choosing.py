@@ -1,6 +1,7 @@
 """What proposes, how often regions are looked at, how to select: chosen on images held out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ LOOKS: Mapping[str, dict[str, Any]] = {
     "mirror": {"mirror": True},
     "mirror-rounds": {"mirror": True, "rounds": 2},
 }
+# All looks together take no more than this share of the minutes (ours).
+_LOOKING = 0.2
 # How often a region is cropped for each; in a second round, mirrored too, a quarter of them (ours).
 _CROPS = {"once": 1.0, "mirror": 2.0, "mirror-rounds": 2.5}
 SELECTIONS: Mapping[str, dict[str, Any]] = {
@@ -68,12 +71,12 @@ def _coverage(making: Making, path: Path) -> dict[str, float]:
     }
 
 
-def choose_selection(making: Making, proposals: Path) -> dict[str, Any]:
+def choose_selection(making: Making, proposals: Path, once: float) -> dict[str, Any]:
     """Return the figures of every way to look and to select on the held-out images, and the best.
 
-    By the mean of AP50 and AP (0.50 to 0.95). With `fast` regions are looked at once.
+    By the mean of AP50 and AP (0.50 to 0.95). The looks are those of `looks_of`.
     """
-    tried = dict(_tried(making, proposals))
+    tried = dict(_tried(making, proposals, looks_of(making, once)))
     looks, selection = "once", "nms"
     for name in tried:
         look, select = name.split("/")
@@ -83,20 +86,28 @@ def choose_selection(making: Making, proposals: Path) -> dict[str, Any]:
     return {"tried": tried, "looks": looks, "selection": selection}
 
 
-def looks_of(making: Making) -> tuple[str, ...]:
-    """Return the ways to look that are tried: later rounds only where networks move boxes."""
+def looks_of(making: Making, once: float) -> tuple[str, ...]:
+    """Return the ways to look that are tried, from the cheapest, as far as there is time.
+
+    `once`: the seconds of one look. Later rounds only where networks move boxes; with `fast` one.
+    """
     if making.told.fast:
         return ("once",)
-    return tuple(name for name, how in LOOKS.items() if making.moves or "rounds" not in how)
+    names = [name for name, how in LOOKS.items() if making.moves or "rounds" not in how]
+    spent = accumulate(_CROPS[name] * once for name in names)
+    allowed = max(once, _LOOKING * 60 * making.told.minutes)
+    return tuple(name for name, seconds in zip(names, spent, strict=True) if seconds <= allowed)
 
 
-def crops_of(making: Making) -> float:
-    """Return how often every held-out region is cropped for all ways to look."""
-    return sum(_CROPS[name] for name in looks_of(making))
+def looking(making: Making, once: float) -> float:
+    """Return the seconds of all looks that are tried, of which one takes `once`."""
+    return once * sum(_CROPS[name] for name in looks_of(making, once))
 
 
-def _tried(making: Making, proposals: Path) -> Iterator[tuple[str, dict[str, float]]]:
-    for look in looks_of(making):
+def _tried(
+    making: Making, proposals: Path, looks: Sequence[str]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    for look in looks:
         found = making.detect(look, proposals, LOOKS[look])
         for name, selection in SELECTIONS.items():
             yield f"{look}/{name}", making.score(making.selected(found, selection))

@@ -3,8 +3,8 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
-from detect.stages.train.choosing import crops_of
+from detect.stages.train.budget import FEWEST, REGIONS, Pace, Plan, classifiers, plan
+from detect.stages.train.choosing import looking
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
@@ -23,8 +23,10 @@ def first_plan(making: Making) -> Plan:
     def decide() -> dict[str, Any]:
         again = splits.whole is not None
         images = len(splits.learned) + again * len(splits.everything)
-        apart = pace.apart(images, len(splits.chosen), told.networks, crops_of(making))
-        decided = plan(_left(making) - apart, pace, told.networks, again=again)
+        held = len(splits.chosen)
+        looks = looking(making, pace.looking(REGIONS * held, told.networks))
+        left = _left(making) - pace.searching(images, held) - looks
+        decided = plan(left, pace, told.networks, again=again)
         return making.as_set(decided).values()
 
     decided = Plan.of(work.step("plan", decide))
@@ -47,18 +49,34 @@ def second_plan(making: Making, first: Plan, source: str) -> Plan:
     return decided
 
 
+def a_look(making: Making, source: str) -> float:
+    """Return the seconds of one look at all held-out regions of `source`, as far as is known."""
+    boxes = making.work.choices["source"]["result"]["covered"][source]["boxes"]
+    return _real(making).looking(boxes * len(making.splits.chosen), making.told.networks)
+
+
 def _again(making: Making, first: Plan, source: str) -> Plan:
-    done, told = making.work.choices, making.told
-    pace = Pace(**done["pace"]["result"])
-    one = sum(done[f"multibox {fold}"]["seconds"] for fold in FOLDS) / len(FOLDS)
-    slower = max(_FASTEST, one / (first.multibox_steps * pace.multibox_step))
-    pace = replace(pace, classifier_step=slower * pace.classifier_step, region=slower * pace.region)
-    regions = done["source"]["result"]["covered"][source]["boxes"] * len(making.splits.chosen)
-    last = one + done["proposals held-out"]["seconds"]
-    left = _left(making) - pace.looking(regions, told.networks, crops_of(making))
-    steps = classifiers(left, last if first.again else None, pace, told.networks)
+    done, pace = making.work.choices, _real(making)
+    last = _fold(making) + done["proposals held-out"]["seconds"]
+    left = _left(making) - looking(making, a_look(making, source))
+    steps = classifiers(left, last if first.again else None, pace, making.told.networks)
     each = max(FEWEST, steps.each)
     return making.as_set(replace(first, classifier_steps=each, again=steps.again))
+
+
+def _real(making: Making) -> Pace:
+    """Return the pace as it was measured, slowed or quickened as MultiBox's trainings were."""
+    done = making.work.choices
+    pace = Pace(**done["pace"]["result"])
+    planned = done["plan"]["result"]["multibox_steps"] * pace.multibox_step
+    slower = max(_FASTEST, _fold(making) / planned)
+    return replace(pace, classifier_step=slower * pace.classifier_step, region=slower * pace.region)
+
+
+def _fold(making: Making) -> float:
+    """Return the seconds of training one MultiBox network."""
+    seconds = sum(making.work.choices[f"multibox {fold}"]["seconds"] for fold in FOLDS)
+    return float(seconds) / len(FOLDS)
 
 
 def _left(making: Making) -> float:

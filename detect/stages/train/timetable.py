@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from detect.costs.units import duration
-from detect.stages.train.budget import Pace, Plan
-from detect.stages.train.choosing import crops_of
+from detect.stages.train.budget import REGIONS, Pace, Plan
+from detect.stages.train.choosing import looking
 from detect.stages.train.making import Making
 
 
@@ -27,13 +27,13 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     several = f"{networks} region classifiers" if networks > 1 else "the region classifier"
     multibox = plan.multibox_steps * pace.multibox_step
     classifiers = networks * plan.classifier_steps * pace.classifier_step
-    searched = 2 * held * pace.search
+    searched = pace.searching(0, held)
     yield f"MultiBox, two networks of {plan.multibox_steps:,} steps", 2 * multibox
     yield f"what proposes: {held} images held out, searched twice", searched
     yield f"regions of {learned} images to learn from", learned * pace.search
     yield f"{several}, {plan.classifier_steps:,} steps", classifiers
-    looking = pace.apart(0, held, networks, crops_of(making)) - searched
-    yield "how to look and select, thresholds", looking
+    once = pace.looking(REGIONS * held, networks)
+    yield "how to look and select, thresholds", looking(making, once)
     if plan.again:
         yield "MultiBox once more, on all images", multibox
         yield f"regions of all {every} images", every * pace.search
