@@ -78,7 +78,10 @@ def test_two_workers_of_which_one_is_killed_give_the_rows_of_one_process(root, t
 @pytest.fixture(scope="module")
 def session() -> Iterator[None]:
     """Start Ray once for what follows, as a caller may have done."""
-    ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+    # Its processes find the modules of these tests.
+    found = {"env_vars": {"PYTHONPATH": str(Path(__file__).parents[1])}}
+    told = {"num_cpus": 3, "include_dashboard": False, "log_to_driver": False}
+    ray.init("local", runtime_env=found, **told)
     yield
     ray.shutdown()
 
