@@ -26,6 +26,7 @@ from detect.models.checkpoints import save_model
 from detect.progress import SILENT, Silence
 from detect.stages import ArchiveResult, archive, evaluate, run
 from detect.stages.archive.audit import Audit
+from detect.stages.export_boxes import export_boxes
 from detect.stages.load import load
 from detect.storage.archive import Archive, recipe_digest, write_part
 from detect.storage.proposals import ProposalFile
@@ -285,6 +286,14 @@ def test_eval_reads_the_output_as_the_detections_of_run(voc, tmp_path):
     ]
     assert scored[0].protocols["voc2012"].map > 0
     assert scored[0] == scored[1]
+
+
+def test_a_submission_can_be_made_of_the_output(voc, tmp_path):
+    told = {"to": "ilsvrc", "data": voc / "voc", "split": "test", "out": tmp_path / "s.txt"}
+    result = export_boxes(voc / "out", **told)
+    rows = rows_of(voc / "out").values()
+    assert result.detections == sum(len(row["labels"]) for row in rows) > 0
+    assert len((tmp_path / "s.txt").read_text().splitlines()) == result.detections
 
 
 def test_eval_of_a_part_of_the_archive_needs_a_row_of_each_of_its_images(voc, tmp_path):
