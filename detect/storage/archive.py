@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -119,8 +118,9 @@ class Archive:
             parquet = _open(part)
             for group in range(parquet.groups):
                 table = parquet.read(group, ["image_id", "status", "error"])
-                for row in table.filter(pc.not_equal(table["status"], OK)).to_pylist():
-                    yield row["image_id"], row["error"]
+                for row in table.to_pylist():
+                    if row["status"] != OK:
+                        yield row["image_id"], row["error"]
 
     def detections(self, image_ids: Sequence[str]) -> Iterator[Detections]:
         """Yield those of `image_ids`, each image's once; a broken image has none.

@@ -134,7 +134,7 @@ def check_some_there(manifest: Manifest) -> None:
     Paths from another folder or machine, or a disk that is not mounted: all would be recorded as
     broken, and no `resume` looks at these again.
     """
-    first = manifest.table.column("path")[:_LOOKED_FOR].to_pylist()
+    first: list[Any] = manifest.table.column("path")[:_LOOKED_FOR].to_pylist()
     if not any(os.path.lexists(path) for path in first):
         raise DataError(
             f"{manifest.path}: none of its first {len(first)} images is there, such as {first[0]}. "
