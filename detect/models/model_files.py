@@ -62,6 +62,11 @@ def find_weights(path: Path) -> Path:
         return weights
     weights = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
     if not weights.is_file():
+        if path.suffix in EXPORTED and path.is_file():
+            raise DataError(
+                f"{path}: an exported file, which detect run and detect.load alone take. Give the "
+                "run, or the .safetensors file, that was exported."
+            )
         raise DataError(
             f"{path}: no such model. Expected a run folder (with weights/best.safetensors) or a "
             ".safetensors file."

@@ -36,8 +36,8 @@ class ExportOptions(o.Options):
     """What `export_boxes` is told."""
 
     file: Path = Field(
-        description="Proposals, detections (COCO results), a data set or, a run folder or a "
-        ".safetensors file, a model."
+        description="Proposals, detections (COCO results, or the folder of detect archive), a data "
+        "set or, a run folder or a .safetensors file, a model."
     )
     to: Target | None = Field(
         None,
@@ -78,13 +78,15 @@ def export_boxes(options: ExportOptions, reporter: Reporter = QUIET) -> ExportRe
     files and data that are wrong or do not belong together, EnvironmentProblem where a package is
     missing, DetectError for a network that is another one when it is exported.
     """
+    from detect.storage.archive import is_archive
     from detect.storage.given import kind_of
 
     if options.to is None:
         raise UsageError(_no_target(options))
     if options.to in ("onnx", "openvino"):
         return _model(options, options.to, reporter)
-    kind = kind_of(options.file, _EXPECTED)
+    archive = is_archive(options.file)
+    kind = "results" if archive else kind_of(options.file, _EXPECTED)
     _check(options, options.to, kind)
     if kind == "data set":
         with holding(options.out, reporter):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -30,14 +30,28 @@ if TYPE_CHECKING:
 AnyKind = TypeVar("AnyKind", bound=AnyRecipe)
 
 
-def _alone(value: Any) -> Any:
-    """Take one log for a tuple of it."""
-    return (value,) if isinstance(value, str | Callback) else value
+LogName = Literal["tensorboard", "mlflow"]
+LOGS = get_args(LogName)
+
+
+def _logs(value: Any) -> Any:
+    """Take one log for a tuple of it; ValueError for what is none, and a name twice."""
+    several = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for one in several:
+        called = isinstance(one, str) and one in LOGS
+        if not called and (isinstance(one, type) or not isinstance(one, Callback)):
+            raise ValueError(
+                f"expected {' or '.join(LOGS)}, or an object with the methods of "
+                "detect.callbacks.Callback (start, step, validated, end)"
+            )
+        if called and several.count(one) > 1:
+            raise ValueError(f"{one} is given twice, leave one out")
+    return several
 
 
 Log = Annotated[
-    tuple[Literal["tensorboard", "mlflow"] | Callback, ...],
-    BeforeValidator(_alone),
+    tuple[LogName | Callback, ...],
+    BeforeValidator(_logs),
     Field(
         description="Log the figures as well, in the run folder or on MLflow's server. From Python "
         "also an object with the methods of detect.callbacks.Callback."

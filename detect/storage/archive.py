@@ -45,7 +45,7 @@ def write_part(folder: Path, table: pa.Table, recipe: StoredRecipe) -> Path:
     Raises what files.replacing does.
     """
     ids: list[Any] = table.column("image_id").to_pylist()
-    path = folder / f"part-{digest(chr(10).join(ids))}.parquet"
+    path = folder / f"part-{digest(json.dumps(ids))}.parquet"
     metadata = {RECIPE_KEY: json.dumps(stamped(recipe), sort_keys=True).encode()}
     with replacing(path) as temporary:
         pq.write_table(
@@ -111,6 +111,16 @@ class Archive:
                 ids = parquet.image_ids(group)
                 status = parquet.read(group, ["status"]).column("status").to_pylist()
                 yield part, ids, [one == OK for one in status]
+
+    def broken(self) -> Iterator[tuple[str, str]]:
+        """Yield the id of each broken image, and why it is."""
+        for part in self.parts:
+            parquet = _open(part)
+            for group in range(parquet.groups):
+                table = parquet.read(group, ["image_id", "status", "error"])
+                for row in table.to_pylist():
+                    if row["status"] != OK:
+                        yield row["image_id"], row["error"]
 
     def detections(self, image_ids: Sequence[str]) -> Iterator[Detections]:
         """Yield those of `image_ids`, each image's once; a broken image has none.

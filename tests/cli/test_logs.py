@@ -162,7 +162,9 @@ def test_from_python_any_object_follows(root, tmp_path):
     pretrain(root / "classes", out=tmp_path / "run", log=steps, **told)
     assert steps.runs == [("run", 5, 0)]
     assert steps.steps == [1, 2, 3, 4, 5, 6, True]
-    with pytest.raises(UsageError, match=r"^log=.*Input should be 'tensorboard' or"):
-        pretrain(root / "classes", out=tmp_path / "b", log=[Path], **told)
-    with pytest.raises(UsageError, match=r"^log=wandb: Input should be 'tensorboard' or 'mlflow'"):
-        pretrain(root / "classes", out=tmp_path / "b", log="wandb", **told)
+    expected = "expected tensorboard or mlflow, or an object with the methods of"
+    for wrong in ("wandb", [Path], Steps, 3):
+        with pytest.raises(UsageError, match=f"^log=.*: {expected}"):
+            pretrain(root / "classes", out=tmp_path / "b", log=wrong, **told)
+    with pytest.raises(UsageError, match="mlflow is given twice"):
+        pretrain(root / "classes", out=tmp_path / "b", log=["mlflow", steps, "mlflow"], **told)

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from archives import check_same_detections, rows_of, write_archive, write_manifest
@@ -24,8 +26,9 @@ from detect.models.checkpoints import save_model
 from detect.progress import SILENT, Silence
 from detect.stages import ArchiveResult, archive, evaluate, run
 from detect.stages.archive.audit import Audit
+from detect.stages.export_boxes import export_boxes
 from detect.stages.load import load
-from detect.storage.archive import Archive, recipe_digest
+from detect.storage.archive import Archive, recipe_digest, write_part
 from detect.storage.proposals import ProposalFile
 
 COUNT = 12
@@ -96,7 +99,8 @@ def test_broken_images_are_rows_that_say_why_and_stop_nothing(root, tmp_path):
     assert rows["gone"]["status"] == "broken"
     assert (rows["gone"]["boxes"], rows["gone"]["height"]) == ([], 0)
     assert heard == [
-        f"{root}/proposals: no proposals for 3 of 5 images: they will be recorded as broken."
+        f"{root}/proposals: no proposals for 3 of 5 images: they will be recorded as broken.",
+        f"3 of 5 images are recorded as broken, such as 'gone': {rows['gone']['error']}",
     ]
     assert call(root, tmp_path / "out", manifest, resume=True).new == 0
 
@@ -158,6 +162,19 @@ def test_an_output_of_another_recipe_model_or_manifest_is_refused(root, whole, t
         call(root, tmp_path / "mine", resume=True)
 
 
+def test_two_lists_of_ids_never_name_the_same_part(root, tmp_path):
+    image = root / "images/00000.png"
+    paths = {"a\nb": image, "a": image, "b": image}
+    manifest = write_manifest(tmp_path / "m.parquet", paths)
+    call(root, tmp_path / "one", manifest, proposals=None, part_images=1)
+    (tmp_path / "two").mkdir()
+    archive = Archive(tmp_path / "one")
+    rows = pa.concat_tables(map(pq.read_table, archive.parts)).sort_by("image_id")
+    for part in (rows.slice(1, 1), rows.filter(pc.not_equal(rows["image_id"], "a\nb"))):
+        write_part(tmp_path / "two", part, archive.recipe)
+    assert len(rows_of(tmp_path / "two")) == 3
+
+
 def test_two_rows_of_an_image_are_told_with_their_parts(root, whole, tmp_path):
     shutil.copytree(whole, tmp_path / "out")
     parts = sorted((tmp_path / "out").glob("part-*"))
@@ -185,6 +202,14 @@ def test_it_goes_on_where_no_image_left_has_proposals(root, tmp_path):
     call(root, tmp_path / "out", write_manifest(tmp_path / "m.parquet", paths))
     grown = write_manifest(tmp_path / "m.parquet", {**paths, "x": root / "images/00001.png"})
     assert call(root, tmp_path / "out", grown, resume=True).broken == 1
+
+
+def test_paths_of_another_place_are_told_before_all_images_are_broken(root, tmp_path):
+    paths = {"00000": "elsewhere/0.png", "00001": "elsewhere/1.png"}
+    manifest = write_manifest(tmp_path / "m.parquet", paths)
+    with pytest.raises(DataError, match=r"none of its first 2 images is there, such as .*/0\.png"):
+        call(root, tmp_path / "out", manifest)
+    assert not (tmp_path / "out").exists()
 
 
 def test_proposals_of_none_of_the_images_are_refused(root, tmp_path):
@@ -263,6 +288,14 @@ def test_eval_reads_the_output_as_the_detections_of_run(voc, tmp_path):
     assert scored[0] == scored[1]
 
 
+def test_a_submission_can_be_made_of_the_output(voc, tmp_path):
+    told = {"to": "ilsvrc", "data": voc / "voc", "split": "test", "out": tmp_path / "s.txt"}
+    result = export_boxes(voc / "out", **told)
+    rows = rows_of(voc / "out").values()
+    assert result.detections == sum(len(row["labels"]) for row in rows) > 0
+    assert len((tmp_path / "s.txt").read_text().splitlines()) == result.detections
+
+
 def test_eval_of_a_part_of_the_archive_needs_a_row_of_each_of_its_images(voc, tmp_path):
     (tmp_path / "two.txt").write_text("test_001\ntest_004\n")
     told = {"data": voc / "voc", "split": tmp_path / "two.txt"}
@@ -306,5 +339,7 @@ def test_rows_are_in_the_manifests_order_broken_ones_too(root, tmp_path):
 
 def test_ray_that_is_not_installed_is_told(root, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(EnvironmentProblem, match=r'not installed: pip install "ray\[data\]"'):
+    with pytest.raises(
+        EnvironmentProblem, match=r"Ray, which is not installed. .* 'detect\[ray\]'"
+    ):
         call(root, tmp_path / "out", on="ray")

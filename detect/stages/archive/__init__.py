@@ -8,6 +8,7 @@ from detect.errors import EnvironmentProblem, UsageError, option
 from detect.files import remove_unfinished
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
+from detect.reading import shown
 from detect.stages.archive.options import LOCAL, ArchiveOptions, ArchiveResult
 from detect.stages.calling import by_keywords
 from detect.stages.detector_folder import detector_among, with_detector
@@ -35,7 +36,7 @@ def archive(options: ArchiveOptions, reporter: Reporter = QUIET) -> ArchiveResul
     EnvironmentProblem for a machine or a cluster that cannot, DetectError where images were lost
     on the way and have no row: `resume` goes on with these.
     """
-    from detect.stages.archive.opening import open_work, settle
+    from detect.stages.archive.opening import check_some_there, open_work, settle
     from detect.storage.manifest import read_manifest
 
     job = settle(with_detector(options, detector_among(options.model)))
@@ -45,8 +46,10 @@ def archive(options: ArchiveOptions, reporter: Reporter = QUIET) -> ArchiveResul
         work = open_work(job)
         done = _done(options, manifest, work)
         left = manifest.without(done.ids)
+        if not len(done.ids):
+            check_some_there(manifest)
         new = _detect(options, work, left, reporter, first=not len(done.ids))
-        return _audited(options, manifest, new)
+        return _audited(options, manifest, new, reporter)
 
 
 def _check_out(options: ArchiveOptions) -> None:
@@ -119,11 +122,20 @@ def _finished(written: "Iterator[Written]", reporter: Reporter) -> Iterator[None
         yield from (None for _ in range(one.images))
 
 
-def _audited(options: ArchiveOptions, manifest: "Manifest", new: int) -> ArchiveResult:
-    """Audit the output, and remove what killed workers left there."""
+def _audited(
+    options: ArchiveOptions, manifest: "Manifest", new: int, reporter: Reporter
+) -> ArchiveResult:
+    """Audit the output, say which image is broken, and remove what killed workers left there."""
     from detect.stages.archive.audit import audited
     from detect.storage.archive import Archive
 
     remove_unfinished(options.out, held=True)
-    found = audited(Archive(options.out), manifest)
+    output = Archive(options.out)
+    found = audited(output, manifest)
+    if found.broken:
+        image_id, error = next(output.broken())
+        reporter.warn(
+            f"{found.broken} of {found.images} images are recorded as broken, such as "
+            f"{shown(image_id)}: {error}"
+        )
     return ArchiveResult(options.out, found.images, found.detected, found.broken, new, found.parts)

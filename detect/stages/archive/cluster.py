@@ -44,8 +44,8 @@ def connected(told: "ArchiveOptions") -> Iterator[Any]:
         import ray.data
     except ImportError as error:
         raise EnvironmentProblem(
-            f"{option('on', told.on)} needs a package that is not installed: pip install "
-            '"ray[data]"'
+            f"{option('on', told.on)} needs Ray, which is not installed. Install what the extra "
+            "ray brings: pip install 'detect[ray]'."
         ) from error
     if ray.is_initialized():  # The caller's own.
         yield ray

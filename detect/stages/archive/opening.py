@@ -1,6 +1,7 @@
 """What `archive` opens before it begins: the networks, what proposes, the recipe of it all."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from detect.stages.archive.work import Entry, Networks, Reading, Work
 from detect.stages.scoring import lowest, network_paths, rounds_of
 from detect.stages.selection import combination_of
 from detect.stages.sources import MultiBoxChoice, check_method, make_source
+from detect.storage.manifest import Manifest
 from detect.storage.proposals import ProposalFile
 
 # The options that only one of the two sources obeys.
@@ -26,6 +28,7 @@ _OF_SEARCH, _OF_MULTIBOX = ("preset", "search", "seed"), ("multibox",)
 # What a recipe of stored proposals says of the images and not of how boxes are made: an archive
 # may grow.
 _OF_IMAGES = ("data", "images")
+_LOOKED_FOR = 100  # Images of a manifest, to tell whether its paths are right at all.
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def _check_engine(told: ArchiveOptions) -> None:
     """Raise UsageError for an option that means nothing where the work is done."""
     meaningless = {"workers": told.on != RAY, "actors": told.on == LOCAL}
     for name in told.gave(*(name for name, found in meaningless.items() if found)):
-        raise UsageError(f"{option(name)} means nothing with {option('on', told.on)}.")
+        raise UsageError(
+            f"{option(name)} means nothing with {option('on', told.on)}. Leave it out."
+        )
 
 
 def open_work(job: ArchiveJob) -> Work:
@@ -121,6 +126,21 @@ def _recipe(networks: Networks, hashes: list[str], proposals: dict[str, Any]) ->
         "proposals": proposals,
     }
     return parse_object(json.dumps(recipe), "the recipe", "a recipe of a detection")
+
+
+def check_some_there(manifest: Manifest) -> None:
+    """Raise DataError where not one of the manifest's first images is there.
+
+    Paths from another folder or machine, or a disk that is not mounted: all would be recorded as
+    broken, and no `resume` looks at these again.
+    """
+    first: list[Any] = manifest.table.column("path")[:_LOOKED_FOR].to_pylist()
+    if not any(os.path.lexists(path) for path in first):
+        raise DataError(
+            f"{manifest.path}: none of its first {len(first)} images is there, such as {first[0]}. "
+            "A path is absolute or begins at the manifest's folder: correct the paths, or mount "
+            "the disk."
+        )
 
 
 def with_stored(
