@@ -9,7 +9,8 @@ _MACROS = """\
 <td{% if number %} class="number"{% endif %}>{{ value }}</td>
 {%- endmacro %}
 {% macro picture(name, alt) -%}
-<img class="plot" src="{{ plots[name].url }}" width="{{ plots[name].width }}" alt="{{ alt }}">
+<div class="wide"><img class="plot" src="{{ plots[name].url }}" width="{{ plots[name].width }}"
+  alt="{{ alt }}"></div>
 {%- endmacro %}
 {% macro prose(text) -%}
 {% for word in text.split(" ") %}{% if word.startswith("--") %}<span class="nobr">{{ word }}</span>
@@ -36,7 +37,8 @@ _SCORES = """\
     <div><b>{{ figure }}</b><span>{{ text }}</span></div>
     {% endfor -%}
   </div>
-  {% if explained %}<p><a href="{{ explained }}">A look inside</a>: some images, stage by stage.</p>
+  {% if explained %}<p class="gap"><a href="{{ explained }}">A look inside</a>: some images, stage
+  by stage.</p>
   {%- endif %}
 
   <h2>Mean average precision</h2>
