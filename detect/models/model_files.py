@@ -56,8 +56,8 @@ def find_weights(path: Path) -> Path:
         if not weights.is_file():
             raise DataError(
                 f"{path}: no model: this folder has no weights/best.safetensors. Give a finished "
-                "run's folder or a .safetensors file; an interrupted run goes on with "
-                f"{option('resume')}."
+                "run's folder or a .safetensors file (of a detector or an ensemble, one of its "
+                f"networks); an interrupted run goes on with {option('resume')}."
             )
         return weights
     weights = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
