@@ -34,6 +34,7 @@ STYLE = """\
   figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; overflow-wrap: anywhere; }
   .scroll { overflow-x: auto; margin: 0 0 16px; border: 1px solid var(--line); background: #fff; }
   .scroll:not(.fit) td:first-child { min-width: 116px; }
+  .scroll:not(.fit) td:nth-child(2):not(.number):not(.value) { min-width: 160px; }
   .fit { width: fit-content; max-width: 100%; }
   .gap { margin-top: 16px; }
   .nobr { white-space: nowrap; }

@@ -27,10 +27,9 @@ _MACROS = """\
 
 _SCORES = """\
   <h1>{{ name }}</h1>
-  <p class="soft">Detections on {{ data }}: {{ "{:,}".format(images) }} images,
-  {{ "{:,}".format(objects) }} objects that count, {{ "{:,}".format(classes|length) }} classes
-  with objects{% if skipped %} ({{ skipped|length }} without: left out of every mean)
-  {%- endif %}.</p>
+  <p class="soft">Detections on {{ data }}: {{ plural(images, "image") }} with
+  {{ plural(objects, "object") }} that count, {{ plural(classes|length, "class") }}
+  {%- if skipped %} ({{ skipped|length }} without objects: left out of every mean){% endif %}.</p>
 
   <div class="headline">
     {% for figure, text in headline -%}
