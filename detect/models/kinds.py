@@ -23,10 +23,14 @@ Parameters = TypeVar("Parameters", LinearSvms, BoxRegression)
 
 @dataclass(frozen=True)
 class Kind(Generic[Network, CardOf]):
-    """A kind of network: its `name` in the card, in `words`; its `card`, and what builds it."""
+    """A kind of network: its `name` in the card, in `words`; its `card`, and what builds it.
+
+    `command` trains it.
+    """
 
     name: str
     words: str
+    command: str
     card: type[CardOf]
     build: Callable[[CardOf], Network]
 
@@ -64,13 +68,23 @@ def _shared(card: SharedCard) -> SharedNetwork:
 
 
 REGION_CLASSIFIER = Kind(
-    "region-classifier", "a region classifier", RegionClassifierCard, _region_classifier
+    "region-classifier",
+    "a region classifier",
+    "detect train-classifier",
+    RegionClassifierCard,
+    _region_classifier,
 )
 IMAGE_CLASSIFIER = Kind(
-    "image-classifier", "an image classifier", ImageClassifierCard, _image_classifier
+    "image-classifier",
+    "an image classifier",
+    "detect pretrain",
+    ImageClassifierCard,
+    _image_classifier,
 )
-MULTIBOX = Kind("multibox", "a MultiBox network", MultiBoxCard, _multibox)
-SHARED = Kind("shared-detector", "a detector of one trunk", SharedCard, _shared)
+MULTIBOX = Kind("multibox", "a MultiBox network", "detect train-multibox", MultiBoxCard, _multibox)
+SHARED = Kind(
+    "shared-detector", "a detector of one trunk", "detect train-shared", SharedCard, _shared
+)
 KINDS: dict[str, Kind[Any, Any]] = {
     kind.name: kind for kind in (REGION_CLASSIFIER, IMAGE_CLASSIFIER, MULTIBOX, SHARED)
 }

@@ -56,8 +56,8 @@ def find_weights(path: Path) -> Path:
         if not weights.is_file():
             raise DataError(
                 f"{path}: no model: this folder has no weights/best.safetensors. Give a finished "
-                "run's folder or a .safetensors file; an interrupted run goes on with "
-                f"{option('resume')}."
+                "run's folder or a .safetensors file (of a detector or an ensemble, one of its "
+                f"networks); an interrupted run goes on with {option('resume')}."
             )
         return weights
     weights = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
@@ -91,9 +91,18 @@ def opened_model(path: Path, kind: str = "") -> Iterator[tuple[TensorFile, dict[
         values = upgraded(values, "model card", where)
         found = values.get(KIND_KEY)
         if found not in list(KINDS) or kind not in ("", found):
-            expected = KINDS[kind].words if kind else "a model"
-            raise DataError(f"{where}: not the card of {expected} ({KIND_KEY} is {shown(found)}).")
+            raise DataError(_other_kind(str(where), kind, found))
         yield file, values, str(where)
+
+
+def _other_kind(where: str, kind: str, found: object) -> str:
+    """Say that the card at `where` is not of `kind`, and which commands make which."""
+    expected = KINDS[kind].words if kind else "a model"
+    text = f"{where}: not the card of {expected} ({KIND_KEY} is {shown(found)})."
+    if found not in list(KINDS):
+        return text
+    made = KINDS[str(found)]
+    return f"{text} It is {made.words}, of {made.command}. Give one of {KINDS[kind].command}."
 
 
 def _card_beside(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 
+from detect.checks.findings import plural
 from detect.files import write_json, write_text
 from detect.report.diagnosis import Diagnosis
 from detect.report.diagnosis_plots import MOST_CONFUSED, plot_confusion, plot_reliability
@@ -53,6 +54,7 @@ def write_report(
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         text = environment.from_string(PAGE).render(
             plots=plots,
+            plural=plural,
             pictures=_draw(folder, dataset, measured, pictures, _Links(out, explained)),
             explained=explained and explained.link(out),
             **doubt_values(measured.diagnosis, doubts),

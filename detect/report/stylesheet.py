@@ -12,6 +12,7 @@ STYLE = """\
   h2 { font-size: 20px; margin: 56px 0 12px; }
   h3 { font-size: 16px; margin: 28px 0 8px; }
   p { margin: 0 0 12px; max-width: 46em; }
+  a { color: var(--accent); }
   .soft { color: var(--soft); }
   .small { font-size: 14px; }
   .notice { border-left: 4px solid #e69f00; padding: 8px 16px; background: #fff7e6;
@@ -23,14 +24,17 @@ STYLE = """\
   .headline span { color: var(--soft); font-size: 14px; }
   img { display: block; max-width: 100%; height: auto; background: #fff;
         border: 1px solid var(--line); border-radius: 8px; }
-  img.plot { padding: 14px 16px; }
-  .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr));
+  .wide { overflow-x: auto; }
+  img.plot { padding: 14px 16px; max-width: max(100%, 720px); }
+  .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
               gap: 16px; align-items: start; }
   .pictures img { width: 100%; }
-  .few { grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); }
+  .few { grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)); }
   figure { margin: 0; }
   figcaption { color: var(--soft); font-size: 14px; margin-top: 6px; overflow-wrap: anywhere; }
   .scroll { overflow-x: auto; margin: 0 0 16px; border: 1px solid var(--line); background: #fff; }
+  .scroll:not(.fit) td:first-child { min-width: 116px; }
+  .scroll:not(.fit) td:nth-child(2):not(.number):not(.value) { min-width: 160px; }
   .fit { width: fit-content; max-width: 100%; }
   .gap { margin-top: 16px; }
   .nobr { white-space: nowrap; }

@@ -9,7 +9,8 @@ _MACROS = """\
 <td{% if number %} class="number"{% endif %}>{{ value }}</td>
 {%- endmacro %}
 {% macro picture(name, alt) -%}
-<img class="plot" src="{{ plots[name].url }}" width="{{ plots[name].width }}" alt="{{ alt }}">
+<div class="wide"><img class="plot" src="{{ plots[name].url }}" width="{{ plots[name].width }}"
+  alt="{{ alt }}"></div>
 {%- endmacro %}
 {% macro prose(text) -%}
 {% for word in text.split(" ") %}{% if word.startswith("--") %}<span class="nobr">{{ word }}</span>
@@ -26,17 +27,17 @@ _MACROS = """\
 
 _SCORES = """\
   <h1>{{ name }}</h1>
-  <p class="soft">Detections on {{ data }}: {{ "{:,}".format(images) }} images,
-  {{ "{:,}".format(objects) }} objects that count, {{ "{:,}".format(classes|length) }} classes
-  with objects{% if skipped %} ({{ skipped|length }} without: left out of every mean)
-  {%- endif %}.</p>
+  <p class="soft">Detections on {{ data }}: {{ plural(images, "image") }} with
+  {{ plural(objects, "object") }} that count, {{ plural(classes|length, "class") }}
+  {%- if skipped %} ({{ skipped|length }} without objects: left out of every mean){% endif %}.</p>
 
   <div class="headline">
     {% for figure, text in headline -%}
     <div><b>{{ figure }}</b><span>{{ text }}</span></div>
     {% endfor -%}
   </div>
-  {% if explained %}<p><a href="{{ explained }}">A look inside</a>: some images, stage by stage.</p>
+  {% if explained %}<p class="gap"><a href="{{ explained }}">A look inside</a>: some images, stage
+  by stage.</p>
   {%- endif %}
 
   <h2>Mean average precision</h2>

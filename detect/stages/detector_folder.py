@@ -138,6 +138,8 @@ def read_detector(path: Path) -> StoredDetector:
     if bool(card.multibox) != (card.method != SEARCH):
         raise DataError(f"{where}: not {_WHAT} (multibox: not as method needs it). {_REMEDY}")
     for part in (*card.networks, *card.multibox):
+        if not (path / part.file).is_file():
+            raise DataError(f"{path / part.file}: missing, a part of this detector. {_REMEDY}")
         if (found := model_hash(path / part.file)) != part.hash:
             raise DataError(
                 f"{path / part.file}: another model than the one this detector was made of "

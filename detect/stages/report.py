@@ -108,7 +108,7 @@ def _choices(path: Path, out: Path) -> ReportResult:
     from detect.stages.train.work import NAME, read_record
 
     detector = read_detector(path)
-    record = read_record(path / NAME)
+    record = read_record(path / NAME, "Copy the whole detector again.")
     if "thresholds" not in record["steps"]:
         raise DataError(f"{path / NAME}: of a training that did not end. Copy the whole detector.")
     page = write_trained(out, path.resolve().name, asdict(detector.card), record)

@@ -5,6 +5,7 @@ from html import escape
 
 import numpy as np
 import pytest
+from browsing import browser, needs_chromium
 from builders import write_coco, write_voc
 from commands import call
 from explaining import keep_scores
@@ -65,6 +66,27 @@ def test_what_is_explained_is_linked(tmp_path, capsys):
     assert capsys.readouterr().err.endswith(
         "other.html: not a page of detect explain. Make it with that command.\n"
     )
+    assert report(run, *data, *again[2:], "--explained", tmp_path / "nothere") == 4
+    assert "Make it with detect explain" in capsys.readouterr().err
+
+
+@needs_chromium
+def test_the_page_fits_a_telephone(tmp_path):
+    root = write_voc(tmp_path / "set", {"test": 3}, seed=2, objects=2)
+    run = keep_scores(root, "test", tmp_path / "found")
+    out = tmp_path / "out"
+    assert report(run, "--data", root, "--split", "test", "--confident", "0", "--out", out) == 0
+    with browser(tmp_path / "profile") as tab:
+        size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        tab.tell("Emulation.setDeviceMetricsOverride", **size)
+        tab.tell("Page.navigate", url=(out / "index.html").as_uri())
+        loaded = (
+            "new Promise((done) => document.readyState === 'complete'"
+            " ? done() : addEventListener('load', done))"
+        )
+        tab.tell("Runtime.evaluate", expression=loaded, awaitPromise=True)
+        assert tab.run("document.images.length") > 4
+        assert tab.run("document.documentElement.scrollWidth") <= 390
 
 
 def test_odd_names_of_classes_and_images_are_text(tmp_path):

@@ -98,7 +98,7 @@ def test_a_stored_one_is_read_back(kind: str, tmp_path: Path) -> None:
     assert told == card
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
-    with pytest.raises(DataError, match=r"not the card of a region classifier .*shared-detector"):
+    with pytest.raises(DataError, match=r"'shared-detector'\)\. It is a detector of one trunk, of"):
         load_model(tmp_path / "m", REGION_CLASSIFIER)
 
 

@@ -18,13 +18,13 @@ from builders import (
     write_imagenet_det,
     write_voc,
 )
-from networks import network
+from networks import multibox, network
 
 from detect.checks.findings import KINDS
 from detect.data import open_dataset
 from detect.errors import DataError, UsageError
 from detect.models.checkpoints import save_model
-from detect.progress import SILENT
+from detect.progress import SILENT, Silence
 from detect.stages import check, run
 
 SPLITS = {"train": 20, "test": 18}
@@ -210,6 +210,22 @@ def test_a_model_detects_by_itself_in_what_can_be_used(voc, tmp_path):
     there = [one.text for one in stored.findings if one.kind.startswith("doubt")]
     # Nothing is said of an image that no detector can look at.
     assert made == [text for text in there if not text.startswith("test_000")] != there
+
+
+@pytest.mark.parametrize("given", ["model", "detections"])
+def test_what_judges_is_missed_before_any_image_is_looked_at(voc, tmp_path, given):
+    class Begun(Silence):
+        def track(self, items, total, what, /):
+            raise AssertionError(what)
+
+    with pytest.raises(DataError, match="nothere"):
+        check(voc, split="test", reporter=Begun(), **{given: tmp_path / "nothere"})
+
+
+def test_a_network_that_scores_no_regions_is_refused(voc, tmp_path):
+    save_model(tmp_path / "m.safetensors", *multibox())
+    with pytest.raises(DataError, match=r"a MultiBox network, of detect train-multibox\. Give one"):
+        check(voc, split="test", model=tmp_path / "m.safetensors", reporter=SILENT)
 
 
 def test_a_model_and_detections_are_one_too_many(voc, tmp_path):

@@ -79,6 +79,13 @@ def test_loading_it_finds_what_running_it_does(folder, tmp_path) -> None:
     assert len(first.above(0.0)) == len(first)
 
 
+def test_a_part_that_was_not_copied_is_named(folder, tmp_path) -> None:
+    shutil.copytree(folder / "d", tmp_path / "d")
+    (tmp_path / "d/networks/2.safetensors").unlink()
+    with pytest.raises(DataError, match=r"2\.safetensors: missing, .* Copy the whole folder again"):
+        read_detector(tmp_path / "d")
+
+
 def test_another_model_in_its_place_is_refused(folder, tmp_path) -> None:
     shutil.copytree(folder / "d", tmp_path / "d")
     first, second = (tmp_path / "d/networks" / f"{n}.safetensors" for n in (1, 2))

@@ -57,7 +57,8 @@ class Explained:
 def read_page(path: Path) -> Explained:
     """Read what page `path` is, or is in the folder `path`; DataError for anything else."""
     page = path / "index.html" if path.is_dir() else path
-    text = read_text(page, "a page of detect explain", RECORDS_BYTES)
+    remedy = "Make it with detect explain, and give its folder or index.html."
+    text = read_text(page, "a page of detect explain", RECORDS_BYTES, remedy)
     try:
         data = json.loads(_DATA.search(text)[1])  # type: ignore[index]
         return Explained(page, tuple(str(image["id"]) for image in data["images"]))

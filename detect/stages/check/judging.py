@@ -11,13 +11,14 @@ from detect.stages.check.options import CheckOptions
 
 if TYPE_CHECKING:
     from detect.checks.files import FileFacts
-    from detect.structures import Dataset
+    from detect.structures import Dataset, Detections
 
 
 def check_judged(options: CheckOptions, splits: "Mapping[str, Dataset]") -> None:
     """Raise UsageError for detections of no one split, or where nothing detects.
 
-    DataError where there are no labels.
+    DataError where there are no labels, and for detections or networks that cannot be read: before
+    all images are looked at, which may take long.
     """
     given = options.gave("detections", "model")
     if len(given) > 1:
@@ -38,6 +39,23 @@ def check_judged(options: CheckOptions, splits: "Mapping[str, Dataset]") -> None
         )
     for name in () if options.model else options.gave("device"):
         raise UsageError(f"{option(name)} means nothing without {option('model')}.")
+    if options.detections is not None:
+        _stored(options.detections, splits)
+    elif options.model:
+        _check_networks(options.model)
+
+
+def _check_networks(models: Sequence[Path]) -> None:
+    from detect.models.checkpoints import kind_among
+    from detect.models.kinds import REGION_CLASSIFIER, SHARED
+    from detect.models.model_files import EXPORTED, read_card
+    from detect.stages.detector_folder import detector_among
+    from detect.stages.scoring import network_paths
+
+    detector_among(models)
+    for path in network_paths(models):
+        if path.suffix not in EXPORTED:
+            read_card(path, kind_among(path, (REGION_CLASSIFIER, SHARED)).name)
 
 
 def doubts(
@@ -49,9 +67,7 @@ def doubts(
 ) -> Iterator[Finding]:
     """Yield what detections say against labels, if there are detections or a model."""
     if options.detections is not None:
-        path = options.detections
-        found = path / "detections.json" if path.is_dir() else path
-        yield from _against(found, options.confident, splits, images)
+        yield from _against(options.detections, options.confident, splits, images)
     elif options.model:
         yield from _by_model(options, splits, images, facts, reporter)
 
@@ -74,16 +90,22 @@ def _by_model(
     told = {"device": options.device, "skip_bad": True}
     with detected_aside(options.data, split, options.model, reporter, **told) as found:
         left = [seen for seen in images if seen.sample.image_id in ids]
-        yield from _against(found / "detections.json", options.confident, splits, left)
+        yield from _against(found, options.confident, splits, left)
 
 
 def _against(
     path: Path, confident: float, splits: "Mapping[str, Dataset]", images: Sequence[Seen]
 ) -> Iterator[Finding]:
     from detect.checks.labels import check_labels
+
+    found = _stored(path, splits)
+    for seen in images:
+        yield from check_labels(seen, found[seen.sample.image_id], confident)
+
+
+def _stored(path: Path, splits: "Mapping[str, Dataset]") -> "Mapping[str, Detections]":
+    """Return the detections of the split at `path`, a file or a folder of `run`."""
     from detect.storage.detections import read_detections
 
     (dataset,) = splits.values()
-    found = read_detections(path, dataset)
-    for seen in images:
-        yield from check_labels(seen, found[seen.sample.image_id], confident)
+    return read_detections(path / "detections.json" if path.is_dir() else path, dataset)

@@ -102,11 +102,11 @@ def write_record(path: Path, values: Mapping[str, Any]) -> None:
     write_json(path, stamped({**values, "hash": _hash(values)}))
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
     """Return "told" and "steps" of the record at `path`; DataError unless it is as written."""
-    values = upgraded(read_object(path, _WHAT, _REMEDY), "training record", path)
+    values = upgraded(read_object(path, _WHAT, remedy), "training record", path)
     if values.pop("hash", None) != _hash(values):
-        raise DataError(f"{path}: not {_WHAT} as it was written. {_REMEDY}")
+        raise DataError(f"{path}: not {_WHAT} as it was written. {remedy}")
     return values
 
 
