@@ -5,15 +5,14 @@ import errno
 import hashlib
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from full_disk import no_file_above
 
 import detect
 from detect.errors import DataError, EnvironmentProblem
@@ -89,24 +88,11 @@ def test_a_really_full_device(tmp_path: Path) -> None:
         Path("/dev/full").write_text("x")
 
 
-@contextmanager
-def _no_file_above(size: int) -> Iterator[None]:
-    """Let no file of this process grow above `size` bytes: a disk that is full halfway."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-
-
 def test_a_write_cut_short_is_an_error_and_keeps_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"earlier")
     text = r"no space left on this disk \(or this process may write no file as large\)\. Free"
-    with _no_file_above(1000), pytest.raises(EnvironmentProblem, match=text):
+    with no_file_above(1000), pytest.raises(EnvironmentProblem, match=text):
         write_bytes(path, b"x" * 5000)
     assert path.read_bytes() == b"earlier"
     assert os.listdir(tmp_path) == ["a.bin"]
@@ -124,7 +110,7 @@ def test_a_failure_that_a_library_hides_or_makes_its_own_is_told(
             if hidden is not None:
                 raise hidden
 
-    with _no_file_above(1000), pytest.raises(EnvironmentProblem, match="no space left"):
+    with no_file_above(1000), pytest.raises(EnvironmentProblem, match="no space left"):
         library()
     assert os.listdir(tmp_path) == []
 
@@ -144,7 +130,7 @@ def test_a_record_gets_whole_lines_after_a_whole_one(tmp_path: Path) -> None:
         stream.write(b"tw")
     append_line(path, "three")
     assert path.read_bytes() == b"one\nthree\n"
-    with _no_file_above(1000), pytest.raises(EnvironmentProblem, match="no space left"):
+    with no_file_above(1000), pytest.raises(EnvironmentProblem, match="no space left"):
         append_line(path, "x" * 2000)
     assert path.read_bytes() == b"one\nthree\n"
     path.write_bytes(b"never ended")

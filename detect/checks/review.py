@@ -53,7 +53,8 @@ def _proposals(
     """Yield what each of `doubts` proposes; the labels of `sample` have the ids from `first` on."""
     height, width = image_size(sample)
     for doubt in doubts:
-        assert doubt.label is not None
+        if doubt.label is None:
+            raise ValueError(f"write_review: a finding without a label: {doubt.kind}")
         about: dict[str, Any] = {"doubt": doubt.kind, "reason": as_flags(doubt.marked)}
         if doubt.box is None:
             (place,) = doubt.objects

@@ -25,7 +25,7 @@ def command(context: click.Context, /, **_: Any) -> None:
 
     MultiBox networks, what proposes, region classifiers whose boxes move, how regions are looked
     at and selected, from which score each class is shown: every choice is made on images held out
-    of the training and stands in --out/work/choices.json. The test split is never looked at.
+    of the training and stands in choices.json of the detector. The test split is never looked at.
     Then: detect run PHOTOS --model DETECTOR --out found. --resume goes on after an interruption.
     """
     result = train(told(context, TrainOptions), Terminal())

@@ -1,6 +1,7 @@
 """The scoreboard's page: a Jinja template with its style inside, so that the page is one file."""
 
 from detect.report.diagnosis_template import DIAGNOSIS
+from detect.report.macros import PAIRS
 from detect.report.stylesheet import STYLE
 
 # Macros and the parts of the page, in their order.
@@ -15,13 +16,6 @@ _MACROS = """\
 {% macro prose(text) -%}
 {% for word in text.split(" ") %}{% if word.startswith("--") %}<span class="nobr">{{ word }}</span>
 {%- else %}{{ word }}{% endif %} {% endfor %}
-{%- endmacro %}
-{% macro pairs(rows) -%}
-<div class="scroll"><table>
-  {% for key, value in rows -%}
-  <tr><td class="key">{{ key }}</td><td class="value">{{ value }}</td></tr>
-  {% endfor -%}
-</table></div>
 {%- endmacro %}
 """
 
@@ -224,7 +218,7 @@ _RECIPES = """\
 """
 
 PAGE = f"""\
-{_MACROS}<!doctype html>
+{_MACROS}{PAIRS}<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -1,5 +1,6 @@
 """The page on a detector's choices: a Jinja template with its style inside."""
 
+from detect.report.macros import PAIRS
 from detect.report.stylesheet import STYLE
 
 _MACROS = """\
@@ -11,13 +12,6 @@ _MACROS = """\
   <tr{% if chosen %} class="yours"{% endif %}>{% for value in row -%}
     <td{% if loop.index > words %} class="number"{% endif %}>{{ value }}</td>{% endfor -%}
     <td>{% if chosen %}chosen{% endif %}</td></tr>
-  {% endfor -%}
-</table></div>
-{%- endmacro %}
-{% macro pairs(rows) -%}
-<div class="scroll"><table>
-  {% for key, value in rows -%}
-  <tr><td class="key">{{ key }}</td><td class="value">{{ value }}</td></tr>
   {% endfor -%}
 </table></div>
 {%- endmacro %}
@@ -75,7 +69,7 @@ _MADE = """\
 """
 
 PAGE = f"""\
-{_MACROS}<!doctype html>
+{_MACROS}{PAIRS}<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -1,12 +1,9 @@
 """`archive` in one process: every image once, whatever is broken or interrupted."""
 
 import json
-import resource
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from archives import check_same_detections, rows_of, write_archive, write_manifest
 from builders import write_voc
+from full_disk import no_file_above
 from networks import multibox, network
 from proposing import propose_randomly
 
@@ -219,22 +217,9 @@ def test_proposals_of_none_of_the_images_are_refused(root, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@contextmanager
-def _no_file_above(size: int) -> Iterator[None]:
-    """Let no file of this process grow above `size` bytes: a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-
-
 def test_a_full_disk_says_how_to_go_on(root, whole, tmp_path):
     with (
-        _no_file_above(1000),
+        no_file_above(1000),
         pytest.raises(EnvironmentProblem, match=r"no space left .* go on with resume\."),
     ):
         call(root, tmp_path / "out")

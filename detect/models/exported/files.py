@@ -65,7 +65,8 @@ def write_exported(path: Path, exported: Exported) -> None:
 def read_exported(path: Path) -> Exported:
     """Read what is at `path`; DataError where a file is missing, damaged, or another program's."""
     form = form_of(path)
-    assert form is not None
+    if form is None:
+        raise DataError(f"{path}: expected {' or '.join(SUFFIXES.values())} at its end. {_ANEW}")
     content = _read(path, "no such model")
     weights = b""
     if form == "openvino":

@@ -72,7 +72,10 @@ def to_onnx(graph: Graph, side: int) -> "onnx.ModelProto":
             f"torch {torch.__version__} cannot write this network as ONNX "
             f"({type(error).__name__}: {reason}). Nothing was written."
         ) from error
-    assert program is not None
+    if program is None:
+        raise DetectError(
+            f"torch {torch.__version__} wrote no ONNX graph of this network. Nothing was written."
+        )
     return _without_traces(program.model_proto)
 
 
