@@ -23,7 +23,7 @@ from detect.stages.train_regression import TrainRegressionOptions, train_regress
 )
 @click.pass_context
 def command(context: click.Context, /, **_: Any) -> None:
-    """Learn to move the boxes of each class, for detect refine.
+    """Learn to move boxes, for detect refine or, by --network-out, for detect run.
 
     A ridge regression a class, from the features of regions near an object (R-CNN, appendix C):
     the pooled maps, or --maps over a --grid, which tell more of the place. With --val-split the
