@@ -21,13 +21,22 @@ from detect.stages.train.work import Work
 THRESHOLDS = dict(zip(CLASSES, (0.2, 0.3, 0.4), strict=True))
 FIGURES = {"AP50": 0.5, "AP": 0.25, "images": 3, "of": "held-out images"}
 STEPS: dict[str, Any] = {
-    "plan": {"multibox_steps": 50, "classifier_steps": 400, "again": True},
+    "plan": {
+        "multibox_steps": 50, "multibox_again": 25, "classifier_steps": 400, "again": 200,
+    },
     "pace": {"multibox_step": 0.5, "classifier_step": 0.25, "search": 1.0, "region": 0.001},
     "source": {
         "covered": {
             "multibox": {"boxes": 200.0, "0.50": 0.91, "0.70": 0.72},
             "both": {"boxes": 900.0, "0.50": 0.99, "0.70": 0.88},
             "selective-search": {"boxes": 1800.0, "0.50": 0.98, "0.70": 0.87},
+        },
+        "chosen": "both",
+    },
+    "regions": {
+        "tried": {
+            "multibox": {"AP50": 0.4, "AP": 0.1},
+            "both": {"AP50": 0.4, "AP": 0.2},
         },
         "chosen": "both",
     },

@@ -24,7 +24,7 @@ _SELECTIONS = {
     "soft-nms": "soft-NMS",
     "soft-nms-vote": "soft-NMS, boxes voted",
 }
-_PLANS = ("plan", "plan anew", "pace")
+_PLANS = ("plan", "plan anew", "plan of the end", "pace")
 # Of the card what has a place of its own on the page, and hashes.
 _SHOWN = ("classes", "networks", "multibox", "thresholds", "figures")
 
@@ -53,10 +53,11 @@ def _values(card: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
             (percent(figures["AP"]), "COCO's mean over IoU 0.50 to 0.95"),
             (str(card["figures"].get("images", "?")), "held-out images"),
         ],
-        "again": steps.get("plan anew", steps["plan"])["again"],
+        "again": "networks all" in steps,
         "classes": len(card["classes"]),
         "networks": len(card["networks"]),
         "sources": list(_sources(steps["source"])),
+        "regions": list(_regions(steps["regions"])),
         "tried": list(_tried(selected)),
         "thresholds": list(card["thresholds"].items()),
         "seconds": [(name, f"{step['seconds']:,.0f}") for name, step in record["steps"].items()],
@@ -73,14 +74,23 @@ def _sources(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:
         yield name == found["chosen"], [_SOURCES[name], f"{one['boxes']:,.0f}", *shares]
 
 
+def _regions(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:
+    """Yield of the boxes that detections were made of whether they were chosen, and figures."""
+    for name, one in found["tried"].items():
+        yield name == found["chosen"], [_SOURCES[name], *_figures(one)]
+
+
+def _figures(one: Mapping[str, float]) -> list[str]:
+    """Return AP50, AP and their mean."""
+    return list(map(percent, (one["AP50"], one["AP"], (one["AP50"] + one["AP"]) / 2)))
+
+
 def _tried(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:
     """Yield of every way to look and to select whether it was chosen, and its figures."""
     for name, one in found["tried"].items():
         look, selection = name.split("/")
-        mean = (one["AP50"] + one["AP"]) / 2
-        shares = map(percent, (one["AP50"], one["AP"], mean))
         chosen = (look, selection) == (found["looks"], found["selection"])
-        yield chosen, [_LOOKS[look], _SELECTIONS[selection], *shares]
+        yield chosen, [_LOOKS[look], _SELECTIONS[selection], *_figures(one)]
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:

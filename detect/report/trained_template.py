@@ -34,9 +34,14 @@ _CHOICES = """\
   measured on them.{% else %}The networks in the folder are that fit.{% endif %}</p>
 
   <h2>What proposes</h2>
+  <p>To learn from:</p>
   {{ table(["source", "boxes an image", "coverage, IoU 0.5", "IoU 0.7"], 1, sources) }}
   <p class="soft small">Coverage: held-out objects that any box reaches. The cheapest that
   covers nearly as much as the best.</p>
+  <p>To find with:</p>
+  {{ table(["source", "AP50", "AP", "mean"], 1, regions) }}
+  <p class="soft small">Of the held-out images, each with its best selection. The cheaper one that
+  is hardly worse; where both propose, MultiBox's boxes were tried alone too.</p>
 
   <h2>Looking and selecting</h2>
   {{ table(["a region is looked at", "selection", "AP50", "AP", "mean"], 2, tried) }}

@@ -166,6 +166,23 @@ def test_weights_that_none_can_begin_with_are_said_before_any_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_each_network_begins_with_the_one_of_its_number(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--init", root / "out")
+    assert _train(root, tmp_path / "out", "--ensemble", 3, *given) == 0
+    for number in (1, 2, 3):
+        card = json.loads((tmp_path / f"out/{number}/weights/best.json").read_text())
+        assert card["recipe"]["init"] == str(root / f"out/{number}")
+    capsys.readouterr()
+    assert _train(root, tmp_path / "more", "--ensemble", 4, *given) == 2
+    assert _error(capsys).endswith(
+        f"out has 3 networks, and network 4 of --ensemble is to begin with the one of its number. "
+        f"Give --ensemble 3, or one network: --init {root / 'out/1'}."
+    )
+    assert not (tmp_path / "more").exists()
+
+
 def test_one_network_takes_the_place_of_an_ensemble(root: Path, tmp_path: Path) -> None:
     Members(tmp_path / "out").begin(3, resume=False)
     assert _train(root, tmp_path / "out", "--exist-ok") == 0

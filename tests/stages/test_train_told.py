@@ -13,7 +13,7 @@ from detect.data import open_dataset
 from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
-from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.budget import Pace, Plan, Told
 from detect.stages.train.choosing import looking, looks_of
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
@@ -123,7 +123,9 @@ def making(tmp_path) -> Making:
 
 
 def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
-    assert making.as_set(Plan(1400, 3000, again=True)) == Plan(30, 70, again=True)
+    assert making.told_steps == Told(multibox=30, classifier=70)
+    told = making.told.model_copy(update={"set": ("optimizer.steps=70",)})
+    assert replace(making, told=told).told_steps == Told(None, 70)
 
 
 def test_regions_go_further_only_where_networks_move_them(making) -> None:
@@ -143,16 +145,15 @@ def test_looks_that_cost_more_are_tried_where_there_is_time(making, once, looks)
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:
     pace = Pace(multibox_step=2.0, classifier_step=3.0, search=6.0, region=0.0)
-    assert timetable(making, Plan(30, 70, again=True), pace) == [
+    assert timetable(making, Plan(30, 15, 70, 35), pace) == [
         " 2.0 min  MultiBox, two networks of 30 steps",
         " 2.0 min  what proposes: 10 images held out, searched twice",
-        "    60 s  regions of 10 images to learn from",
+        "    60 s  regions of 10 images",
         " 7.0 min  2 region classifiers, 70 steps",
         "     0 s  how to look and select, thresholds",
-        "    60 s  MultiBox once more, on all images",
-        "    60 s  regions of all 10 images",
-        " 7.0 min  2 region classifiers once more",
-        "  21 min  in all, 30 min allowed",
+        "    30 s  MultiBox on all images, 15 steps",
+        " 3.5 min  2 region classifiers on all images, 35 steps",
+        "  16 min  in all, 30 min allowed",
     ]
-    once = timetable(making, Plan(30, 70, again=False), pace)
-    assert [line.split("  ")[-1] for line in once[5:]] == ["in all, 30 min allowed"]
+    once = timetable(making, Plan(30, 15, 70, 0), pace)
+    assert [line.split("  ")[-1] for line in once[6:]] == ["in all, 30 min allowed"]

@@ -18,13 +18,19 @@ from detect.stages.detector_folder import is_detector, read_detector
 from detect.stages.opening import check_out
 from detect.stages.train import recipes
 from detect.stages.train.budget import Plan
-from detect.stages.train.choosing import SOURCES, choose_selection, choose_source
+from detect.stages.train.choosing import (
+    SELECTIONS,
+    SOURCES,
+    choose_regions,
+    choose_selection,
+    choose_source,
+)
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
-from detect.stages.train.making import FOLDS, Making
+from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.planning import a_look, first_plan, second_plan
+from detect.stages.train.planning import a_look, first_plan, last_plan, second_plan
 from detect.stages.train.work import NAME as RECORD
 from detect.stages.train.work import Work, check_told, read_record
 
@@ -100,62 +106,51 @@ def _plain(value: Any) -> Any:
 def _train(making: Making, steps: Plan) -> TrainResult:
     work, told = making.work, making.told
     for fold in FOLDS:
-        name = fold[0]
         work.step(
             f"multibox {fold}",
-            lambda fold=fold, name=name: making.train_multibox(  # type: ignore[misc]
-                name, making.splits.learn, steps.multibox_steps, fold
-            ),
+            lambda fold=fold: making.train_multibox(fold[0], steps.multibox_steps, fold),  # type: ignore[misc]
         )
     source = work.step("source", lambda: choose_source(making))["chosen"]
-    making.reporter.say(f"regions: {source}")
-    held = making.place("proposals", f"held-out-{source}")
-    _propose(making, "held-out", making.splits.learn, source)
+    making.reporter.say(f"regions to learn from: {source}")
+    work.step("proposals", lambda: making.propose(ALL, making.splits.every, *SOURCES[source]).name)
     steps = second_plan(making, steps, source)
-    _learn(making, "held-out", making.splits.learn, steps)
+    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps)
+    source = work.step("regions", lambda: choose_regions(making, source))["chosen"]
+    making.reporter.say(f"regions: {source}")
     selected = work.step(
-        "selection", lambda: choose_selection(making, held, a_look(making, source))
+        "selection", lambda: choose_selection(making, source, a_look(making, source))
     )
-    work.step("thresholds", lambda: thresholds_of(making, _detections(making, selected)))
-    networks, multibox = making.place("networks", "held-out"), making.folds()
-    if steps.again and making.splits.whole is not None:
-        networks, multibox = _learn_all(making, making.splits.whole, source, steps)
-    write_detector(making, networks, multibox if source != "selective-search" else ())
+    work.step("thresholds", lambda: thresholds_of(making, _detections(making, source, selected)))
+    write_detector(making, *_on_all_images(making, source, last_plan(making, steps)))
     work.step("written", lambda: True)
     return TrainResult(told.out, figures_of(making), work.choices)
 
 
-def _propose(making: Making, name: str, split: str, source: str) -> None:
-    method, preset = SOURCES[source]
-    making.work.step(
-        f"proposals {name}", lambda: str(making.propose(name, split, method, preset).name)
-    )
+def _learn(making: Making, name: str, split: str, steps: int, begun: Path | None = None) -> Path:
+    """Train the networks `name` on `split`; return them."""
+    making.work.step(f"networks {name}", lambda: making.train_networks(name, split, steps, begun))
+    return making.place("networks", name)
 
 
-def _learn(making: Making, name: str, split: str, steps: Plan) -> None:
-    """Train the networks on `split` and its proposals."""
-    proposals = making.place("proposals", name)
-    making.work.step(
-        f"networks {name}",
-        lambda: making.train_networks(name, split, proposals, steps.classifier_steps),
-    )
+def _on_all_images(making: Making, source: str, steps: Plan) -> tuple[Path, tuple[Path, ...]]:
+    """Let MultiBox, and the networks if there is time, learn from all images.
+
+    From the trunks of those that did not see some. Return the networks, and MultiBox's if it is
+    of the `source` of regions.
+    """
+    networks, multibox = making.place("networks", HELD_OUT), making.place("multibox", ALL)
+    if source != "selective-search":
+        begun = making.place("multibox", FOLDS[0][0])
+        making.work.step(
+            "multibox all",
+            lambda: making.train_multibox(ALL, steps.multibox_again, begun=begun),
+        )
+    if steps.again:
+        networks = _learn(making, ALL, making.splits.every, steps.again, networks)
+    return networks, (multibox,) if source != "selective-search" else ()
 
 
-def _learn_all(
-    making: Making, split: str, source: str, steps: Plan
-) -> tuple[Path, tuple[Path, ...]]:
-    """Train once more, on all images; return the networks, and MultiBox's."""
-    making.work.step(
-        "multibox all", lambda: making.train_multibox("all", split, steps.multibox_steps)
-    )
-    _propose(making, "all", split, source)
-    _learn(making, "all", split, steps)
-    return making.place("networks", "all"), (making.place("multibox", "all"),)
-
-
-def _detections(making: Making, selected: dict[str, Any]) -> Path:
+def _detections(making: Making, source: str, selected: dict[str, Any]) -> Path:
     """Return the detections of the selection that was chosen."""
-    from detect.stages.train.choosing import SELECTIONS
-
-    found = making.place("found", selected["looks"])
+    found = making.found(source, selected["looks"])
     return making.selected(found, dict(SELECTIONS[selected["selection"]]))

@@ -8,7 +8,7 @@ from typing import Any
 from detect.proposals.settings import Preset
 from detect.stages.recall import recall
 from detect.stages.sources import Method
-from detect.stages.train.making import Making
+from detect.stages.train.making import HELD_OUT, Making
 
 # From the cheapest: the method and preset of each source, some 200, 900 and 1,800 boxes an image.
 SOURCES: Mapping[str, tuple[Method, Preset]] = {
@@ -18,9 +18,9 @@ SOURCES: Mapping[str, tuple[Method, Preset]] = {
 }
 # How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second.
 _LESS, _LESS_FAST = 0.01, 0.03
-# A way to look or to select that costs more must be better by this much: a run of a few dozen
-# images tells no less.
-_BETTER = 0.003
+# What costs more must be better by this much: a run of a few dozen images tells no less. With
+# --fast fewer regions may be worse by the second.
+_BETTER, _WORSE_FAST = 0.003, 0.02
 
 LOOKS: Mapping[str, dict[str, Any]] = {
     "once": {},
@@ -46,7 +46,7 @@ def choose_source(making: Making) -> dict[str, Any]:
     """
     covered = {}
     for name, (method, preset) in SOURCES.items():
-        path = making.propose(f"held-out-{name}", making.splits.held, method, preset)
+        path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
     less = _LESS_FAST if making.told.fast else _LESS
     best = {iou: max(one[iou] for one in covered.values()) for iou in ("0.50", "0.70")}
@@ -71,12 +71,29 @@ def _coverage(making: Making, path: Path) -> dict[str, float]:
     }
 
 
-def choose_selection(making: Making, proposals: Path, once: float) -> dict[str, Any]:
+def choose_regions(making: Making, source: str) -> dict[str, Any]:
+    """Return what the networks find over the boxes of `source`, and over MultiBox's part of them.
+
+    And the cheaper one that is hardly worse, by the best selection of each: networks learn from
+    the boxes of both, but fewer and better ones may win (docs/measured.md).
+    """
+    tried = {}
+    for name in ("multibox", source) if source == "both" else (source,):
+        figures = dict(_tried(making, name, ("once",)))
+        tried[name] = max(figures.values(), key=_value)
+    best = max(map(_value, tried.values()))
+    less = _WORSE_FAST if making.told.fast else _BETTER
+    chosen = next(name for name, one in tried.items() if _value(one) >= best - less)
+    return {"tried": tried, "chosen": chosen}
+
+
+def choose_selection(making: Making, source: str, once: float) -> dict[str, Any]:
     """Return the figures of every way to look and to select on the held-out images, and the best.
 
-    By the mean of AP50 and AP (0.50 to 0.95). The looks are those of `looks_of`.
+    Over the boxes of `source`, by the mean of AP50 and AP (0.50 to 0.95). The looks are those of
+    `looks_of`.
     """
-    tried = dict(_tried(making, proposals, looks_of(making, once)))
+    tried = dict(_tried(making, source, looks_of(making, once)))
     looks, selection = "once", "nms"
     for name in tried:
         look, select = name.split("/")
@@ -105,10 +122,10 @@ def looking(making: Making, once: float) -> float:
 
 
 def _tried(
-    making: Making, proposals: Path, looks: Sequence[str]
+    making: Making, source: str, looks: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     for look in looks:
-        found = making.detect(look, proposals, LOOKS[look])
+        found = making.detect(source, look, LOOKS[look])
         for name, selection in SELECTIONS.items():
             yield f"{look}/{name}", making.score(making.selected(found, selection))
 

@@ -50,7 +50,7 @@ def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -
     from detect.proposals.settings import PRESETS
 
     choices = making.work.choices
-    source = choices["source"]["result"]["chosen"]
+    source = choices["regions"]["result"]["chosen"]
     selected = choices["selection"]["result"]
     method, preset = SOURCES[source]
     out = making.told.out

@@ -35,6 +35,11 @@ class Splits:
     chosen: "Dataset"
     everything: "Dataset"
 
+    @property
+    def every(self) -> str:
+        """The split of `everything`."""
+        return self.whole or self.learn
+
 
 def splits_of(options: TrainOptions, folder: Path, reporter: Reporter) -> Splits:
     """Return the splits that are trained with; lists of them are written into `folder`.

@@ -1,6 +1,7 @@
 """The stages that a detector is made by, each in a folder of its own in OUT/work."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from detect.stages.evaluate import evaluate
 from detect.stages.propose import propose
 from detect.stages.run import run
 from detect.stages.train import recipes
-from detect.stages.train.budget import Plan
+from detect.stages.train.budget import Told
 from detect.stages.train.look import Splits
 from detect.stages.train.options import TrainOptions
 from detect.stages.train.work import Work
@@ -19,6 +20,8 @@ from detect.stages.train_classifier import train_classifier
 from detect.stages.train_multibox import train_multibox
 
 FOLDS = ("1/2", "2/2")
+# What is trained, proposed and found of: images held out, and all.
+HELD_OUT, ALL = "held-out", "all"
 # How often regions are looked at; what costs more comes later.
 Looks = dict[str, Any]
 
@@ -47,12 +50,17 @@ class Making:
         """Whether the networks move boxes: unless `set` says otherwise they do."""
         return self._recipe(1).regression.kind != "off"
 
-    def as_set(self, plan: Plan) -> Plan:
-        """Return `plan` with the steps that `set` gives, if it does."""
-        multibox = recipes.multibox(plan.multibox_steps, self.told.seed, pretrained=self.pretrained)
-        steps = load_recipe(MultiBoxRecipe, multibox, self.told.of_multibox).optimizer.steps
-        mine = self._recipe(plan.classifier_steps).optimizer.steps
-        return replace(plan, multibox_steps=steps, classifier_steps=mine)
+    @property
+    def told_steps(self) -> Told:
+        """The steps that `set` gives: those that differ from any that a plan would."""
+        return Told(
+            _told(lambda steps: self._multibox(steps).optimizer.steps),
+            _told(lambda steps: self._recipe(steps).optimizer.steps),
+        )
+
+    def _multibox(self, steps: int) -> MultiBoxRecipe:
+        recipe = recipes.multibox(steps, self.told.seed, pretrained=self.pretrained)
+        return load_recipe(MultiBoxRecipe, recipe, self.told.of_multibox)
 
     def _recipe(self, steps: int) -> RegionClassifierRecipe:
         recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
@@ -62,38 +70,40 @@ class Making:
         """Return the MultiBox networks that each miss half of the images."""
         return tuple(self.place("multibox", fold[0]) for fold in FOLDS)
 
-    def train_multibox(self, name: str, split: str, steps: int, fold: str | None = None) -> None:
-        """Train MultiBox on `split`, without the images of `fold`."""
-        out = self.place("multibox", name)
+    def train_multibox(
+        self, name: str, steps: int, fold: str | None = None, begun: Path | None = None
+    ) -> None:
+        """Train MultiBox on all images but those of `fold`, from the trunk of the run `begun`."""
+        out, told = self.place("multibox", name), self.told
         train_multibox(
-            self.told.data,
-            split=split,
-            config=recipes.multibox(steps, self.told.seed, pretrained=self.pretrained),
-            set=self.told.of_multibox,
+            told.data,
+            split=self.splits.every,
+            config=recipes.multibox(steps, told.seed, pretrained=self.pretrained, begun=begun),
+            set=told.of_multibox,
             leave_out=fold,
             out=out,
             resume=out.exists(),
-            device=self.told.device,
-            skip_bad=self.told.skip_bad,
-            log=self.told.log,
+            device=told.device,
+            skip_bad=told.skip_bad,
+            log=told.log,
             reporter=self.reporter,
         )
 
-    def train_networks(self, name: str, split: str, proposals: Path, steps: int) -> None:
-        """Train the region classifiers on `split` and its `proposals`."""
-        out, count = self.place("networks", name), self.told.networks
+    def train_networks(self, name: str, split: str, steps: int, begun: Path | None = None) -> None:
+        """Train the region classifiers on `split`, from the trunks of those at `begun`."""
+        out, told, count = self.place("networks", name), self.told, self.told.networks
         train_classifier(
-            self.told.data,
+            told.data,
             split=split,
-            proposals=proposals,
-            config=recipes.classifier(steps, self.told.seed, pretrained=self.pretrained),
-            set=self.told.of_networks,
+            proposals=self.place("proposals", ALL),
+            config=recipes.classifier(steps, told.seed, pretrained=self.pretrained, begun=begun),
+            set=told.of_networks,
             ensemble=count if count > 1 else None,
             out=out,
             resume=out.exists(),
-            device=self.told.device,
-            skip_bad=self.told.skip_bad,
-            log=self.told.log,
+            device=told.device,
+            skip_bad=told.skip_bad,
+            log=told.log,
             reporter=self.reporter,
         )
 
@@ -115,14 +125,14 @@ class Making:
         )
         return out
 
-    def detect(self, name: str, proposals: Path, looks: Looks) -> Path:
-        """Detect in the held-out images, and keep the scores."""
-        out = self.place("found", name)
+    def detect(self, source: str, name: str, looks: Looks) -> Path:
+        """Detect in the held-out images over the boxes of `source`, and keep the scores."""
+        out = self.found(source, name)
         run(
             self.told.data,
             split=self.splits.held,
-            model=self.place("networks", "held-out"),
-            proposals=proposals,
+            model=self.place("networks", HELD_OUT),
+            proposals=self.place("proposals", f"{HELD_OUT}-{source}"),
             keep_scores="float16",
             pictures=False,
             out=out,
@@ -133,6 +143,10 @@ class Making:
             **looks,
         )
         return out
+
+    def found(self, source: str, name: str) -> Path:
+        """Return where the detections of a way to look are."""
+        return self.place("found", f"{source}-{name}")
 
     def selected(self, found: Path, selection: dict[str, Any]) -> Path:
         """Select from kept scores; return the detections."""
@@ -152,3 +166,9 @@ class Making:
         ).protocols
         mean = found["coco"].map_50_95 or 0.0
         return {"AP50": round(found["voc2012"].map, 4), "AP": round(mean, 4)}
+
+
+def _told(steps: Callable[[int], int]) -> int | None:
+    """Return the steps of a recipe where they are the same whatever is planned."""
+    one, other = steps(1), steps(2)
+    return one if one == other else None

@@ -18,16 +18,13 @@ def first_plan(making: Making) -> Plan:
     """Measure the machine's pace, and say and return how many steps there will be."""
     work, told = making.work, making.told
     pace = Pace(**work.step("pace", lambda: asdict(measure_pace(making))))
-    splits = making.splits
 
     def decide() -> dict[str, Any]:
-        again = splits.whole is not None
-        images = len(splits.learned) + again * len(splits.everything)
-        held = len(splits.chosen)
+        held = len(making.splits.chosen)
         looks = looking(making, pace.looking(REGIONS * held, told.networks))
-        left = _left(making) - pace.searching(images, held) - looks
-        decided = plan(left, pace, told.networks, again=again)
-        return making.as_set(decided).values()
+        left = _left(making) - pace.searching(len(making.splits.everything), held) - looks
+        again, steps = making.splits.whole is not None, making.told_steps
+        return plan(left, pace, told.networks, again=again, told=steps).values()
 
     decided = Plan.of(work.step("plan", decide))
     making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
@@ -44,9 +41,27 @@ def second_plan(making: Making, first: Plan, source: str) -> Plan:
     """
     decided = Plan.of(making.work.step("plan anew", lambda: _again(making, first, source).values()))
     if decided != first:
-        again = ", twice" if decided.again else ""
-        making.reporter.say(f"region classifiers: {decided.classifier_steps} steps{again}.")
+        again = f", then {decided.again:,} more on all images" if decided.again else ""
+        making.reporter.say(f"region classifiers: {decided.classifier_steps:,} steps{again}.")
     return decided
+
+
+def last_plan(making: Making, second: Plan) -> Plan:
+    """Return `second` with as many steps on all images as there is time for at the end.
+
+    Half of those planned to as many as the first fit had: choosing took less or more than thought.
+    """
+
+    def decide() -> dict[str, Any]:
+        if not second.again or making.told_steps.classifier is not None:
+            return second.values()
+        pace = _real(making)
+        left = _left(making) - second.multibox_again * pace.multibox_step
+        steps = int(left / (making.told.networks * pace.classifier_step))
+        steps = max(second.again // 2, min(steps, second.classifier_steps))
+        return replace(second, again=steps).values()
+
+    return Plan.of(making.work.step("plan of the end", decide))
 
 
 def a_look(making: Making, source: str) -> float:
@@ -56,27 +71,23 @@ def a_look(making: Making, source: str) -> float:
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:
-    done, pace = making.work.choices, _real(making)
-    last = _fold(making) + done["proposals held-out"]["seconds"]
-    left = _left(making) - looking(making, a_look(making, source))
-    steps = classifiers(left, last if first.again else None, pace, making.told.networks)
-    each = max(FEWEST, steps.each)
-    return making.as_set(replace(first, classifier_steps=each, again=steps.again))
+    pace = _real(making)
+    last = first.multibox_again * pace.multibox_step
+    left = _left(making) - looking(making, a_look(making, source)) - last
+    step, told = making.told.networks * pace.classifier_step, making.told_steps.classifier
+    steps = classifiers(left, step, again=making.splits.whole is not None, told=told)
+    return replace(first, classifier_steps=max(FEWEST, steps.first), again=steps.again)
 
 
 def _real(making: Making) -> Pace:
     """Return the pace as it was measured, slowed or quickened as MultiBox's trainings were."""
     done = making.work.choices
     pace = Pace(**done["pace"]["result"])
+    took = sum(done[f"multibox {fold}"]["seconds"] for fold in FOLDS) / len(FOLDS)
     planned = done["plan"]["result"]["multibox_steps"] * pace.multibox_step
-    slower = max(_FASTEST, _fold(making) / planned)
-    return replace(pace, classifier_step=slower * pace.classifier_step, region=slower * pace.region)
-
-
-def _fold(making: Making) -> float:
-    """Return the seconds of training one MultiBox network."""
-    seconds = sum(making.work.choices[f"multibox {fold}"]["seconds"] for fold in FOLDS)
-    return float(seconds) / len(FOLDS)
+    slower = max(_FASTEST, took / planned)
+    slowed = {name: slower * value for name, value in asdict(pace).items() if name != "search"}
+    return replace(pace, **slowed)
 
 
 def _left(making: Making) -> float:

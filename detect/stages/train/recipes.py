@@ -4,6 +4,7 @@ Figures and how they were found: configs/bccd-boxes.toml (AdamW, boxes that move
 configs/pretrained.toml, configs/own-data.toml, configs/multibox/own-data.toml, docs/measured.md.
 """
 
+from pathlib import Path
 from typing import Any
 
 Recipe = dict[str, Any]
@@ -60,12 +61,16 @@ def weights_at_hand() -> bool:
     return all(find_spec(name) is not None for name in _PACKAGES)
 
 
-def classifier(steps: int, seed: int, *, pretrained: bool) -> Recipe:
-    """Return the recipe of a region classifier that moves boxes, trained for so many steps."""
+def classifier(steps: int, seed: int, *, pretrained: bool, begun: Path | None = None) -> Recipe:
+    """Return the recipe of a region classifier that moves boxes, trained for so many steps.
+
+    `begun`: the run of an earlier one whose trunk it begins with.
+    """
     own = _FINE_TUNED if pretrained else _SCRATCH
     optimizer = {**own["optimizer"], "steps": steps, "schedule": "cosine"}
     return {
         **own,
+        **_beginning(begun),
         "seed": seed,
         "crops": {"image_side": 640},
         "sampling": _SAMPLING,
@@ -76,8 +81,8 @@ def classifier(steps: int, seed: int, *, pretrained: bool) -> Recipe:
     }
 
 
-def multibox(steps: int, seed: int, *, pretrained: bool) -> Recipe:
-    """Return the recipe of a MultiBox network, trained for so many steps."""
+def multibox(steps: int, seed: int, *, pretrained: bool, begun: Path | None = None) -> Recipe:
+    """Return the recipe of a MultiBox network, trained for so many steps; `begun` as there."""
     recipe = {**_MULTIBOX, "seed": seed}
     optimizer = {**_MULTIBOX["optimizer"], "steps": steps, "schedule": "cosine"}
     if pretrained:
@@ -85,9 +90,14 @@ def multibox(steps: int, seed: int, *, pretrained: bool) -> Recipe:
         optimizer["trunk_rate"] = _TRUNK_OF_MULTIBOX
     return {
         **recipe,
+        **_beginning(begun),
         "optimizer": _short(optimizer, steps),
         "run": {"validate_every": steps, "save_every": 100},
     }
+
+
+def _beginning(begun: Path | None) -> Recipe:
+    return {} if begun is None else {"init": str(begun)}
 
 
 def _short(optimizer: Recipe, steps: int) -> Recipe:

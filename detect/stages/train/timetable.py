@@ -23,18 +23,18 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     Searching as if Selective Search proposed in the end, too; MultiBox itself takes little.
     """
     splits, networks = making.splits, making.told.networks
-    held, learned, every = map(len, (splits.chosen, splits.learned, splits.everything))
+    held, every = len(splits.chosen), len(splits.everything)
     several = f"{networks} region classifiers" if networks > 1 else "the region classifier"
+    step = networks * pace.classifier_step
     multibox = plan.multibox_steps * pace.multibox_step
-    classifiers = networks * plan.classifier_steps * pace.classifier_step
     searched = pace.searching(0, held)
     yield f"MultiBox, two networks of {plan.multibox_steps:,} steps", 2 * multibox
     yield f"what proposes: {held} images held out, searched twice", searched
-    yield f"regions of {learned} images to learn from", learned * pace.search
-    yield f"{several}, {plan.classifier_steps:,} steps", classifiers
+    yield f"regions of {every} images", every * pace.search
+    yield f"{several}, {plan.classifier_steps:,} steps", plan.classifier_steps * step
     once = pace.looking(REGIONS * held, networks)
     yield "how to look and select, thresholds", looking(making, once)
+    last = plan.multibox_again * pace.multibox_step
+    yield f"MultiBox on all images, {plan.multibox_again:,} steps", last
     if plan.again:
-        yield "MultiBox once more, on all images", multibox
-        yield f"regions of all {every} images", every * pace.search
-        yield f"{several} once more", classifiers
+        yield f"{several} on all images, {plan.again:,} steps", plan.again * step

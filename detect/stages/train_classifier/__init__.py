@@ -7,7 +7,7 @@ from detect.stages.calling import by_keywords
 from detect.stages.members import NAME as ENSEMBLE
 from detect.stages.members import Members
 from detect.stages.positives import check_positives
-from detect.stages.train_classifier.ensemble import train_members
+from detect.stages.train_classifier.ensemble import begun_each, train_members
 from detect.stages.train_classifier.job import open_job, train_one
 from detect.stages.train_classifier.options import (
     TrainClassifierOptions,
@@ -45,7 +45,7 @@ def _train(
     options: TrainClassifierOptions, recipe: RegionClassifierRecipe, training: Training
 ) -> TrainClassifierResult:
     count = options.ensemble
-    members = (recipe,) if count is None else member_recipes(recipe, count)
+    members = (recipe,) if count is None else begun_each(member_recipes(recipe, count))
     # A batch too small for all processes is refused before anything is begun.
     for number, member in enumerate(members, 1):
         training.processes.rows(member.sampling.batch_size)

@@ -2,14 +2,40 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from detect.config import RegionClassifierRecipe, to_toml
+from detect.errors import UsageError, option
 from detect.locks import holding
 from detect.runs import RunFolder
-from detect.stages.members import Members
+from detect.stages.members import Members, member_folders
 from detect.stages.train_classifier.job import ClassifierJob, collect_regions, train_one, trained
 from detect.stages.train_classifier.options import TrainedNetwork
 from detect.stages.training_inputs import check_same
+
+
+def begun_each(
+    members: tuple[RegionClassifierRecipe, ...],
+) -> tuple[RegionClassifierRecipe, ...]:
+    """Return `members`; those whose `init` is an ensemble begin with its network of their number.
+
+    DataError for an ensemble that is not whole, UsageError for one of fewer networks.
+    """
+    return tuple(_begun(member, place) for place, member in enumerate(members))
+
+
+def _begun(member: RegionClassifierRecipe, place: int) -> RegionClassifierRecipe:
+    path = Path(member.init)
+    networks = member_folders(path) if member.init else (path,)
+    if networks == (path,):
+        return member
+    if place >= len(networks):
+        raise UsageError(
+            f"{option('init', path)} has {len(networks)} networks, and network {place + 1} of "
+            f"{option('ensemble')} is to begin with the one of its number. Give "
+            f"{option('ensemble', len(networks))}, or one network: {option('init', networks[0])}."
+        )
+    return member.model_copy(update={"init": str(networks[place])})
 
 
 def train_members(
