@@ -8,12 +8,11 @@ figure is the median of the rounds. Ratios compare ways of one run, on one machi
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from side_by_side import median_seconds
 from torch import Tensor
 
 from detect.models.device import autocast, bfloat16_unit
@@ -43,7 +42,8 @@ def main() -> None:
     ways = list(_ways(model, options.size))
     print(f"GoogLeNet-{options.variant}, {options.size} px, torch {torch.__version__}, ", end="")
     print(f"{options.threads} threads, load average {os.getloadavg()[0]:.1f} at the start")
-    rates = _measure(ways, options.rounds)
+    seconds = median_seconds({way.name: way.classify for way in ways}, options.rounds)
+    rates = {way.name: way.crops / seconds[way.name] for way in ways}
     _print_table(ways, rates)
     print(f"load average {os.getloadavg()[0]:.1f} at the end (this run included)")
 
@@ -88,19 +88,6 @@ def _ours(model: RegionClassifier, crops: Tensor, precision: str) -> Callable[[]
         logits.float().softmax(dim=1)
 
     return classify
-
-
-def _measure(ways: list[Way], rounds: int) -> dict[str, float]:
-    """Return crops a second: the median of `rounds`, in each of which every way has its turn."""
-    for way in ways:
-        way.classify()
-    seconds: dict[str, list[float]] = {way.name: [] for way in ways}
-    for _ in range(rounds):
-        for way in ways:
-            start = time.perf_counter()
-            way.classify()
-            seconds[way.name].append(time.perf_counter() - start)
-    return {way.name: way.crops / statistics.median(seconds[way.name]) for way in ways}
 
 
 def _print_table(ways: list[Way], rates: dict[str, float]) -> None:

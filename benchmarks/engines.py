@@ -10,12 +10,12 @@ measured where the processor has it. Needs the extras onnx and openvino.
 
 import argparse
 import os
-import statistics
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 
 import torch
+from side_by_side import median_seconds
 from torch import Tensor
 
 from detect.models.cards import RegionClassifierCard
@@ -45,7 +45,9 @@ def main() -> None:
     print(f"{options.threads} threads, {bfloat16_unit(CPU) or 'no bfloat16'}, {versions}")
     print(f"load average {os.getloadavg()[0]:.1f} at the start")
     crops = torch.randint(0, 256, (options.batch, options.size, options.size, 3), dtype=torch.uint8)
-    seconds = _measure(ways, crops.permute(0, 3, 1, 2), options.rounds)
+    batch = crops.permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        seconds = median_seconds({name: partial(way, batch) for name, way in ways}, options.rounds)
     print(f"\n{'engine':28}{'crops a second':>16}{'times torch':>14}")
     for name, _ in ways:
         rate, ratio = options.batch / seconds[name], seconds[ways[0][0]] / seconds[name]
@@ -78,18 +80,6 @@ def _ways(model: RegionClassifier, variant: str, size: int) -> Iterator[Way]:
         for precision in precisions if engine == "openvino" else ("float32",):
             started = start_engine(engine, exported, form, precision)
             yield f"{engine}, {precision}", EngineNetwork(started, len(CLASSES))
-
-
-@torch.inference_mode()
-def _measure(ways: list[Way], crops: Tensor, rounds: int) -> dict[str, float]:
-    """Return the median seconds of a batch of every way, measured in turn."""
-    taken: dict[str, list[float]] = {name: [] for name, _ in ways}
-    for _ in range(rounds + 1):
-        for name, classify in ways:
-            start = time.perf_counter()
-            classify(crops)
-            taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times[1:]) for name, times in taken.items()}
 
 
 if __name__ == "__main__":

@@ -10,24 +10,21 @@ alone. The cascade: one trunk scores all regions, the exact network its best 50.
 
 import argparse
 import os
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from side_by_side import median_seconds
+from stored_pairs import Pairs, found_in, read_pairs
 
-from detect.data import open_dataset, read_pixels
 from detect.detector import RegionScorer
 from detect.ensemble import Combination
 from detect.evaluation.average_precision import evaluate
 from detect.models.region_networks import load_region_network
-from detect.storage.proposals import ProposalFile
 from detect.structures import Dataset, Detections, Image, Proposals
 
-Pairs = Sequence[tuple[Image, Proposals]]
 Way = Callable[[Pairs], list[Detections]]
 
 
@@ -35,17 +32,15 @@ def main() -> None:
     """Measure every way and print a table."""
     told = _options()
     torch.set_num_threads(told.threads)
-    dataset = open_dataset(told.data, told.split)
-    places = np.linspace(0, len(dataset) - 1, min(told.images, len(dataset))).round().astype(int)
-    dataset = replace(dataset, samples=tuple(dataset.samples[place] for place in places))
-    stored = ProposalFile(told.proposals)
-    pairs = [(read_pixels(one), stored.read(one.image_id)) for one in dataset.samples]
+    dataset, pairs = read_pairs(told.data, told.split, told.proposals, told.images)
     ways = _ways(told, dataset)
     boxes = sum(len(proposals) for _, proposals in pairs) / len(pairs)
     print(f"{len(pairs)} images of {boxes:.0f} boxes, torch {torch.__version__}, ", end="")
     print(f"{told.threads} threads, load average {os.getloadavg()[0]:.1f} at the start")
     found = {name: way(pairs) for name, way in ways.items()}
-    _print_table(_measure(ways, pairs, told.rounds), found, dataset)
+    taken = median_seconds({name: partial(way, pairs) for name, way in ways.items()}, told.rounds)
+    seconds = {name: value / len(pairs) for name, value in taken.items()}
+    _print_table(seconds, found, dataset)
     print(f"load average {os.getloadavg()[0]:.1f} at the end (this run included)")
 
 
@@ -75,28 +70,13 @@ def _ways(told: argparse.Namespace, dataset: Dataset) -> dict[str, Way]:
         return proposals.take(np.argsort(-scores, kind="stable")[: told.best])
 
     def cascade(pairs: Pairs) -> list[Detections]:
-        return _found(exact, [(image, best(image, proposals)) for image, proposals in pairs])
+        return found_in(exact, [(image, best(image, proposals)) for image, proposals in pairs])
 
     return {
-        "exact": lambda pairs: _found(exact, pairs),
-        "one trunk": lambda pairs: _found(shared, pairs),
+        "exact": partial(found_in, exact),
+        "one trunk": partial(found_in, shared),
         f"cascade of {told.best}": cascade,
     }
-
-
-def _found(scorer: RegionScorer, pairs: Pairs) -> list[Detections]:
-    return [found for _, found in scorer.stream(pairs)]
-
-
-def _measure(ways: dict[str, Way], pairs: Pairs, rounds: int) -> dict[str, float]:
-    """Return seconds an image: the median of `rounds`, in each of which every way has its turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way(pairs)
-            seconds[name].append((time.perf_counter() - start) / len(pairs))
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def _print_table(
