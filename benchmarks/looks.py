@@ -26,17 +26,15 @@ from detect.ensemble.rounds import AGAIN, Rounds
 from detect.evaluation.average_precision import evaluate
 from detect.models.region_networks import load_region_network
 
-# Of RegionScorer; each adds one thing to those before.
+_VOTED = {"combination": Combination(vote=0.5)}
+# Of RegionScorer.
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "boxes as proposed": {"regression": False},
     "moved": {},
-    "and voted": {"combination": Combination(vote=0.5)},
-    "and mirrored": {"combination": Combination(vote=0.5), "score": mirrored(softmax)},
-    "and a second round": {
-        "combination": Combination(vote=0.5),
-        "score": mirrored(softmax),
-        "rounds": Rounds(2, AGAIN),
-    },
+    "voted": _VOTED,
+    "voted, two rounds": {**_VOTED, "rounds": Rounds(2, AGAIN)},
+    "voted, mirrored": {**_VOTED, "score": mirrored(softmax)},
+    "all of these": {**_VOTED, "rounds": Rounds(2, AGAIN), "score": mirrored(softmax)},
 }
 
 

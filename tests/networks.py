@@ -74,9 +74,13 @@ def _warmed(seed: int, classes: int) -> RegionClassifier:
 
 
 def multibox(
-    priors: ArrayLike | None = None, logits: ArrayLike | None = None, seed: int = 0, **changes: Any
+    priors: ArrayLike | None = None,
+    logits: ArrayLike | None = None,
+    seed: int = 0,
+    side: int = 32,
+    **changes: Any,
 ) -> tuple[MultiBox, MultiBoxCard]:
-    """Return a MultiBox of 32 px inputs to evaluate and its card, with `changes` in that.
+    """Return a MultiBox of inputs of `side` px to evaluate and its card, with `changes` in that.
 
     With `priors` (K, 4) and `logits` (K,) it finds those in every view; without, 12 boxes that
     differ from image to image.
@@ -87,11 +91,11 @@ def multibox(
         wanted = torch.cat([corners, corners + torch.rand(12, 2) * 0.3 + 0.1], 1)
         if priors is not None:
             wanted = torch.as_tensor(np.asarray(priors, np.float32))
-        design = MultiBoxDesign("bn", 0.25, "fc", "5b", 32, len(wanted), 0, 0, BoxCoder())
+        design = MultiBoxDesign("bn", 0.25, "fc", "5b", side, len(wanted), 0, 0, BoxCoder())
         model = MultiBox(design, wanted).train()
         with torch.no_grad():
             for _ in range(10):
-                model(torch.rand(16, 3, 32, 32) * 255)
+                model(torch.rand(16, 3, side, side) * 255)
             for layer, factor in ((model.head.boxes, 50), (model.head.confidences, 10)):
                 layer.weight.mul_(factor if priors is None else 0)
             if logits is not None:
@@ -99,7 +103,7 @@ def multibox(
     values = {"views": "squares", "per_view": 50, "nms": 0.5, "boxes": 200, **changes}
     mean, std = model.normalisation
     card = MultiBoxCard(
-        variant="bn", width=0.25, input_size=32, mean=mean, std=std, head="fc", until="5b",
+        variant="bn", width=0.25, input_size=side, mean=mean, std=std, head="fc", until="5b",
         slots=len(wanted), levels=0, shapes=0, encoding="corners", scale=0.01, **values,
     )  # fmt: skip
     return model.eval(), card

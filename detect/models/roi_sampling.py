@@ -23,12 +23,19 @@ def sample_regions(maps: Tensor, boxes: Tensor, images: Tensor, side: int) -> Te
     beside, below = int(width > 1), width * int(height > 1)
     corners = torch.stack([places, places + beside, places + below, places + below + beside], -1)
     shares = _outer(torch.stack([1 - down, down], -1), torch.stack([1 - right, right], -1))
-    # A weighted sum of four rows of a table of places: fused, and on every core.
     table = maps.permute(0, 2, 3, 1).reshape(count * height * width, channels).float()
-    found = embedding_bag(
-        corners.view(-1, 4), table, per_sample_weights=shares.view(-1, 4), mode="sum"
-    )
+    found = _summed(table, corners.view(-1, 4), shares.view(-1, 4))
     return found.view(len(boxes), side, side, channels).permute(0, 3, 1, 2)
+
+
+def _summed(table: Tensor, corners: Tensor, shares: Tensor) -> Tensor:
+    """Return the sums (M, C) of four rows each of the `table`, `corners` (M, 4), by their `shares`.
+
+    Fused, and on every core; other engines know no such operation.
+    """
+    if torch.compiler.is_exporting():
+        return (table[corners] * shares[..., None]).sum(1)
+    return embedding_bag(corners, table, per_sample_weights=shares, mode="sum")
 
 
 def _samples(low: Tensor, high: Tensor, side: int, length: int) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,12 @@ _SOURCES = {
     "both": "halved Selective Search, then what MultiBox adds",
     "selective-search": "R-CNN's Selective Search",
 }
-_LOOKS = {"once": "once", "mirror": "mirrored too", "mirror-rounds": "mirrored, and where it moved"}
+_LOOKS = {
+    "once": "once",
+    "rounds": "and where it moved",
+    "mirror": "mirrored too",
+    "mirror-rounds": "mirrored, and where it moved",
+}
 _SELECTIONS = {
     "nms": "NMS",
     "nms-vote": "NMS, boxes voted",

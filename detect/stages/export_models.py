@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def export_model(model: Path, to: Form, out: Path, reporter: Reporter) -> "Difference":
-    """Write the region classifier or MultiBox network `model` to `out`; return the difference.
+    """Write the region classifier, MultiBox or one trunk `model` to `out`; return the difference.
 
     UsageError for an ensemble, DataError for what is no such model,
     EnvironmentProblem where a package is missing, DetectError where the network cannot be
@@ -26,15 +26,14 @@ def export_model(model: Path, to: Form, out: Path, reporter: Reporter) -> "Diffe
             f"{model}: {len(networks)} networks, and a file holds one. Export each of them, such "
             f"as {networks[0]}; detect run averages as many {option('model')} as it is given."
         )
-    from detect.models.checkpoints import load_model
+    from detect.models.checkpoints import kind_among, load_model
     from detect.models.exported.exporting import export_network
     from detect.models.exported.files import write_exported
-    from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER
-    from detect.models.model_files import KIND_KEY, model_hash, read_card
+    from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER, SHARED
+    from detect.models.model_files import model_hash
 
     path = networks[0]
-    kind = MULTIBOX if read_card(path)[KIND_KEY] == MULTIBOX.name else REGION_CLASSIFIER
-    network, card = load_model(path, kind)  # type: ignore[misc]
+    network, card = load_model(path, kind_among(path, (REGION_CLASSIFIER, MULTIBOX, SHARED)))
     reporter.say("writing the network, and comparing it with PyTorch's")
     exported, difference = export_network(network, card, model_hash(path), to)
     write_exported(out, exported)

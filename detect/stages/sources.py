@@ -162,11 +162,13 @@ def _json_ready(values: dict[str, Any]) -> dict[str, Any]:
 
 def _network(choice: MultiBoxChoice) -> "MultiBoxPropose":
     from detect.models.device import choose_device
+    from detect.models.exported.forms import form_of
     from detect.proposals.multibox import multibox_propose
 
+    exported = any(form_of(path) is not None for path in choice.models)
     return multibox_propose(
         choice.models,
-        choose_device(choice.device),
+        choose_device("cpu" if exported and choice.device == "auto" else choice.device),
         views=choice.views,
         nms=choice.nms,
         boxes=choice.boxes,

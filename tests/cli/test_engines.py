@@ -200,7 +200,10 @@ def test_what_is_no_network_is_not_exported(root, tmp_path, capsys):
     assert "none: no such model. Expected a run folder" in capsys.readouterr().err
     (tmp_path / "other.onnx").write_bytes(b"a graph")
     assert call("export", tmp_path / "other.onnx", *out) == 4
-    assert "other.onnx: an exported file, which detect run and" in capsys.readouterr().err
+    assert (
+        "other.onnx: an exported file, which detect run and detect.load alone take, and --multibox."
+        in capsys.readouterr().err
+    )
     ensemble = {"format": 2, "networks": 2, "finished": [{}, {}]}
     (tmp_path / "ensemble.json").write_text(json.dumps(ensemble))
     assert call("export", tmp_path, *out) == 2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from extras import needs_onnx, needs_openvino
-from networks import moving_network, multibox
+from networks import moving_network, multibox, shared
 
 from detect.errors import DataError, DetectError, EnvironmentProblem
 from detect.models.exported.engines import start_engine
@@ -19,7 +19,7 @@ from detect.models.exported.graph import Graph
 from detect.models.exported.metadata import card_in, metadata_of
 from detect.models.exported.network import load_exported
 from detect.models.exported.parity import TOLERANCE, compare
-from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER
+from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER, SHARED
 
 SIDE = 64
 FORMS = [
@@ -66,17 +66,17 @@ def test_another_network_fails_the_comparison(exported):
     engine = start_engine("onnxruntime", exported("onnx")[0], "m.onnx")
     other = Graph(moving_network(1, input_size=SIDE)[0])
     with pytest.raises(DetectError, match=r"another one: its \w+ differ .* at most 0\.0001"):
-        compare(other, engine, SIDE)
+        compare(other, engine, moving_network(1, input_size=SIDE)[1])
 
 
 @needs_onnx
 def test_what_is_not_a_number_fails_the_comparison(exported):
     engine = start_engine("onnxruntime", exported("onnx")[0], "m.onnx")
-    broken = moving_network(0, input_size=SIDE)[0]
+    broken, card = moving_network(0, input_size=SIDE)
     with torch.no_grad():
         broken.regression.fc.bias[1] = float("nan")
     with pytest.raises(DetectError, match="its deltas differ from PyTorch's by nan in float32"):
-        compare(Graph(broken), engine, SIDE)
+        compare(Graph(broken), engine, card)
 
 
 @needs_onnx
@@ -97,6 +97,35 @@ def test_multibox_gives_boxes_in_fractions_and_scores(tmp_path):
     np.testing.assert_allclose(scores, logits.sigmoid(), atol=1e-4)
     with pytest.raises(DataError, match=r"m\.onnx: expected a region classifier, kind is"):
         load_exported(tmp_path / "m.onnx", "onnxruntime", "float32")
+
+
+@pytest.mark.parametrize(("form", "name", "engine"), FORMS)
+def test_one_trunk_says_the_same_of_any_images_and_regions(tmp_path, form, name, engine):
+    model, card = shared()
+    content, difference = export_network(model, card, "abc", form)
+    assert difference.value <= TOLERANCE
+    write_exported(tmp_path / name, content)
+    started = start_engine(engine, read_exported(tmp_path / name), name)
+    assert card_in(started.metadata, SHARED, name) == card
+    rng = np.random.default_rng(0)
+    for images, regions in ((1, 1), (1, 7), (3, 5)):
+        corners = rng.uniform(-0.1, 0.6, (regions, 2)).astype(np.float32)
+        inputs = {
+            "images": rng.integers(0, 256, (images, 3, 48, 64), dtype=np.uint8),
+            "boxes": np.concatenate([corners, corners + np.float32(0.3)], axis=1),
+            "places": rng.integers(0, images, regions),
+        }
+        with torch.inference_mode():
+            maps = model.trunk(torch.from_numpy(inputs["images"]))
+            cut = model.regions(
+                maps, *(torch.from_numpy(inputs[one]) for one in ("boxes", "places"))
+            )
+            told, (offsets, sure) = model(cut), model.proposed(maps)
+        expected = (told.logits, told.deltas, model.decode(offsets), sure.sigmoid())
+        for one, other in zip(expected, started(inputs), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-3)
+    with pytest.raises(DataError, match="expected a region classifier, kind is 'shared-detector'"):
+        load_exported(tmp_path / name, engine, "float32")
 
 
 @needs_onnx

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 from builders import texture
+from extras import needs_onnx, needs_openvino
 from networks import multibox, network
 
 from detect.boxes import iou_matrix
 from detect.data.folds import in_fold
-from detect.errors import DataError, DetectError
+from detect.errors import DataError, DetectError, UsageError
 from detect.models.checkpoints import save_model
+from detect.models.exported.exporting import export_network
+from detect.models.exported.files import write_exported
 from detect.proposals.merge import Both
 from detect.proposals.multibox import (
     ADAPTIVE,
@@ -273,6 +276,36 @@ def test_what_is_no_multibox_network_is_refused(tmp_path: Path, stored: Path):
         multibox_propose([tmp_path / "none"], CPU)
     with pytest.raises(ValueError, match="unpack"):
         multibox_propose([], CPU)
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        pytest.param("onnx", "m.onnx", marks=needs_onnx),
+        pytest.param("openvino", "m.xml", marks=needs_openvino),
+    ],
+)
+def test_an_exported_network_proposes_the_same_in_any_process(tmp_path, form, name):
+    # OpenVINO takes no network of 32 px.
+    model, card = multibox(side=64)
+    write_exported(tmp_path / name, export_network(model, card, "abc", form)[0])
+    propose = pickle.loads(
+        pickle.dumps(multibox_propose([tmp_path / name], CPU, precision="float32"))
+    )
+    proposals = propose(picture(4), "a")
+    expected = MultiBoxProposer(model, card, CPU, "float32")(picture(4), "a")
+    np.testing.assert_allclose(proposals.boxes, expected.boxes, atol=1e-2)
+    np.testing.assert_allclose(proposals.scores, expected.scores, atol=1e-4)
+    assert propose.recipe()["parameters"]["precision"] == "float32"
+    with pytest.raises(UsageError, match=rf"device=cuda: .*{name} was exported"):
+        multibox_propose([tmp_path / name], torch.device("cuda"))
+    if form == "onnx":
+        assert multibox_propose([tmp_path / name], CPU).precision == "float32"
+        with pytest.raises(UsageError, match="precision=bfloat16: onnxruntime computes in float32"):
+            multibox_propose([tmp_path / name], CPU, precision="bfloat16")
+    (tmp_path / name).write_bytes(b"cut short")
+    with pytest.raises(DataError, match="not as detect export wrote it"):
+        multibox_propose([tmp_path / name], CPU)
 
 
 def test_both_appends_what_the_second_finds(stored: Path):

@@ -15,7 +15,7 @@ import pytest
 from archives import check_same_detections, rows_of, write_archive, write_manifest
 from builders import write_voc
 from full_disk import no_file_above
-from networks import multibox, network
+from networks import multibox, network, shared
 from proposing import propose_randomly
 
 from detect.data import open_dataset
@@ -235,6 +235,26 @@ def test_it_proposes_by_itself(root, tmp_path):
     assert Archive(tmp_path / "out").recipe["proposals"]["method"] == "multibox"
     with pytest.raises(UsageError, match="multibox and proposals: stored proposals are not made"):
         call(root, tmp_path / "out", multibox=tmp_path / "boxes.safetensors")
+
+
+def test_one_trunk_detects_and_proposes(root, tmp_path):
+    save_model(tmp_path / "one.safetensors", *shared())
+    given = {"model": tmp_path / "one.safetensors"}
+    call(root, tmp_path / "out", **given)
+    detector = load(
+        tmp_path / "one.safetensors", reporter=SILENT, device="cpu", precision="float32"
+    )
+    stored = ProposalFile(root / "proposals")
+    for name, row in rows_of(tmp_path / "out").items():
+        found = detector(root / f"images/{name}.png", stored.read(name))
+        assert len(found) > 0
+        np.testing.assert_allclose(row["scores"], found.scores, rtol=0, atol=1e-5)
+        assert row["labels"] == found.labels.tolist()
+    own = {"proposals": None, "method": "multibox", "multibox": tmp_path / "one.safetensors"}
+    assert call(root, tmp_path / "own", **given, **own).detected == COUNT
+    with pytest.raises(UsageError, match=r"mirror: .*one\.safetensors is a detector of one trunk"):
+        call(root, tmp_path / "mirror", **given, mirror=True)
+    assert not (tmp_path / "mirror").exists()
 
 
 @pytest.mark.parametrize(

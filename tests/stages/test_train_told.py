@@ -14,10 +14,11 @@ from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan, Told
-from detect.stages.train.choosing import looking, looks_of
+from detect.stages.train.choosing import Look, looking, looks_of
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
+from detect.stages.train.planning import a_look
 from detect.stages.train.timetable import timetable
 from detect.stages.train.work import Work, check_told
 
@@ -129,18 +130,31 @@ def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
 
 
 def test_regions_go_further_only_where_networks_move_them(making) -> None:
-    assert looks_of(making, 0.0) == ("once", "mirror", "mirror-rounds")
+    look = Look(0.0, 900)
+    assert looks_of(making, look) == ("once", "rounds", "mirror-rounds")
     for more, looks in ({"set": ("regression.kind=off",)}, 2), ({"fast": True}, 1):
         told = making.told.model_copy(update=more)
-        assert looks_of(replace(making, told=told), 0.0) == ("once", "mirror")[:looks]
+        assert looks_of(replace(making, told=told), look) == ("once", "mirror")[:looks]
 
 
-@pytest.mark.parametrize(("once", "looks"), [(65, 3), (66, 2), (120, 2), (121, 1), (9000, 1)])
+@pytest.mark.parametrize(("once", "looks"), [(65, 3), (66, 2), (144, 2), (145, 1), (9000, 1)])
 def test_looks_that_cost_more_are_tried_where_there_is_time(making, once, looks) -> None:
-    # Of 30 minutes a fifth: 360 s for one look, two more crops, and two and a half more.
-    names = looks_of(making, once)
-    assert names == ("once", "mirror", "mirror-rounds")[:looks]
-    assert looking(making, once) == pytest.approx(once * (1, 3, 5.5)[looks - 1])
+    # Of 30 minutes a fifth: 360 s for a look at 200 regions, one with 100 more, and one with both
+    # mirrored.
+    names = looks_of(making, Look(once, 200))
+    assert names == ("once", "rounds", "mirror-rounds")[:looks]
+    assert looking(making, Look(once, 200)) == pytest.approx(once * (1, 2.5, 5.5)[looks - 1])
+
+
+def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:
+    covered = {name: {"boxes": boxes} for name, boxes in (("multibox", 100.0), ("both", 900.0))}
+    making.work.step("source", lambda: {"covered": covered})
+    path = making.work.folder / "choices.json"
+    making.work.step("regions", lambda: {"tried": {"multibox": {}, "both": {}}})
+    making.work.choices["regions"]["seconds"] = 500.0
+    assert path.is_file()
+    assert a_look(making, "both") == Look(450.0, 900.0)
+    assert a_look(making, "multibox") == Look(50.0, 100.0)
 
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:

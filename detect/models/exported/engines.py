@@ -6,12 +6,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from detect.errors import DataError
 from detect.models.exported.files import Exported
 from detect.models.exported.forms import EngineName, need_to_compute
-from detect.models.exported.graph import INPUT
+from detect.models.exported.inputs import Inputs
 from detect.structures import FloatArray
 
 # OpenVINO takes bfloat16 by itself where there is hardware for it, unless it is told.
@@ -33,8 +32,8 @@ class Engine(Protocol):
 
     metadata: Mapping[str, str]
 
-    def __call__(self, crops: NDArray[np.uint8]) -> list[FloatArray]:
-        """`crops` (N, 3, S, S) -> the outputs of the graph, float32."""
+    def __call__(self, inputs: Inputs) -> list[FloatArray]:
+        """Return the outputs of the graph, float32, for its `inputs`, as graph.Graph has them."""
 
 
 class OnnxRuntime:
@@ -50,9 +49,9 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(content, options, providers=providers)
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
 
-    def __call__(self, crops: NDArray[np.uint8]) -> list[FloatArray]:
-        """`crops` (N, 3, S, S) -> the outputs of the graph."""
-        found: list[FloatArray] = self._session.run(None, {INPUT: crops})
+    def __call__(self, inputs: Inputs) -> list[FloatArray]:
+        """Return the outputs of the graph for its `inputs`."""
+        found: list[FloatArray] = self._session.run(None, inputs)
         return found
 
 
@@ -70,9 +69,9 @@ class OpenVino:
         }
         self._compiled = core.compile_model(model, "CPU", told)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> list[FloatArray]:
-        """`crops` (N, 3, S, S) -> the outputs of the graph."""
-        return [np.asarray(one) for one in self._compiled(crops).values()]
+    def __call__(self, inputs: Inputs) -> list[FloatArray]:
+        """Return the outputs of the graph for its `inputs`."""
+        return [np.asarray(one) for one in self._compiled(inputs).values()]
 
 
 def _rt_info(model: Any) -> dict[str, str]:

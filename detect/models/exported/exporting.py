@@ -6,23 +6,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from detect.errors import DetectError, option
-from detect.models.cards import MultiBoxCard, RegionClassifierCard
 from detect.models.exported.engines import RT_INFO, silent_openvino, start_engine
 from detect.models.exported.files import Exported
 from detect.models.exported.forms import ENGINES, Form, need_to_write
-from detect.models.exported.graph import Graph, to_onnx
+from detect.models.exported.graph import AnyExported, Graph, to_onnx
+from detect.models.exported.inputs import ExportedCard
 from detect.models.exported.metadata import metadata_of
 from detect.models.exported.parity import Difference, compare
-from detect.models.multibox import MultiBox
-from detect.models.region_classifier import RegionClassifier
 
 if TYPE_CHECKING:
     import onnx
 
 
 def export_network(
-    network: RegionClassifier | MultiBox,
-    card: RegionClassifierCard | MultiBoxCard,
+    network: AnyExported,
+    card: ExportedCard,
     model: str,
     form: Form,
 ) -> tuple[Exported, Difference]:
@@ -34,14 +32,14 @@ def export_network(
     need_to_write(form)
     graph = Graph(network)
     metadata = metadata_of(card, model)
-    onnx = to_onnx(graph, card.input_size)
+    onnx = to_onnx(graph, card)
     if form == "onnx":
         exported = _as_onnx(onnx, metadata)
     else:
         exported = _as_openvino(onnx, metadata, card.input_size)
     engine = start_engine(ENGINES[form], exported, "the exported network")
     # With a graph of its own: torch's export may leave traces of a network of timm's in the first.
-    return exported, compare(Graph(network), engine, card.input_size)
+    return exported, compare(Graph(network), engine, card)
 
 
 def _as_onnx(model: "onnx.ModelProto", metadata: Mapping[str, str]) -> Exported:

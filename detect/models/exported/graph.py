@@ -1,21 +1,23 @@
 """A network as an ONNX graph: crops in, what the network says of them out."""
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from detect.errors import DetectError
+from detect.models.exported.inputs import AXES, ExportedCard, made_inputs
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
 from detect.models.region_classifier import Outputs, RegionClassifier
+from detect.models.shared import SharedNetwork
 
 if TYPE_CHECKING:
     import onnx
 
-INPUT = "crops"
-_BATCH = "batch"  # the name of the axis whose length may be any
+AnyExported = RegionClassifier | MultiBox | SharedNetwork
 
 
 class Graph(nn.Module):
@@ -23,17 +25,21 @@ class Graph(nn.Module):
 
     Of crops (N, 3, S, S) uint8, RGB. A region classifier: logits (N, C+1), background last, and
     deltas (N, K, 4) if it moves boxes. MultiBox: boxes (N, K, 4), fractions of the crop, not
-    clipped, and scores (N, K), 0 to 1.
+    clipped, and scores (N, K), 0 to 1. One trunk, of images (N, 3, H, W), boxes (R, 4) in fractions
+    of them and places (R,), of which image each is: logits and deltas of the R regions, and
+    proposals (N, K, 4) and scores (N, K) as MultiBox's of the images.
     """
 
-    def __init__(self, network: RegionClassifier | MultiBox) -> None:
+    def __init__(self, network: AnyExported) -> None:
         super().__init__()
         self.network = prepare_for_inference(network).cpu()
         self.names = _names(network)
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, seen: Tensor, *regions: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs, as many as `names`."""
-        found = self.network(crops)
+        if isinstance(self.network, SharedNetwork):
+            return _of_one_trunk(self.network, seen, *regions)
+        found = self.network(seen)
         if isinstance(self.network, MultiBox):
             offsets, logits = found
             return self.network.decode(offsets), logits.sigmoid()
@@ -42,27 +48,38 @@ class Graph(nn.Module):
         return (found,)
 
 
-def _names(network: RegionClassifier | MultiBox) -> tuple[str, ...]:
+def _of_one_trunk(
+    network: SharedNetwork, images: Tensor, boxes: Tensor, places: Tensor
+) -> tuple[Tensor, ...]:
+    maps = network.trunk(images)
+    found = network(network.regions(maps, boxes, places))
+    offsets, logits = network.proposed(maps)
+    return found.logits, found.deltas, network.decode(offsets), logits.sigmoid()
+
+
+def _names(network: AnyExported) -> tuple[str, ...]:
+    if isinstance(network, SharedNetwork):
+        return "logits", "deltas", "proposals", "scores"
     if isinstance(network, MultiBox):
         return "boxes", "scores"
     return ("logits",) if network.regression is None else ("logits", "deltas")
 
 
-def to_onnx(graph: Graph, side: int) -> "onnx.ModelProto":
-    """Return `graph` for crops of `side` px, as many at a time as one likes.
+def to_onnx(graph: Graph, card: ExportedCard) -> "onnx.ModelProto":
+    """Return `graph` for what `card` says it sees, as many at a time as one likes.
 
     DetectError where torch or ONNX has no way to say what a network does.
     """
-    example = torch.zeros((2, 3, side, side), dtype=torch.uint8)
+    inputs = made_inputs(card, 2)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 graph.eval(),
-                (example,),
-                input_names=[INPUT],
+                tuple(map(torch.from_numpy, inputs.values())),
+                input_names=list(inputs),
                 output_names=list(graph.names),
-                dynamic_shapes=({0: _BATCH},),
+                dynamic_shapes=_free(list(inputs)),
                 dynamo=True,
                 verbose=False,
             )
@@ -77,6 +94,12 @@ def to_onnx(graph: Graph, side: int) -> "onnx.ModelProto":
             f"torch {torch.__version__} wrote no ONNX graph of this network. Nothing was written."
         )
     return _without_traces(program.model_proto)
+
+
+def _free(names: Sequence[str]) -> Any:
+    """Return what torch takes for the axes of any length of the inputs `names` of a Graph."""
+    first, *rest = ({0: AXES[name]} for name in names)
+    return (first, tuple(rest)) if rest else (first,)
 
 
 def _without_traces(model: Any) -> Any:

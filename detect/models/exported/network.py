@@ -1,4 +1,4 @@
-"""A region classifier that another engine computes, in the place of the one in PyTorch."""
+"""Networks that another engine computes, in the place of those in PyTorch."""
 
 from pathlib import Path
 
@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detect.models.cards import RegionClassifierCard
+from detect.models.cards import MultiBoxCard, RegionClassifierCard
 from detect.models.checkpoints import load_model
 from detect.models.exported.engines import Engine, start_engine
 from detect.models.exported.exporting import export_network
 from detect.models.exported.files import read_exported
 from detect.models.exported.forms import ENGINES, EngineName
+from detect.models.exported.inputs import CROPS
 from detect.models.exported.metadata import card_in
-from detect.models.kinds import REGION_CLASSIFIER
+from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER
 from detect.models.model_files import model_hash
 from detect.models.region_classifier import Outputs
 
@@ -26,9 +27,21 @@ class EngineNetwork:
 
     def __call__(self, crops: Tensor) -> Tensor | Outputs:
         """`crops` (N, 3, S, S) RGB, uint8 -> what RegionClassifier's `forward` returns."""
-        found = self._engine(np.ascontiguousarray(crops.numpy()))
+        found = self._engine({CROPS: np.ascontiguousarray(crops.numpy())})
         logits, *deltas = map(torch.from_numpy, found)
         return Outputs(logits, *deltas) if deltas else logits
+
+
+class EngineMultiBox:
+    """Proposes as a MultiBox network does, by `engine`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """`crops` (N, 3, S, S) RGB, uint8 -> boxes (N, K, 4), fractions, and scores (N, K)."""
+        boxes, scores = self._engine({CROPS: np.ascontiguousarray(crops.numpy())})
+        return torch.from_numpy(boxes), torch.from_numpy(scores)
 
 
 def load_exported(
@@ -41,6 +54,16 @@ def load_exported(
     started = start_engine(engine, read_exported(path), path, precision)
     card = card_in(started.metadata, REGION_CLASSIFIER, path)
     return EngineNetwork(started, len(card.classes)), card
+
+
+def load_exported_multibox(path: Path, precision: str) -> tuple[EngineMultiBox, MultiBoxCard]:
+    """Read the MultiBox network in the exported file `path` for the engine of its form.
+
+    Errors as load_exported.
+    """
+    exported = read_exported(path)
+    started = start_engine(ENGINES[exported.form], exported, path, precision)
+    return EngineMultiBox(started), card_in(started.metadata, MULTIBOX, path)
 
 
 def load_converted(

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from detect.errors import DetectError
 from detect.models.exported.engines import Engine
 from detect.models.exported.graph import Graph
+from detect.models.exported.inputs import ExportedCard, made_inputs
 from detect.structures import FloatArray
 
 # Ours: scores, deltas in sides of a box, boxes in fractions of the window. A trained network
@@ -24,18 +24,18 @@ class Difference(NamedTuple):
     value: float
 
 
-def compare(graph: Graph, engine: Engine, side: int) -> Difference:
-    """Return where `engine` differs most from `graph` in PyTorch, on crops of `side` px.
+def compare(graph: Graph, engine: Engine, card: ExportedCard) -> Difference:
+    """Return where `engine` differs most from `graph` in PyTorch, on what `card` says it sees.
 
     Of logits their softmax is compared, which is what detections are made of. DetectError where it
     is more than TOLERANCE, or not a number.
     """
     found = dict.fromkeys(graph.names, 0.0)
     for count in _BATCHES:
-        crops = _crops(count, side)
+        inputs = made_inputs(card, count)
         with torch.inference_mode():
-            expected = [one.numpy() for one in graph(torch.from_numpy(crops))]
-        for name, one, other in zip(graph.names, expected, engine(crops), strict=True):
+            expected = [one.numpy() for one in graph(*map(torch.from_numpy, inputs.values()))]
+        for name, one, other in zip(graph.names, expected, engine(inputs), strict=True):
             largest = _largest(name, one, other)
             found[name] = max(found[name], largest) if largest == largest else largest
     # What is not a number is larger than any.
@@ -58,11 +58,3 @@ def _largest(name: str, expected: FloatArray, found: FloatArray) -> float:
 
 def _softmax(logits: FloatArray) -> FloatArray:
     return torch.from_numpy(logits).softmax(1).numpy()
-
-
-def _crops(count: int, side: int) -> NDArray[np.uint8]:
-    """Return `count` crops (count, 3, side, side), from flat ones to noise."""
-    rng = np.random.default_rng(count)
-    noise = rng.normal(size=(count, 3, side, side)) * np.linspace(2, 80, count)[:, None, None, None]
-    middle = rng.uniform(0, 255, (count, 3, 1, 1))
-    return np.clip(middle + noise, 0, 255).astype(np.uint8)

@@ -4,16 +4,18 @@ Erhan et al., arXiv 1312.2249, section 4.2 (views at two scales, NMS at 0.5, the
 entry (arXiv 1409.4842, section 8) adds 200 of them to Selective Search's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from detect.boxes import clip
 from detect.errors import DetectError, option
 from detect.models.cards import MultiBoxCard
 from detect.models.device import autocast, resolve_precision
+from detect.models.exported.network import EngineMultiBox
 from detect.models.inference import prepare_for_inference
 from detect.models.multibox import MultiBox
 from detect.models.shared import SharedNetwork
@@ -41,17 +43,19 @@ class MultiBoxProposer:
 
     def __init__(
         self,
-        network: MultiBox | SharedNetwork,
+        network: MultiBox | SharedNetwork | EngineMultiBox,
         card: MultiBoxCard | SharedCard,
         device: torch.device,
         precision: str = "auto",
     ) -> None:
         self.card, self.device = card, device
         self.precision = resolve_precision(device, precision)
-        prepared = prepare_for_inference(network).to(device)
-        self._look = prepared.propose if isinstance(prepared, SharedNetwork) else prepared
         self._sides = card.sides if isinstance(card, SharedCard) else card.input_size
-        self._decode = prepared.decode
+        self._look: Callable[[Tensor], tuple[Tensor, Tensor]] = (
+            network
+            if isinstance(network, EngineMultiBox)
+            else _looking(prepare_for_inference(network).to(device))
+        )
 
     def __call__(self, image: Image, image_id: str) -> Proposals:
         """`image` (H, W, 3) -> at most `card.boxes` boxes, best first, scores 0 to 1.
@@ -78,8 +82,7 @@ class MultiBoxProposer:
             crops = np.stack([warp(image, window, self._sides) for window in group])
             batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
             with autocast(self.device, self.precision):
-                offsets, logits = self._look(batch)
-            parts.append((self._decode(offsets), logits.sigmoid()))
+                parts.append(self._look(batch))
         boxes, scores = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             raise DetectError(
@@ -87,6 +90,19 @@ class MultiBoxProposer:
                 f"training ended well, try {option('precision', 'float32')}."
             )
         return boxes, scores
+
+
+def _looking(
+    network: MultiBox | SharedNetwork,
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Return what maps crops (N, 3, H, W) to boxes (N, K, 4), fractions, and scores (N, K)."""
+    outputs = network.propose if isinstance(network, SharedNetwork) else network
+
+    def look(crops: Tensor) -> tuple[Tensor, Tensor]:
+        offsets, logits = outputs(crops)
+        return network.decode(offsets), logits.sigmoid()
+
+    return look
 
 
 def _best_of_view(

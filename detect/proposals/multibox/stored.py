@@ -14,8 +14,12 @@ from detect.errors import DataError, UsageError, option
 from detect.models.cards import MultiBoxCard
 from detect.models.checkpoints import kind_among, load_model
 from detect.models.device import resolve_precision
+from detect.models.exported.forms import form_of
+from detect.models.exported.network import EngineMultiBox, load_exported_multibox
 from detect.models.kinds import MULTIBOX, SHARED
 from detect.models.model_files import find_weights, model_hash
+from detect.models.multibox import MultiBox
+from detect.models.shared import SharedNetwork
 from detect.models.shared_card import SharedCard
 from detect.proposals.multibox.network import ADAPTIVE, MultiBoxProposer
 from detect.structures import Image, Proposals
@@ -51,11 +55,11 @@ class MultiBoxPropose:
         One thread computes them, so that they are the same for any number of workers. Raises
         ValueError unless one of several models left the image out; errors of load_model.
         """
-        proposers = self._proposers()
-        if len(proposers) > 1:
-            proposers = [p for p in proposers if in_fold(image_id, p.card.fold)]
-        (proposer,) = proposers
         with _one_thread():
+            proposers = self._proposers()
+            if len(proposers) > 1:
+                proposers = [p for p in proposers if in_fold(image_id, p.card.fold)]
+            (proposer,) = proposers
             return proposer(image, image_id)
 
     def recipe(self) -> dict[str, Any]:
@@ -83,12 +87,21 @@ def _load(propose: MultiBoxPropose, changed: tuple[int, ...]) -> list[MultiBoxPr
     """Return a proposer a model, once a process; anew when a file has `changed`."""
     proposers = []
     for path in propose.models:
-        network, card = load_model(path, kind_among(path, PROPOSING))
+        network, card = _network(path, propose.precision)
         told = {"nms": propose.nms, "per_view": propose.per_view, "boxes": propose.boxes}
         adjusted = replace(card, **told, **_views_of(card, propose.views))
         device = torch.device(propose.device)
         proposers.append(MultiBoxProposer(network, adjusted, device, propose.precision))
     return proposers
+
+
+def _network(
+    path: Path, precision: str = "float32"
+) -> tuple[MultiBox | SharedNetwork | EngineMultiBox, Any]:
+    if form_of(path) is not None:
+        return load_exported_multibox(path, precision)
+    network, card = load_model(path, kind_among(path, PROPOSING))
+    return network, card
 
 
 def _views_of(card: MultiBoxCard | SharedCard, views: str) -> dict[str, str]:
@@ -118,14 +131,16 @@ def multibox_propose(
 ) -> MultiBoxPropose:
     """Return what proposes with the networks at `models` (see find_weights), checked.
 
-    What is None is taken from the cards. A detector of one trunk is one as well. Raises DataError
-    for a path that is no MultiBox network, and for several that are not those of all folds of one
-    data set; UsageError for views that one trunk does not have; ValueError for no path.
+    What is None is taken from the cards. A detector of one trunk is one as well, and a MultiBox
+    network that was exported, which its engine computes on the CPU. Raises DataError for a path
+    that is no MultiBox network, and for several that are not those of all folds of one data set;
+    UsageError for views that one trunk does not have, bfloat16 of ONNX Runtime, and an exported
+    network on a GPU; ValueError for no path.
     """
     # A thread that has asked keeps its number when another one, in _one_thread, sets its own.
     torch.get_num_threads()
-    paths = [find_weights(path) for path in models]
-    cards = [load_model(path, kind_among(path, PROPOSING))[1] for path in paths]
+    paths = [path if form_of(path) else find_weights(path) for path in models]
+    cards = [_network(path)[1] for path in paths]
     _check_views(cards, views)
     if len(paths) > 1:
         _check_alike(dict(zip(paths, cards, strict=True)))
@@ -138,9 +153,27 @@ def multibox_propose(
         nms=card.nms if nms is None else nms,
         per_view=card.per_view,
         boxes=card.boxes if boxes is None else boxes,
-        precision=resolve_precision(device, precision),
+        precision=_precision(paths, device, precision),
         device=str(device),
     )
+
+
+def _precision(paths: Sequence[Path], device: torch.device, precision: str) -> str:
+    """Return "float32" or "bfloat16"; UsageError for what an exported file's engine cannot do."""
+    exported = [path for path in paths if form_of(path) is not None]
+    if exported and device.type != "cpu":
+        raise UsageError(
+            f"{option('device', device)}: {exported[0]} was exported, and its engine computes on "
+            f"the CPU. Give {option('device', 'cpu')}, or the run that was exported."
+        )
+    if not any(form_of(path) == "onnx" for path in exported):
+        return resolve_precision(device, precision)
+    if precision == "bfloat16":
+        raise UsageError(
+            f"{option('precision', precision)}: onnxruntime computes in float32. Leave it out, or "
+            f"export for {option('to', 'openvino')}."
+        )
+    return "float32"
 
 
 def _check_views(cards: Sequence[MultiBoxCard | SharedCard], views: str | None) -> None:

@@ -17,6 +17,7 @@ from detect.proposals.settings import PRESETS
 from detect.reading import parse_object
 from detect.stages.archive.options import LOCAL, RAY, ArchiveOptions
 from detect.stages.archive.work import Entry, Networks, Reading, Work
+from detect.stages.engines import check_crops
 from detect.stages.scoring import lowest, network_paths, rounds_of
 from detect.stages.selection import combination_of
 from detect.stages.sources import MultiBoxChoice, check_method, make_source
@@ -75,13 +76,15 @@ def open_work(job: ArchiveJob) -> Work:
     Raises DataError for models and proposals that are wrong or do not belong together,
     EnvironmentProblem for a machine that cannot.
     """
-    from detect.models.checkpoints import load_model
-    from detect.models.kinds import REGION_CLASSIFIER
     from detect.models.model_files import model_hash
+    from detect.models.region_networks import load_region_network
 
     told = job.told
+    models = [load_region_network(path) for path in job.networks]
+    for path, (_, card) in zip(job.networks, models, strict=True):
+        check_crops(told, path, card)
     networks = Networks(
-        models=[load_model(path, REGION_CLASSIFIER) for path in job.networks],
+        models=models,
         batch_size=told.batch_size,
         precision=told.precision,
         regression=told.regression == "on",

@@ -19,8 +19,7 @@ from detect.structures import Image, Proposals
 
 if TYPE_CHECKING:
     from detect.detector import RegionScorer
-    from detect.models.cards import RegionClassifierCard
-    from detect.models.region_classifier import RegionClassifier
+    from detect.models.region_networks import RegionCard, RegionNetwork
     from detect.proposals.worker import Propose
     from detect.storage.proposals import ProposalFile
 
@@ -79,7 +78,7 @@ def _opened(path: str) -> "ProposalFile":
 class Networks:
     """The networks and how they score; fields as of RegionScorer."""
 
-    models: "list[tuple[RegionClassifier, RegionClassifierCard]]"
+    models: "list[tuple[RegionNetwork, RegionCard]]"
     batch_size: int | None
     precision: str
     regression: bool

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from detect.ensemble.rounds import AGAIN, Rounds
 from detect.proposals.settings import Preset
 from detect.stages.recall import recall
 from detect.stages.sources import Method
@@ -22,21 +23,38 @@ _LESS, _LESS_FAST = 0.01, 0.03
 # --fast fewer regions may be worse by the second.
 _BETTER, _WORSE_FAST = 0.003, 0.02
 
+# From the cheapest.
 LOOKS: Mapping[str, dict[str, Any]] = {
     "once": {},
+    "rounds": {"rounds": 2},
     "mirror": {"mirror": True},
     "mirror-rounds": {"mirror": True, "rounds": 2},
 }
+# Those tried where networks move boxes, and where they move none and all rounds are alike. A second
+# round of the best regions costs less than to mirror all.
+_MOVING, _STAYING = ("once", "rounds", "mirror-rounds"), ("once", "mirror")
 # All looks together take no more than this share of the minutes (ours).
 _LOOKING = 0.2
-# How often a region is cropped for each; in a second round, mirrored too, a quarter of them (ours).
-_CROPS = {"once": 1.0, "mirror": 2.0, "mirror-rounds": 2.5}
 SELECTIONS: Mapping[str, dict[str, Any]] = {
     "nms": {"kind": "nms", "vote": "off"},
     "nms-vote": {"kind": "nms", "vote": 0.5},
     "soft-nms": {"kind": "soft-nms", "vote": "off"},
     "soft-nms-vote": {"kind": "soft-nms", "vote": 0.5},
 }
+
+
+class Look(NamedTuple):
+    """The `seconds` of one look at all held-out regions, `boxes` an image."""
+
+    seconds: float
+    boxes: float
+
+    def of(self, name: str) -> float:
+        """Return the seconds of looking in the way `name`, by how many crops it needs."""
+        how = LOOKS[name]
+        crops = 2.0 if how.get("mirror") else 1.0
+        later = Rounds(int(how.get("rounds", 1)), AGAIN).later(self.boxes)
+        return self.seconds * crops * (1 + later / max(self.boxes, 1.0))
 
 
 def choose_source(making: Making) -> dict[str, Any]:
@@ -87,38 +105,38 @@ def choose_regions(making: Making, source: str) -> dict[str, Any]:
     return {"tried": tried, "chosen": chosen}
 
 
-def choose_selection(making: Making, source: str, once: float) -> dict[str, Any]:
+def choose_selection(making: Making, source: str, look: Look) -> dict[str, Any]:
     """Return the figures of every way to look and to select on the held-out images, and the best.
 
     Over the boxes of `source`, by the mean of AP50 and AP (0.50 to 0.95). The looks are those of
     `looks_of`.
     """
-    tried = dict(_tried(making, source, looks_of(making, once)))
+    tried = dict(_tried(making, source, looks_of(making, look)))
     looks, selection = "once", "nms"
     for name in tried:
-        look, select = name.split("/")
+        how, select = name.split("/")
         gain = _value(tried[name]) - _value(tried[f"{looks}/{selection}"])
-        if gain > (0.0 if look == looks else _BETTER):
-            looks, selection = look, select
+        if gain > (0.0 if how == looks else _BETTER):
+            looks, selection = how, select
     return {"tried": tried, "looks": looks, "selection": selection}
 
 
-def looks_of(making: Making, once: float) -> tuple[str, ...]:
+def looks_of(making: Making, look: Look) -> tuple[str, ...]:
     """Return the ways to look that are tried, from the cheapest, as far as there is time.
 
-    `once`: the seconds of one look. Later rounds only where networks move boxes; with `fast` one.
+    Later rounds only where networks move boxes; with `fast` one look.
     """
     if making.told.fast:
         return ("once",)
-    names = [name for name, how in LOOKS.items() if making.moves or "rounds" not in how]
-    spent = accumulate(_CROPS[name] * once for name in names)
-    allowed = max(once, _LOOKING * 60 * making.told.minutes)
+    names = _MOVING if making.moves else _STAYING
+    allowed = max(look.seconds, _LOOKING * 60 * making.told.minutes)
+    spent = accumulate(map(look.of, names))
     return tuple(name for name, seconds in zip(names, spent, strict=True) if seconds <= allowed)
 
 
-def looking(making: Making, once: float) -> float:
-    """Return the seconds of all looks that are tried, of which one takes `once`."""
-    return once * sum(_CROPS[name] for name in looks_of(making, once))
+def looking(making: Making, look: Look) -> float:
+    """Return the seconds of all looks that are tried."""
+    return sum(map(look.of, looks_of(making, look)))
 
 
 def _tried(

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from detect.stages.train.budget import FEWEST, REGIONS, Pace, Plan, classifiers, plan
-from detect.stages.train.choosing import looking
+from detect.stages.train.choosing import Look, looking
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
@@ -21,8 +21,9 @@ def first_plan(making: Making) -> Plan:
 
     def decide() -> dict[str, Any]:
         held = len(making.splits.chosen)
-        looks = looking(making, pace.looking(REGIONS * held, told.networks))
-        left = _left(making) - pace.searching(len(making.splits.everything), held) - looks
+        look = Look(pace.looking(REGIONS * held, told.networks), REGIONS)
+        searching = pace.searching(len(making.splits.everything), held)
+        left = _left(making) - searching - looking(making, look)
         again, steps = making.splits.whole is not None, making.told_steps
         return plan(left, pace, told.networks, again=again, told=steps).values()
 
@@ -64,10 +65,15 @@ def last_plan(making: Making, second: Plan) -> Plan:
     return Plan.of(making.work.step("plan of the end", decide))
 
 
-def a_look(making: Making, source: str) -> float:
-    """Return the seconds of one look at all held-out regions of `source`, as far as is known."""
-    boxes = making.work.choices["source"]["result"]["covered"][source]["boxes"]
-    return _real(making).looking(boxes * len(making.splits.chosen), making.told.networks)
+def a_look(making: Making, source: str) -> Look:
+    """Return what one look at all held-out regions of `source` takes, as far as is known."""
+    done, held = making.work.choices, len(making.splits.chosen)
+    boxes = {name: one["boxes"] for name, one in done["source"]["result"]["covered"].items()}
+    if "regions" not in done:
+        pace = _real(making)
+        return Look(pace.looking(boxes[source] * held, making.told.networks), boxes[source])
+    looked = sum(boxes[name] for name in done["regions"]["result"]["tried"])
+    return Look(done["regions"]["seconds"] * boxes[source] / max(looked, 1.0), boxes[source])
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:

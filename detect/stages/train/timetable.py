@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from detect.costs.units import duration
 from detect.stages.train.budget import REGIONS, Pace, Plan
-from detect.stages.train.choosing import looking
+from detect.stages.train.choosing import Look, looking
 from detect.stages.train.making import Making
 
 
@@ -32,8 +32,8 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     yield f"what proposes: {held} images held out, searched twice", searched
     yield f"regions of {every} images", every * pace.search
     yield f"{several}, {plan.classifier_steps:,} steps", plan.classifier_steps * step
-    once = pace.looking(REGIONS * held, networks)
-    yield "how to look and select, thresholds", looking(making, once)
+    look = Look(pace.looking(REGIONS * held, networks), REGIONS)
+    yield "how to look and select, thresholds", looking(making, look)
     last = plan.multibox_again * pace.multibox_step
     yield f"MultiBox on all images, {plan.multibox_again:,} steps", last
     if plan.again:
