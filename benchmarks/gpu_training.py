@@ -12,7 +12,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,9 +86,9 @@ class Bench:
         return (time.perf_counter() - start) / number
 
 
-def main() -> None:
-    """Measure every size and print a line of each way."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure every size and print a line of each way; None: what was typed."""
+    options = _options(arguments)
     device = choose_device(options.device)
     if device.type == "cpu":
         torch.set_num_threads(options.torch_threads)
@@ -105,7 +105,7 @@ def main() -> None:
             _measure(bench, size)
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, nargs="+", default=[224, 80], help="of a crop, px")
@@ -120,7 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="the network, by torch.compile")
     parser.add_argument("--cudnn", default="as it is", choices=("as it is", *CUDNN))
     parser.add_argument("--profile", action="store_true", help="print the longest kernels")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _data(options: argparse.Namespace, folder: Path) -> RegionData:

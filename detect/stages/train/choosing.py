@@ -31,7 +31,7 @@ LOOKS: Mapping[str, dict[str, Any]] = {
     "mirror-rounds": {"mirror": True, "rounds": 2},
 }
 # Those tried where networks move boxes, and where they move none and all rounds are alike. A second
-# round of the best regions costs less than to mirror all.
+# round of the best regions costs less than to mirror all (docs/measured.md, "Boxes that fit").
 _MOVING, _STAYING = ("once", "rounds", "mirror-rounds"), ("once", "mirror")
 # All looks together take no more than this share of the minutes (ours).
 _LOOKING = 0.2
