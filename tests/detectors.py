@@ -31,6 +31,7 @@ STEPS: dict[str, Any] = {
             "both": {"boxes": 900.0, "0.50": 0.99, "0.70": 0.88},
             "selective-search": {"boxes": 1800.0, "0.50": 0.98, "0.70": 0.87},
         },
+        "dear": ["selective-search"],
         "chosen": "both",
     },
     "regions": {

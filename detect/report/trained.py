@@ -76,7 +76,8 @@ def _sources(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:
     """Yield of every source whether it was chosen, its name, boxes an image and coverage."""
     for name, one in found["covered"].items():
         shares = (percent(one[iou]) for iou in ("0.50", "0.70"))
-        yield name == found["chosen"], [_SOURCES[name], f"{one['boxes']:,.0f}", *shares]
+        dear = " (too many for the minutes)" if name in found["dear"] else ""
+        yield name == found["chosen"], [_SOURCES[name] + dear, f"{one['boxes']:,.0f}", *shares]
 
 
 def _regions(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:

@@ -14,7 +14,7 @@ from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan, Told
-from detect.stages.train.choosing import Look, looking, looks_of
+from detect.stages.train.choosing import Look, enough, looking, looks_of, too_dear
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
@@ -144,6 +144,29 @@ def test_looks_that_cost_more_are_tried_where_there_is_time(making, once, looks)
     names = looks_of(making, Look(once, 200))
     assert names == ("once", "rounds", "mirror-rounds")[:looks]
     assert looking(making, Look(once, 200)) == pytest.approx(once * (1, 2.5, 5.5)[looks - 1])
+
+
+COVERED = {
+    "multibox": {"boxes": 200.0, "0.50": 0.63, "0.70": 0.25},
+    "both": {"boxes": 1700.0, "0.50": 0.84, "0.70": 0.60},
+    "selective-search": {"boxes": 3100.0, "0.50": 0.86, "0.70": 0.63},
+}
+
+
+@pytest.mark.parametrize(
+    ("most", "dear", "chosen"),
+    [
+        (3100.0, [], "selective-search"),
+        (3099.0, ["selective-search"], "both"),
+        (1000.0, ["both", "selective-search"], "multibox"),
+        (1.0, ["both", "selective-search"], "multibox"),
+    ],
+)
+def test_regions_that_there_is_no_time_for_are_not_chosen(most, dear, chosen) -> None:
+    assert too_dear(COVERED, most) == dear
+    left = {name: one for name, one in COVERED.items() if name not in dear}
+    assert enough(left, 0.01) == chosen
+    assert enough(COVERED, 0.03) == "both"
 
 
 def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:

@@ -30,7 +30,13 @@ from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
 from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.planning import a_look, first_plan, last_plan, second_plan
+from detect.stages.train.planning import (
+    a_look,
+    first_plan,
+    last_plan,
+    real_pace,
+    second_plan,
+)
 from detect.stages.train.work import NAME as RECORD
 from detect.stages.train.work import Work, check_told, read_record
 
@@ -110,7 +116,8 @@ def _train(making: Making, steps: Plan) -> TrainResult:
             f"multibox {fold}",
             lambda fold=fold: making.train_multibox(fold[0], steps.multibox_steps, fold),  # type: ignore[misc]
         )
-    source = work.step("source", lambda: choose_source(making))["chosen"]
+    region = told.networks * real_pace(making).region
+    source = work.step("source", lambda: choose_source(making, region))["chosen"]
     making.reporter.say(f"regions to learn from: {source}")
     work.step("proposals", lambda: making.propose(ALL, making.splits.every, *SOURCES[source]).name)
     steps = second_plan(making, steps, source)

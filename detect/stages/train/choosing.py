@@ -57,24 +57,47 @@ class Look(NamedTuple):
         return self.seconds * crops * (1 + later / max(self.boxes, 1.0))
 
 
-def choose_source(making: Making) -> dict[str, Any]:
+def choose_source(making: Making, region: float) -> dict[str, Any]:
     """Return what each source covers of the held-out objects, and the cheapest that covers enough.
 
-    Enough: at IoU 0.5 and at 0.7 hardly less than the best one.
+    Enough: at IoU 0.5 and at 0.7 hardly less than the best one. Sources so dear that one look at
+    their held-out regions, of `region` seconds each, takes the time of all looks count for nothing.
     """
     covered = {}
     for name, (method, preset) in SOURCES.items():
         path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
     less = _LESS_FAST if making.told.fast else _LESS
+    most = _allowed(making) / max(region * len(making.splits.chosen), 1e-9)
+    dear = too_dear(covered, most)
+    left = {name: one for name, one in covered.items() if name not in dear}
+    return {"covered": covered, "dear": dear, "chosen": enough(left, less)}
+
+
+Covered = Mapping[str, Mapping[str, float]]
+
+
+def too_dear(covered: Covered, most: float) -> list[str]:
+    """Return the sources that propose more than `most` boxes an image, the cheapest left out."""
+    cheapest = min(one["boxes"] for one in covered.values())
+    return [name for name, one in covered.items() if one["boxes"] > max(most, cheapest)]
+
+
+def enough(covered: Covered, less: float) -> str:
+    """Return the first that covers at most `less` less than the best, or else what covers most.
+
+    From the cheapest; at IoU 0.5 and at 0.7.
+    """
     best = {iou: max(one[iou] for one in covered.values()) for iou in ("0.50", "0.70")}
-    enough = [
-        name
-        for name, one in covered.items()
-        if all(one[iou] >= best[iou] - less for iou in ("0.50", "0.70"))
-    ]
-    most = max(covered, key=lambda name: covered[name]["0.50"] + covered[name]["0.70"])
-    return {"covered": covered, "chosen": enough[0] if enough else most}
+    for name, one in covered.items():
+        if all(one[iou] >= best[iou] - less for iou in ("0.50", "0.70")):
+            return name
+    return max(covered, key=lambda name: covered[name]["0.50"] + covered[name]["0.70"])
+
+
+def _allowed(making: Making) -> float:
+    """Return the seconds that all looks may take."""
+    return _LOOKING * 60 * making.told.minutes
 
 
 def _coverage(making: Making, path: Path) -> dict[str, float]:
@@ -129,7 +152,7 @@ def looks_of(making: Making, look: Look) -> tuple[str, ...]:
     if making.told.fast:
         return ("once",)
     names = _MOVING if making.moves else _STAYING
-    allowed = max(look.seconds, _LOOKING * 60 * making.told.minutes)
+    allowed = max(look.seconds, _allowed(making))
     spent = accumulate(map(look.of, names))
     return tuple(name for name, seconds in zip(names, spent, strict=True) if seconds <= allowed)
 

@@ -56,7 +56,7 @@ def last_plan(making: Making, second: Plan) -> Plan:
     def decide() -> dict[str, Any]:
         if not second.again or making.told_steps.classifier is not None:
             return second.values()
-        pace = _real(making)
+        pace = real_pace(making)
         left = _left(making) - second.multibox_again * pace.multibox_step
         steps = int(left / (making.told.networks * pace.classifier_step))
         steps = max(second.again // 2, min(steps, second.classifier_steps))
@@ -70,14 +70,14 @@ def a_look(making: Making, source: str) -> Look:
     done, held = making.work.choices, len(making.splits.chosen)
     boxes = {name: one["boxes"] for name, one in done["source"]["result"]["covered"].items()}
     if "regions" not in done:
-        pace = _real(making)
+        pace = real_pace(making)
         return Look(pace.looking(boxes[source] * held, making.told.networks), boxes[source])
     looked = sum(boxes[name] for name in done["regions"]["result"]["tried"])
     return Look(done["regions"]["seconds"] * boxes[source] / max(looked, 1.0), boxes[source])
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:
-    pace = _real(making)
+    pace = real_pace(making)
     last = first.multibox_again * pace.multibox_step
     left = _left(making) - looking(making, a_look(making, source)) - last
     step, told = making.told.networks * pace.classifier_step, making.told_steps.classifier
@@ -85,7 +85,7 @@ def _again(making: Making, first: Plan, source: str) -> Plan:
     return replace(first, classifier_steps=max(FEWEST, steps.first), again=steps.again)
 
 
-def _real(making: Making) -> Pace:
+def real_pace(making: Making) -> Pace:
     """Return the pace as it was measured, slowed or quickened as MultiBox's trainings were."""
     done = making.work.choices
     pace = Pace(**done["pace"]["result"])
