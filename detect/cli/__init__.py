@@ -31,7 +31,7 @@ COMMANDS = {
     "split": ("detect.cli.split", "Cut a split in two halves with the same classes in both."),
     "propose": ("detect.cli.propose", "Propose regions for every image of a data set."),
     "import": ("detect.cli.import_", "Import proposals or detections from other formats."),
-    "export": ("detect.cli.export", "Export proposals or detections to other formats."),
+    "export": ("detect.cli.export", "Export boxes, data sets and models to other formats."),
     "pretrain": ("detect.cli.pretrain", "Train GoogLeNet to classify images, to start from."),
     "train-multibox": ("detect.cli.train_multibox", "Train MultiBox to propose boxes."),
     "train-classifier": ("detect.cli.train_classifier", "Train GoogLeNet to classify regions."),

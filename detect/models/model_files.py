@@ -64,8 +64,9 @@ def find_weights(path: Path) -> Path:
     if not weights.is_file():
         if path.suffix in EXPORTED and path.is_file():
             raise DataError(
-                f"{path}: an exported file, which detect run and detect.load alone take, and "
-                f"{option('multibox')}. Give the run, or the .safetensors file, that was exported."
+                f"{path}: an exported file, which only detect run and detect.load take, of a "
+                f"region classifier, and {option('multibox')}, of MultiBox. Give the run, or the "
+                ".safetensors file, that was exported."
             )
         raise DataError(
             f"{path}: no such model. Expected a run folder (with weights/best.safetensors) or a "

@@ -19,7 +19,7 @@ _SOURCES = {
 }
 _LOOKS = {
     "once": "once",
-    "rounds": "and where it moved",
+    "rounds": "once, and where it moved",
     "mirror": "mirrored too",
     "mirror-rounds": "mirrored, and where it moved",
 }

@@ -30,8 +30,9 @@ _CHOICES = """\
   <p class="notice">All figures of this page are those of the <strong>held-out fit</strong>:
   networks that did not see the held-out images, on these. Choices were made on the same images, so
   that the figures are a little too good: score a test split to know.
-  {% if again %}The networks in the folder were trained once more, on all images; nothing was
-  measured on them.{% else %}The networks in the folder are that fit.{% endif %}</p>
+  {% if again %}The region classifiers in the folder began with those trunks and learned from all
+  images; nothing was measured on them.{% else %}The region classifiers in the folder are that
+  fit.{% endif %}</p>
 
   <h2>What proposes</h2>
   <p>To learn from:</p>

@@ -63,14 +63,24 @@ def _source(made: _Made, search: Search | None) -> Source:
 
 
 def _by_hash(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return the MultiBox networks at `paths` by hash; DataError for a path that has none."""
+    """Return the MultiBox networks at `paths` by hash; DataError for a path that has none.
+
+    An exported one by its own hash, and by that of the network it was made of.
+    """
     from detect.models.checkpoints import kind_among
+    from detect.models.exported.forms import form_of
+    from detect.models.exported.network import exported_hashes
     from detect.models.model_files import find_weights, model_hash, read_card
     from detect.proposals.multibox.stored import PROPOSING
 
+    found: dict[str, Path] = {}
     for path in paths:
+        if form_of(path) is not None:
+            found |= dict.fromkeys(exported_hashes(path), path)
+            continue
         read_card(path, kind_among(path, PROPOSING).name)
-    return {model_hash(path): find_weights(path) for path in paths}
+        found[model_hash(path)] = find_weights(path)
+    return found
 
 
 def _note(network: Path) -> dict[str, Any] | None:
@@ -122,10 +132,14 @@ def _choice(
     given: Mapping[str, Path],
     device: str,
 ) -> MultiBoxChoice:
+    from detect.models.exported.forms import form_of
+
+    models = [_find(wanted, folder, given) for wanted in hashes]
     return MultiBoxChoice(
-        models=[_find(wanted, folder, given) for wanted in hashes],
+        models=models,
         device=device,
-        precision=values["precision"],
+        # The engine of an exported one decides: the note may be of the network it was made of.
+        precision="auto" if any(map(form_of, models)) else values["precision"],
         views=values["views"],
         nms=0.0 if values["nms"] == "adaptive" else values["nms"],
         boxes=values["boxes"],

@@ -24,8 +24,8 @@ ChosenMethod = Annotated[
 MultiBoxModels = Annotated[
     Paths,
     Field(
-        description="A MultiBox run folder or .safetensors file; several: one for each fold, each "
-        "proposes for the images it did not see.",
+        description="A run folder or .safetensors file of MultiBox or one trunk, or an exported "
+        "MultiBox; several: one for each fold, each proposes for the images it did not see.",
     ),
 ]
 SEARCH, MULTIBOX, BOTH = "selective-search", "multibox", "both"

@@ -80,7 +80,7 @@ class TrainingOptions(o.Options):
     init: o.Text | None = Field(
         None,
         description="Begin from weights: a run, a .safetensors or .pth file, or imagenet (an "
-        "installed package of them, or a download).",
+        "installed package of them, or a download); an ensemble from an ensemble.",
     )
     batch_size: Annotated[int | None, BeforeValidator(_batch)] = Field(
         None,

@@ -10,16 +10,21 @@ import torch
 from builders import write_voc
 from commands import call
 from extras import needs_onnx, needs_openvino
-from networks import moving_network, network
+from networks import moving_network, multibox, network
 from proposing import propose_randomly
 
 from detect.data import open_dataset
 from detect.detector import RegionScorer
+from detect.errors import UsageError
 from detect.images import read_image
 from detect.models.checkpoints import save_model
+from detect.models.exported.exporting import export_network
 from detect.models.exported.files import Exported, write_exported
+from detect.models.model_files import model_hash
 from detect.stages.load import load
+from detect.stages.propose import propose
 from detect.storage.detections import read_detections
+from detect.storage.proposals import ProposalFile
 
 SIDE = 64
 
@@ -117,9 +122,31 @@ def test_from_python_a_file_is_a_model_as_well(exported, root):
     assert detector.classes == card.classes
 
 
-def _proposals(root):
-    from detect.storage.proposals import ProposalFile
+@needs_onnx
+def test_what_proposed_for_a_training_may_be_given_exported(root, tmp_path):
+    boxes, card = multibox()
+    save_model(tmp_path / "mb.safetensors", boxes, card)
+    digest = model_hash(tmp_path / "mb.safetensors")
+    write_exported(tmp_path / "mb.onnx", export_network(boxes, card, digest, "onnx")[0])
+    propose(
+        root / "voc", split="test", method="multibox", multibox=tmp_path / "mb.safetensors",
+        out=tmp_path / "p", device="cpu", precision="float32",
+    )  # fmt: skip
+    noted = {"proposals": ProposalFile(tmp_path / "p").recipe}
+    save_model(tmp_path / "run/weights/best.safetensors", *moving_network(0, input_size=SIDE))
+    (tmp_path / "run/environment.json").write_text(json.dumps(noted))
+    image = root / "voc/JPEGImages/test_000.jpg"
+    told = {"device": "cpu", "precision": "float32"}
+    found = load(tmp_path / "run", multibox=tmp_path / "mb.onnx", **told)(image)
+    expected = load(tmp_path / "run", multibox=tmp_path / "mb.safetensors", **told)(image)
+    assert len(found) == len(expected) > 0
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+    write_exported(tmp_path / "mb.onnx", export_network(boxes, card, "other", "onnx")[0])
+    with pytest.raises(UsageError, match="which is not given"):
+        load(tmp_path / "run", multibox=tmp_path / "mb.onnx", **told)
 
+
+def _proposals(root):
     return list(ProposalFile(root / "p.parquet"))
 
 
@@ -201,7 +228,7 @@ def test_what_is_no_network_is_not_exported(root, tmp_path, capsys):
     (tmp_path / "other.onnx").write_bytes(b"a graph")
     assert call("export", tmp_path / "other.onnx", *out) == 4
     assert (
-        "other.onnx: an exported file, which detect run and detect.load alone take, and --multibox."
+        "other.onnx: an exported file, which only detect run and detect.load take, of a"
         in capsys.readouterr().err
     )
     ensemble = {"format": 2, "networks": 2, "finished": [{}, {}]}

@@ -301,7 +301,9 @@ def test_an_exported_network_proposes_the_same_in_any_process(tmp_path, form, na
         multibox_propose([tmp_path / name], torch.device("cuda"))
     if form == "onnx":
         assert multibox_propose([tmp_path / name], CPU).precision == "float32"
-        with pytest.raises(UsageError, match="precision=bfloat16: onnxruntime computes in float32"):
+        with pytest.raises(
+            UsageError, match=r"precision=bfloat16: onnxruntime computes .*m\.onnx in"
+        ):
             multibox_propose([tmp_path / name], CPU, precision="bfloat16")
     (tmp_path / name).write_bytes(b"cut short")
     with pytest.raises(DataError, match="not as detect export wrote it"):

@@ -182,7 +182,10 @@ def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:
     pace = Pace(multibox_step=2.0, classifier_step=3.0, search=6.0, region=0.0)
-    assert timetable(making, Plan(30, 15, 70, 35), pace) == [
+    lines, seconds = timetable(making, Plan(30, 15, 70, 35), pace)
+    assert seconds == pytest.approx(960, abs=30)
+    assert lines == [
+        "     0 s  timing this machine",
         " 2.0 min  MultiBox, two networks of 30 steps",
         " 2.0 min  what proposes: 10 images held out, searched twice",
         "    60 s  regions of 10 images",
@@ -192,5 +195,5 @@ def test_the_plan_tells_how_long_each_part_takes(making) -> None:
         " 3.5 min  2 region classifiers on all images, 35 steps",
         "  16 min  in all, 30 min allowed",
     ]
-    once = timetable(making, Plan(30, 15, 70, 0), pace)
-    assert [line.split("  ")[-1] for line in once[6:]] == ["in all, 30 min allowed"]
+    once, _ = timetable(making, Plan(30, 15, 70, 0), pace)
+    assert [line.split("  ")[-1] for line in once[7:]] == ["in all, 30 min allowed"]

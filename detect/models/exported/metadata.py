@@ -31,5 +31,8 @@ def card_in(metadata: Mapping[str, str], kind: Kind[Network, CardOf], where: obj
     found = upgraded(values, "model card", where)
     found.pop(MODEL_KEY, None)
     if (name := found.pop(KIND_KEY, None)) != kind.name:
-        raise DataError(f"{where}: expected {kind.words}, {KIND_KEY} is {shown(name)}.")
+        raise DataError(
+            f"{where}: expected {kind.words}, {KIND_KEY} is {shown(name)}. Give the export of one, "
+            "or the run that this was made of: what is exported of one trunk is for other programs."
+        )
     return kind.card.from_json(found, str(where))

@@ -13,10 +13,11 @@ from detect.models.exported.exporting import export_network
 from detect.models.exported.files import read_exported
 from detect.models.exported.forms import ENGINES, EngineName
 from detect.models.exported.inputs import CROPS
-from detect.models.exported.metadata import card_in
+from detect.models.exported.metadata import MODEL_KEY, card_in
 from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER
 from detect.models.model_files import model_hash
 from detect.models.region_classifier import Outputs
+from detect.reading import parse_json
 
 
 class EngineNetwork:
@@ -64,6 +65,17 @@ def load_exported_multibox(path: Path, precision: str) -> tuple[EngineMultiBox, 
     exported = read_exported(path)
     started = start_engine(ENGINES[exported.form], exported, path, precision)
     return EngineMultiBox(started), card_in(started.metadata, MULTIBOX, path)
+
+
+def exported_hashes(path: Path) -> tuple[str, str]:
+    """Return the hashes of the exported MultiBox at `path` and of the network that it was made of.
+
+    Errors as load_exported.
+    """
+    exported = read_exported(path)
+    metadata = start_engine(ENGINES[exported.form], exported, path).metadata
+    card_in(metadata, MULTIBOX, path)
+    return model_hash(path), str(parse_json(metadata[MODEL_KEY], path, f"{MODEL_KEY} in it"))
 
 
 def load_converted(

@@ -55,11 +55,11 @@ class MultiBoxPropose:
         One thread computes them, so that they are the same for any number of workers. Raises
         ValueError unless one of several models left the image out; errors of load_model.
         """
+        proposers = self._proposers()
+        if len(proposers) > 1:
+            proposers = [p for p in proposers if in_fold(image_id, p.card.fold)]
+        (proposer,) = proposers
         with _one_thread():
-            proposers = self._proposers()
-            if len(proposers) > 1:
-                proposers = [p for p in proposers if in_fold(image_id, p.card.fold)]
-            (proposer,) = proposers
             return proposer(image, image_id)
 
     def recipe(self) -> dict[str, Any]:
@@ -79,7 +79,9 @@ class MultiBoxPropose:
         }
 
     def _proposers(self) -> list[MultiBoxProposer]:
-        return _load(self, tuple(path.stat().st_mtime_ns for path in self.models))
+        # Other engines keep the number of threads that they begin with.
+        with _one_thread():
+            return _load(self, tuple(path.stat().st_mtime_ns for path in self.models))
 
 
 @functools.lru_cache(maxsize=2)
@@ -170,8 +172,8 @@ def _precision(paths: Sequence[Path], device: torch.device, precision: str) -> s
         return resolve_precision(device, precision)
     if precision == "bfloat16":
         raise UsageError(
-            f"{option('precision', precision)}: onnxruntime computes in float32. Leave it out, or "
-            f"export for {option('to', 'openvino')}."
+            f"{option('precision', precision)}: onnxruntime computes {exported[0]} in float32. "
+            f"Leave it out, or export that for {option('to', 'openvino')}."
         )
     return "float32"
 

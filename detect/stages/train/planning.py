@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+from detect.errors import option
 from detect.stages.train.budget import FEWEST, REGIONS, Pace, Plan, classifiers, plan
 from detect.stages.train.choosing import Look, looking
 from detect.stages.train.making import FOLDS, Making
@@ -29,8 +30,13 @@ def first_plan(making: Making) -> Plan:
 
     decided = Plan.of(work.step("plan", decide))
     making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
-    for line in timetable(making, decided, pace):
+    lines, whole = timetable(making, decided, pace)
+    for line in lines:
         making.reporter.say(line)
+    if any(making.told_steps) and whole > 60 * told.minutes:
+        making.reporter.warn(
+            f"{option('minutes', told.minutes)}: the steps of {option('set')} take longer."
+        )
     return decided
 
 
@@ -82,7 +88,8 @@ def _again(making: Making, first: Plan, source: str) -> Plan:
     left = _left(making) - looking(making, a_look(making, source)) - last
     step, told = making.told.networks * pace.classifier_step, making.told_steps.classifier
     steps = classifiers(left, step, again=making.splits.whole is not None, told=told)
-    return replace(first, classifier_steps=max(FEWEST, steps.first), again=steps.again)
+    fewest = FEWEST if told is None else 0
+    return replace(first, classifier_steps=max(fewest, steps.first), again=steps.again)
 
 
 def real_pace(making: Making) -> Pace:

@@ -8,13 +8,14 @@ from detect.stages.train.choosing import Look, looking
 from detect.stages.train.making import Making
 
 
-def timetable(making: Making, plan: Plan, pace: Pace) -> list[str]:
-    """Return a line for each part, and one of all beside the minutes told."""
-    parts = list(_parts(making, plan, pace))
-    whole = making.work.seconds + sum(seconds for _, seconds in parts)
+def timetable(making: Making, plan: Plan, pace: Pace) -> tuple[list[str], float]:
+    """Return a line for each part and one of all beside the minutes told; and all its seconds."""
+    timing = making.work.choices.get("pace", {}).get("seconds", 0.0)
+    parts = [("timing this machine", timing), *_parts(making, plan, pace)]
+    whole = float(sum(seconds for _, seconds in parts))
     told = duration(60 * making.told.minutes)
     rows = [*parts, (f"in all, {told} allowed", whole)]
-    return [f"{duration(seconds):>8}  {what}" for what, seconds in rows]
+    return [f"{duration(seconds):>8}  {what}" for what, seconds in rows], whole
 
 
 def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]]:
