@@ -149,10 +149,14 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def _can_resume(arguments: Sequence[str]) -> bool:
-    """Tell whether the command in `arguments` has --resume; one not imported yet did nothing."""
+    """Tell whether the command in `arguments` has --resume; one not imported yet did nothing.
+
+    Nor does a dry run.
+    """
     module = sys.modules.get(COMMANDS.get("".join(arguments[:1]), ("",))[0])
     command: click.Command | None = getattr(module, "command", None)
-    return command is not None and any(one.name == "resume" for one in command.params)
+    kept = command is not None and any(one.name == "resume" for one in command.params)
+    return kept and "--dry-run" not in arguments
 
 
 def _lacks_memory(error: BaseException | None) -> bool:

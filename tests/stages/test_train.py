@@ -139,6 +139,13 @@ def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     assert (tmp_path / "d/work/choices.json").read_text() == "begun"
 
 
+def test_a_wrong_setting_of_multibox_is_told_as_one(data, tmp_path) -> None:
+    words = r"^MultiBox's recipe \(multibox\.A\.B=V\): .*optimizer\.step"
+    with pytest.raises(DetectError, match=words):
+        made(data, tmp_path / "d", set=(*SMALL, "multibox.optimizer.step=3"))
+    assert not (tmp_path / "d").exists()
+
+
 def test_a_call_that_trains_nothing_is_simply_called_again(data, tmp_path) -> None:
     unset = tuple(one for one in SMALL if "steps" not in one)
     for told in (

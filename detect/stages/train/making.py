@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
+from detect.errors import DetectError
 from detect.progress import Reporter
 from detect.stages.ensemble import ensemble
 from detect.stages.evaluate import evaluate
@@ -43,26 +44,31 @@ class Making:
     @property
     def classes(self) -> tuple[str, ...]:
         """What the recipe learns, empty for all classes. UsageError for a `set` that is wrong."""
-        return self._recipe(1).classes
+        return self.recipe(1).classes
 
     @property
     def moves(self) -> bool:
         """Whether the networks move boxes: unless `set` says otherwise they do."""
-        return self._recipe(1).regression.kind != "off"
+        return self.recipe(1).regression.kind != "off"
 
     @property
     def told_steps(self) -> Told:
         """The steps that `set` gives: those that differ from any that a plan would."""
         return Told(
-            _told(lambda steps: self._multibox(steps).optimizer.steps),
-            _told(lambda steps: self._recipe(steps).optimizer.steps),
+            _told(lambda steps: self.multibox_recipe(steps).optimizer.steps),
+            _told(lambda steps: self.recipe(steps).optimizer.steps),
         )
 
-    def _multibox(self, steps: int) -> MultiBoxRecipe:
+    def multibox_recipe(self, steps: int) -> MultiBoxRecipe:
+        """Return the recipe of a MultiBox network of so many steps. UsageError as `classes`."""
         recipe = recipes.multibox(steps, self.told.seed, pretrained=self.pretrained)
-        return load_recipe(MultiBoxRecipe, recipe, self.told.of_multibox)
+        try:
+            return load_recipe(MultiBoxRecipe, recipe, self.told.of_multibox)
+        except DetectError as error:
+            raise type(error)(f"MultiBox's recipe (multibox.A.B=V): {error.marked}") from error
 
-    def _recipe(self, steps: int) -> RegionClassifierRecipe:
+    def recipe(self, steps: int) -> RegionClassifierRecipe:
+        """Return the recipe of a region classifier of so many steps. UsageError as `classes`."""
         recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
         return load_recipe(RegionClassifierRecipe, recipe, self.told.of_networks)
 

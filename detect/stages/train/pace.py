@@ -4,9 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
 from detect.errors import DataError
-from detect.stages.train import recipes
 from detect.stages.train.budget import Pace
 from detect.stages.train.making import Making
 
@@ -25,12 +23,10 @@ def measure_pace(making: Making) -> Pace:
 
     told = making.told
     making.reporter.say("timing this machine ...")
-    boxes = recipes.multibox(100, told.seed, pretrained=making.pretrained)
-    regions = recipes.classifier(100, told.seed, pretrained=making.pretrained)
     with TemporaryDirectory() as folder:
         first, second = Path(folder, "multibox"), Path(folder, "networks")
-        multibox_step = _step(making, load_recipe(MultiBoxRecipe, boxes, told.of_multibox), first)
-        recipe = load_recipe(RegionClassifierRecipe, regions, told.of_networks)
+        multibox_step = _step(making, making.multibox_recipe(100), first)
+        recipe = making.recipe(100)
         classifier_step = _step(making, recipe, second)
         search, proposals = _search(making)
         model, card = load_model(second / "weights" / "last.safetensors", REGION_CLASSIFIER)
