@@ -147,7 +147,7 @@ def _read_detector(path: Path) -> None:
 
 def _make_work(folder: Path) -> Path:
     work = Work(folder / "work", {"minutes": 30.0}, resume=False)
-    work.step("plan", lambda: {"classifier_steps": 500, "multibox_steps": 300, "again": True})
+    work.step("plan", Plan(300, 150, 500, 250).values)
     return folder / "work" / WORK
 
 
