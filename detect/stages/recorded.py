@@ -138,8 +138,8 @@ def _choice(
     return MultiBoxChoice(
         models=models,
         device=device,
-        # The engine of an exported one decides: the note may be of the network it was made of.
-        precision="auto" if any(map(form_of, models)) else values["precision"],
+        # The note may be of the network that an exported one was made of: ONNX Runtime has no other.
+        precision="float32" if "onnx" in map(form_of, models) else values["precision"],
         views=values["views"],
         nms=0.0 if values["nms"] == "adaptive" else values["nms"],
         boxes=values["boxes"],

@@ -133,10 +133,11 @@ def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     assert not result.trained
     assert set(result.choices) == {"pace", "plan"}
     assert not (tmp_path / "d").exists()
-    (tmp_path / "d/work").mkdir(parents=True)
-    (tmp_path / "d/work/choices.json").write_text("begun")
+    record = tmp_path.joinpath("d", "work", "choices.json")
+    record.parent.mkdir(parents=True)
+    record.write_text("begun")
     made(data, tmp_path / "d", dry_run=True, exist_ok=True)
-    assert (tmp_path / "d/work/choices.json").read_text() == "begun"
+    assert record.read_text() == "begun"
 
 
 def test_a_wrong_setting_of_multibox_is_told_as_one(data, tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""A network as an ONNX graph: crops in, what the network says of them out."""
+"""A network as an ONNX graph: crops or images in, what the network says of them out."""
 
 import warnings
 from collections.abc import Sequence
