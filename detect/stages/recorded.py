@@ -138,7 +138,7 @@ def _choice(
     return MultiBoxChoice(
         models=models,
         device=device,
-        # The note may be of the network that an exported one was made of: ONNX Runtime has no other.
+        # The note may be of the network that an exported one was made of; ONNX has float32 alone.
         precision="float32" if "onnx" in map(form_of, models) else values["precision"],
         views=values["views"],
         nms=0.0 if values["nms"] == "adaptive" else values["nms"],
