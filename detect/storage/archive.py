@@ -181,13 +181,9 @@ def archive_columns(path: Path, dataset: Dataset) -> Columns:
 
 def _open(path: Path) -> Parquet:
     parquet = Parquet(path, "part of an archive", _AGAIN)
-    if not parquet.schema.equals(SCHEMA):
-        if RECIPE_KEY in parquet.metadata:
-            _recipe(parquet)  # Of a newer format, which may well have other columns.
-        raise DataError(
-            f"{path}: not a part of an archive: expected the columns {', '.join(SCHEMA.names)}, "
-            f"got {', '.join(parquet.names):.200}. {_AGAIN}"
-        )
+    if RECIPE_KEY in parquet.metadata and not parquet.schema.equals(SCHEMA):
+        _recipe(parquet)  # Of a newer format, which may well have other columns.
+    parquet.check_columns(SCHEMA, "a part of an archive", _AGAIN)
     return parquet
 
 

@@ -46,6 +46,14 @@ class Parquet:
         self.metadata: dict[bytes, bytes] = footer.metadata or {}
         self.groups, self.rows = int(footer.num_row_groups), int(footer.num_rows)
 
+    def check_columns(self, schema: pa.Schema, what: str, remedy: str) -> None:
+        """Raise DataError unless the columns are those of `schema`: it is not `what`, then."""
+        if not self.schema.equals(schema):
+            raise DataError(
+                f"{self.path}: not {what}: expected the columns {', '.join(schema.names)}, got "
+                f"{', '.join(self.names):.200}. {remedy}"
+            )
+
     def card(self, key: bytes, what: str) -> dict[str, Any]:
         """Return the JSON object in the metadata under `key`; DataError if there is none."""
         text = self.metadata.get(key, b"")

@@ -225,13 +225,9 @@ def _open(path: Path) -> Parquet:
     if not path.exists():
         raise DataError(f"{path}: no such proposals. Make them with detect propose or import.")
     parquet = Parquet(path, "Parquet file", _AGAIN)
-    if not parquet.schema.equals(SCHEMA):
-        if RECIPE_KEY in parquet.metadata:
-            _recipe(parquet)  # Of a newer format, which may well have other columns.
-        raise DataError(
-            f"{path}: not a proposals file: expected the columns {', '.join(SCHEMA.names)}, "
-            f"got {', '.join(parquet.names):.200}. Use detect import for other formats."
-        )
+    if RECIPE_KEY in parquet.metadata and not parquet.schema.equals(SCHEMA):
+        _recipe(parquet)  # Of a newer format, which may well have other columns.
+    parquet.check_columns(SCHEMA, "a proposals file", "Use detect import for other formats.")
     return parquet
 
 
