@@ -74,6 +74,10 @@ class EnvironmentProblem(DetectError):
     exit_code = 3
 
 
+class NothingKept(KeyboardInterrupt):
+    """Ctrl-C before there was anything that a later call could go on with."""
+
+
 class NoSpace(EnvironmentProblem):
     """The disk is full, or the quota or a limit on the size of files is reached; exit code 3."""
 

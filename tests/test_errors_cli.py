@@ -125,16 +125,17 @@ def test_too_little_memory_to_load_libraries_is_said_before_they_crash(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"),
+    ("command", "raised", "expected"),
     [
-        ("propose", "stopped. What was finished is kept: go on with --resume."),
-        ("doctor", "stopped."),
-        ("eval", "stopped."),
+        ("propose", KeyboardInterrupt, "stopped. What was finished is kept: go on with --resume."),
+        ("propose", errors.NothingKept, "stopped."),
+        ("doctor", KeyboardInterrupt, "stopped."),
+        ("eval", KeyboardInterrupt, "stopped."),
     ],
 )
-def test_ctrl_c_says_how_to_go_on_where_there_is_a_way(capsys, raising, command, expected):
+def test_ctrl_c_says_how_to_go_on_where_there_is_a_way(capsys, raising, command, raised, expected):
     importlib.import_module(detect.cli.COMMANDS[command][0])
-    raising(KeyboardInterrupt())
+    raising(raised())
     with pytest.raises(SystemExit) as stop:
         main([command])
     assert stop.value.code == 1

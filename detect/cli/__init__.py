@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from detect.errors import DetectError, EnvironmentProblem
+from detect.errors import DetectError, EnvironmentProblem, NothingKept
 from detect.memory import allowed_memory
 
 # name -> (module with the click command `command`, its one-line help)
@@ -132,8 +132,10 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        kept = " What was finished is kept: go on with --resume." * _can_resume(arguments)
-        return _fail(f"stopped.{kept}")
+        # click raises its own from it.
+        nothing = isinstance(error.__cause__ or error, NothingKept)
+        kept = not nothing and _can_resume(arguments)
+        return _fail("stopped." + " What was finished is kept: go on with --resume." * kept)
     if isinstance(error, click.ClickException):
         where = error.ctx.command_path + ": " if getattr(error, "ctx", None) else ""  # type: ignore[attr-defined]
         help_hint = f" (see {where.rstrip(': ') or 'detect'} --help)"

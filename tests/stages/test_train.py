@@ -11,7 +11,7 @@ from builders import CLASSES, voc_object, voc_xml, write_coco, write_voc
 from networks import moving_network
 
 from detect.data import open_dataset
-from detect.errors import DataError, DetectError, UsageError
+from detect.errors import DataError, DetectError, NothingKept, UsageError
 from detect.models.checkpoints import save_model
 from detect.models.model_files import model_hash
 from detect.progress import QUIET
@@ -69,11 +69,14 @@ def covered_by(steps: dict[str, Any]) -> tuple[str, ...]:
 class Stopping:
     """A reporter that is interrupted when something is said."""
 
+    def __init__(self, at: str = "regions to learn from:") -> None:
+        self.at = at
+
     def track(self, items: Sequence[Any], total: int, description: str) -> Iterable[Any]:
         return items
 
     def say(self, line: str) -> None:
-        if line.startswith("regions to learn from:"):
+        if line.startswith(self.at):
             raise KeyboardInterrupt
 
     def warn(self, line: str) -> None:
@@ -110,6 +113,12 @@ def test_one_call_leaves_a_detector_that_finds(data, whole) -> None:
     assert len(held) == 3
     assert held.isdisjoint((whole / "work/learn.txt").read_text().split())
     assert all(name.startswith("trainval") for name in held)
+
+
+def test_nothing_is_kept_of_a_call_that_is_stopped_before_it_has_a_plan(data, tmp_path) -> None:
+    with pytest.raises(NothingKept):
+        made(data, tmp_path / "d", reporter=Stopping("timing this machine"))
+    assert not (tmp_path / "d/work").exists()
 
 
 @pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError, UsageError, option
+from detect.errors import DataError, NothingKept, UsageError, option
 from detect.files import digest, write_json
 from detect.formats import stamped, upgraded
 from detect.reading import read_object
@@ -45,8 +45,12 @@ class Work:
         """
         try:
             yield
+        except KeyboardInterrupt:
+            if self._planned:
+                raise
+            raise NothingKept from None
         finally:
-            if "plan" not in self._values["steps"]:
+            if not self._planned:
                 remove(self.folder)
 
     def step(self, name: str, do: Callable[[], Any]) -> Any:
@@ -58,6 +62,10 @@ class Work:
             steps[name] = {"result": result, "seconds": round(time.monotonic() - begun, 1)}
             self._write()
         return steps[name]["result"]
+
+    @property
+    def _planned(self) -> bool:
+        return "plan" in self._values["steps"]
 
     @property
     def seconds(self) -> float:
