@@ -1,7 +1,7 @@
 """`train`: what is told before anything is trained, and of a call that goes on otherwise."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -171,13 +171,26 @@ def test_regions_that_there_is_no_time_for_are_not_chosen(most, dear, chosen) ->
 
 def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:
     covered = {name: {"boxes": boxes} for name, boxes in (("multibox", 100.0), ("both", 900.0))}
-    making.work.step("source", lambda: {"covered": covered})
-    path = making.work.folder / "choices.json"
-    making.work.step("regions", lambda: {"tried": {"multibox": {}, "both": {}}})
-    making.work.choices["regions"]["seconds"] = 500.0
-    assert path.is_file()
+    pace = Pace(multibox_step=2.0, classifier_step=3.0, search=6.0, region=0.02)
+    results = {
+        "pace": asdict(pace),
+        "plan": Plan(30, 15, 70, 35).values(),
+        "multibox 1/2": None,
+        "multibox 2/2": None,
+        "source": {"covered": covered},
+        "regions": {"tried": {"multibox": {}, "both": {}}},
+    }
+    took = {"multibox 1/2": 60.0, "multibox 2/2": 60.0, "regions": 500.0}
+    for name, result in results.items():
+        if name == "regions":  # By the pace: 10 images, 2 networks.
+            assert a_look(making, "both") == Look(360.0, 900.0)
+        making.work.step(name, lambda result=result: result)
+        making.work.choices[name]["seconds"] = took.get(name, 0.0)
     assert a_look(making, "both") == Look(450.0, 900.0)
     assert a_look(making, "multibox") == Look(50.0, 100.0)
+    # After an interruption: the seconds are those of the last call.
+    making.work.choices["regions"]["seconds"] = 5.0
+    assert a_look(making, "both") == Look(180.0, 900.0)
 
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:

@@ -10,8 +10,8 @@ from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
 
-# A call that went on after an interruption knows only the seconds since then: no training is
-# believed to be more than twice as fast as it was when the machine was timed.
+# A call that went on after an interruption knows only the seconds since then: nothing is believed
+# to be more than twice as fast as it was when the machine was timed.
 _FASTEST = 0.5
 
 
@@ -75,11 +75,12 @@ def a_look(making: Making, source: str) -> Look:
     """Return what one look at all held-out regions of `source` takes, as far as is known."""
     done, held = making.work.choices, len(making.splits.chosen)
     boxes = {name: one["boxes"] for name, one in done["source"]["result"]["covered"].items()}
+    expected = real_pace(making).looking(boxes[source] * held, making.told.networks)
     if "regions" not in done:
-        pace = real_pace(making)
-        return Look(pace.looking(boxes[source] * held, making.told.networks), boxes[source])
+        return Look(expected, boxes[source])
     looked = sum(boxes[name] for name in done["regions"]["result"]["tried"])
-    return Look(done["regions"]["seconds"] * boxes[source] / max(looked, 1.0), boxes[source])
+    took = done["regions"]["seconds"] * boxes[source] / max(looked, 1.0)
+    return Look(max(took, _FASTEST * expected), boxes[source])
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:
