@@ -24,7 +24,7 @@ from detect.together import settle
 
 KIND_KEY = "kind"
 # What files are called that detect export writes (models/exported).
-EXPORTED = (".onnx", ".xml")
+_EXPORTED = (".onnx", ".xml")
 
 # Never stored: they are used in training alone.
 _AUXILIARY = ".aux"
@@ -45,6 +45,11 @@ def write_model(path: Path, kind: str, card: Mapping[str, Any], model: nn.Module
     write_text(path.with_suffix(".json"), text)
 
 
+def is_exported(path: Path) -> bool:
+    """Tell whether `path` is a file such as detect export writes, by its name."""
+    return path.suffix.lower() in _EXPORTED and path.is_file()
+
+
 def find_weights(path: Path) -> Path:
     """Return the .safetensors file meant by `path`; DataError if there is none.
 
@@ -62,7 +67,7 @@ def find_weights(path: Path) -> Path:
         return weights
     weights = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
     if not weights.is_file():
-        if path.suffix in EXPORTED and path.is_file():
+        if is_exported(path):
             raise DataError(
                 f"{path}: an exported file, which only detect run and detect.load take, of a "
                 f"region classifier, and {option('multibox')}, of MultiBox. Give the run, or the "
@@ -182,7 +187,7 @@ def model_hash(path: Path) -> str:
     That is the SHA-256 of the file, in files with a card in their header as it is without. An
     exported file has one of its own.
     """
-    if path.suffix in EXPORTED and path.is_file():
+    if is_exported(path):
         return file_digest(path)
     with opened_tensors(find_weights(path)) as file:
         return file.hash()[:16]

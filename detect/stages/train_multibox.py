@@ -104,5 +104,5 @@ def _without_fold(dataset: "Dataset", fold: str, training: Training) -> "Dataset
             f"{option('leave_out', fold)}: {left_out} the {len(dataset)} images of split "
             f"{dataset.split!r} are in that fold. Use fewer folds, or more images."
         )
-    training.reporter.warn(f"left out fold {fold}: {left_out} {len(dataset)} images.")
+    training.reporter.say(f"left out fold {fold}: {left_out} {len(dataset)} images.")
     return replace(dataset, samples=kept)

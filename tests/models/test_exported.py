@@ -20,6 +20,7 @@ from detect.models.exported.metadata import card_in, metadata_of
 from detect.models.exported.network import load_exported
 from detect.models.exported.parity import TOLERANCE, compare
 from detect.models.kinds import MULTIBOX, REGION_CLASSIFIER, SHARED
+from detect.models.model_files import is_exported
 
 SIDE = 64
 FORMS = [
@@ -188,7 +189,7 @@ def test_openvino_reports_nothing(tmp_path):
 
 @needs_openvino
 def test_crops_that_openvino_cannot_pool_are_refused():
-    with pytest.raises(DetectError, match=r"of crops of 32 px .*Nothing was written"):
+    with pytest.raises(DetectError, match=r"of inputs of 32 px .*Nothing was written"):
         export_network(*moving_network(0), "abc", "openvino")
 
 
@@ -215,6 +216,15 @@ def test_every_byte_of_a_file_counts(tmp_path, form):
         with pytest.raises(DataError, match=r"missing|no such model"):
             read_exported(path)
         (tmp_path / "elsewhere").rename(file)
+
+
+@pytest.mark.parametrize(("form", "name"), [("onnx", "M.ONNX"), ("openvino", "M.XML")])
+def test_capital_endings_are_those_of_exported_files_too(tmp_path, form, name):
+    written = Exported(form, b"a graph", b"" if form == "onnx" else b"numbers")
+    write_exported(tmp_path / name, written)
+    assert read_exported(tmp_path / name) == written
+    assert is_exported(tmp_path / name)
+    assert not is_exported(tmp_path / f"missing-{name}")
 
 
 @needs_onnx

@@ -40,14 +40,13 @@ def test_weights_and_coverage_come_back_and_nothing_is_said(given, tmp_path, cap
 
 def test_a_reporter_is_told_what_is_left_out(given, tmp_path):
     class Listener(Silence):
-        def warn(self, line: str, /) -> None:
-            warned.append(line)
+        def say(self, line: str, /) -> None:
+            said.append(line)
 
-    warned: list[str] = []
+    said: list[str] = []
     options = TrainMultiboxOptions(**given, leave_out="1/2", out=tmp_path / "run")
     assert train_multibox(options, Listener()).average_recall is None
-    assert len(warned) == 1
-    assert warned[0].startswith("left out fold 1/2: ")
+    assert said[0].startswith("left out fold 1/2: ")
 
 
 def test_an_error_names_the_argument(given):

@@ -61,10 +61,10 @@ def _as_openvino(model: "onnx.ModelProto", metadata: Mapping[str, str], side: in
     except RuntimeError as error:
         reason = " ".join(str(error).partition("Summary")[0].split())[-200:]
         raise DetectError(
-            f"OpenVINO cannot take over this network, of crops of {side} px ({reason}). Maps "
+            f"OpenVINO cannot take over this network, of inputs of {side} px ({reason}). Maps "
             f"smaller than what is pooled are one reason: use ONNX Runtime, by "
             f"{option('to', 'onnx')} or {option('engine', 'onnxruntime')}, or a "
-            "network of larger crops. Nothing was written."
+            "network of larger inputs. Nothing was written."
         ) from error
     for key, value in metadata.items():
         read.set_rt_info(value, [RT_INFO, key])

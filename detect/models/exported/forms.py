@@ -21,7 +21,8 @@ _TO_WRITE: dict[Form, tuple[str, ...]] = {
 
 def form_of(path: Path) -> Form | None:
     """Return the form of the file `path` by its name; None for what is no exported file."""
-    return next((form for form, suffix in SUFFIXES.items() if path.suffix == suffix), None)
+    ending = path.suffix.lower()
+    return next((form for form, suffix in SUFFIXES.items() if ending == suffix), None)
 
 
 def need_to_write(form: Form) -> None:

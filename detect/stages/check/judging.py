@@ -48,13 +48,13 @@ def check_judged(options: CheckOptions, splits: "Mapping[str, Dataset]") -> None
 def _check_networks(models: Sequence[Path]) -> None:
     from detect.models.checkpoints import kind_among
     from detect.models.kinds import REGION_CLASSIFIER, SHARED
-    from detect.models.model_files import EXPORTED, read_card
+    from detect.models.model_files import is_exported, read_card
     from detect.stages.detector_folder import detector_among
     from detect.stages.scoring import network_paths
 
     detector_among(models)
     for path in network_paths(models):
-        if path.suffix not in EXPORTED:
+        if not is_exported(path):
             read_card(path, kind_among(path, (REGION_CLASSIFIER, SHARED)).name)
 
 
