@@ -84,7 +84,7 @@ def _run(work: Timings, models: "Sequence[Model]", regions: Regions) -> StageCos
         name,
         len(work.dataset),
         regions.per_image,
-        [time_pairs(work, *model, "auto", regions) for model in models],
+        [time_pairs(work, *model, regions) for model in models],
         len(models[0][1].classes) + 1,
         told.keep_scores,
         deltas="off" if "off" in kinds else kinds[0],

@@ -136,17 +136,19 @@ def time_network(
             f"{option('preset')}."
         )
     model, card = load_region_network(weights)
-    return step, time_pairs(work, model, card, recipe.run.precision, regions)
+    return step, time_pairs(work, model, card, regions)
 
 
 def time_pairs(
     work: Timings,
     model: "RegionNetwork",
     card: "RegionCard",
-    precision: str,
     regions: Regions,
 ) -> "RegionTime":
-    """Return what a region takes a network, mirrored too if told and it sees crops."""
+    """Return what a region takes a network, mirrored too if told and it sees crops.
+
+    In the precision that `detect run` takes by itself, whatever the network was trained in.
+    """
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
     from detect.detector.scoring import mirrored, softmax
@@ -156,4 +158,4 @@ def time_pairs(
     pairs = [(read_pixels(samples[one.image_id]), one) for one in regions.proposals]
     mirror = work.told.mirror and isinstance(card, RegionClassifierCard)
     score = mirrored(softmax) if mirror else softmax
-    return time_regions(model, card, work.device, precision, pairs, score)
+    return time_regions(model, card, work.device, "auto", pairs, score)

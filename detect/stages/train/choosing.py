@@ -33,7 +33,8 @@ LOOKS: Mapping[str, dict[str, Any]] = {
 # Those tried where networks move boxes, and where they move none and all rounds are alike. A second
 # round of the best regions costs less than to mirror all (docs/measured.md, "Boxes that fit").
 _MOVING, _STAYING = ("once", "rounds", "mirror-rounds"), ("once", "mirror")
-# All looks together take no more than this share of the minutes (ours).
+# All looks together take no more than this share of the minutes, and one look no more than half of
+# it: whoever can look twice can choose (ours).
 _LOOKING = 0.2
 SELECTIONS: Mapping[str, dict[str, Any]] = {
     "nms": {"kind": "nms", "vote": "off"},
@@ -61,14 +62,14 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     """Return what each source covers of the held-out objects, and the cheapest that covers enough.
 
     Enough: at IoU 0.5 and at 0.7 hardly less than the best one. Sources so dear that one look at
-    their held-out regions, of `region` seconds each, takes the time of all looks count for nothing.
+    their held-out regions, of `region` seconds each, takes half the time of all count for nothing.
     """
     covered = {}
     for name, (method, preset) in SOURCES.items():
         path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
     less = _LESS_FAST if making.told.fast else _LESS
-    most = _allowed(making) / max(region * len(making.splits.chosen), 1e-9)
+    most = _allowed(making) / max(2 * region * len(making.splits.chosen), 1e-9)
     dear = too_dear(covered, most)
     left = {name: one for name, one in covered.items() if name not in dear}
     return {"covered": covered, "dear": dear, "chosen": enough(left, less)}

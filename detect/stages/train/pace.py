@@ -26,14 +26,14 @@ def measure_pace(making: Making) -> Pace:
     with TemporaryDirectory() as folder:
         first, second = Path(folder, "multibox"), Path(folder, "networks")
         multibox_step = _step(making, making.multibox_recipe(100), first)
-        recipe = making.recipe(100)
-        classifier_step = _step(making, recipe, second)
+        classifier_step = _step(making, making.recipe(100), second)
         search, proposals = _search(making)
         model, card = load_model(second / "weights" / "last.safetensors", REGION_CLASSIFIER)
     samples = {sample.image_id: sample for sample in making.splits.chosen.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in proposals]
     device = choose_device(told.device)
-    region = time_regions(model, card, device, recipe.run.precision, pairs)
+    # In the precision that `detect` takes by itself, whatever the recipe trains in.
+    region = time_regions(model, card, device, "auto", pairs)
     return Pace(multibox_step, classifier_step, search, region.seconds)
 
 
