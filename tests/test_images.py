@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import TiffImagePlugin
 
-from detect.errors import DataError
+from detect.errors import DataError, EnvironmentProblem
 from detect.images import EXTENSIONS, MAX_PIXELS, read_image, read_size, shrink
 
 COLOURS = np.array([[[250, 0, 0], [0, 250, 0], [0, 0, 250]]], np.uint8)
@@ -31,6 +31,15 @@ def png_header(width: int, height: int) -> bytes:
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     ending = b"\0\0\0\0IEND\xaeB`\x82"
     return b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + body + struct.pack(">I", zlib.crc32(body)) + ending
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives EIO")
+def test_a_disk_that_fails_is_no_fault_of_the_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.symlink_to("/proc/self/mem")
+    for read in (read_image, read_size):
+        with pytest.raises(EnvironmentProblem, match=r"a\.jpg: its disk fails: Input/output error"):
+            read(path)
 
 
 def test_rgb_comes_as_it_is(tmp_path: Path) -> None:

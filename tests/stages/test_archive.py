@@ -103,6 +103,19 @@ def test_broken_images_are_rows_that_say_why_and_stop_nothing(root, tmp_path):
     assert call(root, tmp_path / "out", manifest, resume=True).new == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives EIO")
+def test_a_disk_that_fails_breaks_no_image(root, tmp_path):
+    (tmp_path / "b.png").symlink_to("/proc/self/mem")
+    paths = {"00000": root / "images/00000.png", "00001": "b.png"}
+    manifest = write_manifest(tmp_path / "m.parquet", paths)
+    with pytest.raises(EnvironmentProblem, match=r"b\.png: its disk fails"):
+        call(root, tmp_path / "out", manifest)
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "b.png").symlink_to(root / "images/00001.png")
+    result = call(root, tmp_path / "out", manifest, resume=True)
+    assert (result.images, result.detected, result.broken) == (2, 2, 0)
+
+
 class _Stop(BaseException):
     pass
 
