@@ -23,12 +23,9 @@ _LOOKS = {
     "mirror": "mirrored too",
     "mirror-rounds": "mirrored, and where it moved",
 }
-_SELECTIONS = {
-    "nms": "NMS",
-    "nms-vote": "NMS, boxes voted",
-    "soft-nms": "soft-NMS",
-    "soft-nms-vote": "soft-NMS, boxes voted",
-}
+_KINDS = {"nms": "NMS", "soft-nms": "soft-NMS"}
+# By what follows "-vote" in the name of a selection.
+_VOTES = {"": "0.5", "-65": "0.65", "-80": "0.8"}
 _PLANS = ("plan", "plan anew", "plan of the end", "pace")
 # Of the card what has a place of its own on the page, and hashes.
 _SHOWN = ("classes", "networks", "multibox", "thresholds", "figures")
@@ -96,7 +93,13 @@ def _tried(found: Mapping[str, Any]) -> Iterator[tuple[bool, list[str]]]:
     for name, one in found["tried"].items():
         look, selection = name.split("/")
         chosen = (look, selection) == (found["looks"], found["selection"])
-        yield chosen, [_LOOKS[look], _SELECTIONS[selection], *_figures(one)]
+        yield chosen, [_LOOKS[look], _selection(selection), *_figures(one)]
+
+
+def _selection(name: str) -> str:
+    """Return the words for a selection such as "soft-nms-vote-65"."""
+    kind, voted, votes = name.partition("-vote")
+    return _KINDS[kind] + (f", voted from IoU {_VOTES[votes]}" if voted else "")
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:

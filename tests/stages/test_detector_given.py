@@ -18,7 +18,8 @@ from detect.models.kinds import BOX_REGRESSION
 from detect.models.model_files import model_hash
 from detect.progress import SILENT
 from detect.stages import ensemble, plan, refine, report, run, train_regression, train_svm
-from detect.stages.train.work import Work
+from detect.stages.train.choosing import SELECTIONS
+from detect.stages.train.work import Work, read_record, write_record
 from detect.storage.detections import read_detections
 
 
@@ -61,6 +62,21 @@ def test_what_is_of_training_is_no_part_of_planning_with_it(root) -> None:
         plan(root / "voc", split="test")
 
 
+def test_the_report_has_words_for_every_way_to_select(tmp_path) -> None:
+    figures = {f"once/{name}": {"AP50": 0.4, "AP": 0.2} for name in SELECTIONS}
+    path = write_detector(tmp_path / "d") / "choices.json"
+    record = read_record(path)
+    record["steps"]["selection"]["result"] = {
+        "tried": figures, "looks": "once", "selection": "soft-nms-vote-80"
+    }  # fmt: skip
+    write_record(path, record)
+    text = report(tmp_path / "d", out=tmp_path / "page").page.read_text()
+    for name, selection in SELECTIONS.items():
+        words = "soft-NMS" if name.startswith("soft") else "NMS"
+        voted = "" if selection["vote"] == "off" else f", voted from IoU {selection['vote']}"
+        assert text.count(f"<td>{words}{voted}</td>") == 1
+
+
 def test_the_report_shows_what_its_choices_were_made_on(root, tmp_path) -> None:
     shutil.copytree(root / "d", tmp_path / "copied", ignore=shutil.ignore_patterns("work"))
     page = report(tmp_path / "copied", out=tmp_path / "page").page
@@ -68,7 +84,7 @@ def test_the_report_shows_what_its_choices_were_made_on(root, tmp_path) -> None:
     for row in (
         '<td>MultiBox alone</td><td class="number">200</td><td class="number">91.0 %</td>',
         '<tr class="yours"><td>halved Selective Search, then what MultiBox adds</td>',
-        '<tr class="yours"><td>mirrored too</td><td>NMS, boxes voted</td>'
+        '<tr class="yours"><td>mirrored too</td><td>NMS, voted from IoU 0.5</td>'
         '<td class="number">50.0 %</td><td class="number">25.0 %</td>'
         '<td class="number">37.5 %</td>',
         '<td>square</td><td class="number">0.30</td>',
