@@ -4,8 +4,15 @@
 each into its exit code: 1 failed, 2 usage, 3 environment, 4 data.
 """
 
+import errno
 import re
+from pathlib import Path
 
+# What reading ends with where a disk fails, a file system is damaged, or a server went away.
+_OF_DISKS = {
+    errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT,
+    errno.EHOSTDOWN, errno.ENETDOWN, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG,
+}  # fmt: skip
 # Marks an option within a message: its name and what it was given. Never typed by anybody.
 _NAME, _VALUE, _END = "\ue000", "\ue001", "\ue002"
 _OPTION = re.compile(f"{_NAME}([^{_VALUE}]*){_VALUE}([^{_END}]*){_END}")
@@ -80,6 +87,22 @@ class NothingKept(KeyboardInterrupt):
 
 class NoSpace(EnvironmentProblem):
     """The disk is full, or the quota or a limit on the size of files is reached; exit code 3."""
+
+
+class DiskFailure(EnvironmentProblem):
+    """What holds a file fails, for no fault of the file; exit code 3."""
+
+
+def disk_failure(path: Path, error: BaseException | None) -> DiskFailure | None:
+    """Return what to raise of `path` where `error`, or what it came from, is a disk's fault."""
+    if error is None:
+        return None
+    if isinstance(error, OSError) and error.errno in _OF_DISKS:
+        return DiskFailure(
+            f"{path}: its disk fails: {error.strerror}. Look after the disk, then go on; if it is "
+            "this file alone, leave it out."
+        )
+    return disk_failure(path, error.__cause__ or error.__context__)
 
 
 class DataError(DetectError):

@@ -8,10 +8,9 @@ Decided here, once (the content decides the format, the extension nothing):
 - 16 bits a channel: the whole range scaled to 8 bits; floats and 32 bits: DataError;
 - truncated, empty, not an image, more than `MAX_PIXELS` pixels, or more than `MAX_BYTES` of memory
   to decode: DataError naming the file;
-- a disk or a network that fails while it is read: EnvironmentProblem, for no fault of the image.
+- a disk or a network that fails while it is read: DiskFailure, for no fault of the image.
 """
 
-import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from detect.errors import DataError, EnvironmentProblem, UsageError, option
+from detect.errors import DataError, UsageError, disk_failure, option
 from detect.foreign import beginning
 from detect.structures import Image, Size
 
@@ -60,9 +59,6 @@ _BYTES_A_PIXEL = {"WEBP": 22, "JPEG2000": 26}
 
 # Readers written in C or plain Python only; not EPS, which would start Ghostscript.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000")
-
-# What reading from a failing disk, or one that went away, ends with.
-_OF_DISKS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT}
 
 # EXIF 2.3, tag 0x0112 (Orientation): what undoes each value.
 _ORIENTATION_TAG = 0x0112
@@ -156,7 +152,7 @@ def shrink(image: Image, longest: int) -> tuple[Image, float]:
 def opened(path: Path) -> Iterator[Pillow.Image]:
     """Open `path` with Pillow; anything its readers raise until the end becomes a DataError.
 
-    But what a disk raises, which is no fault of the image: EnvironmentProblem.
+    But what a disk raises, which is no fault of the image: DiskFailure.
     """
     try:
         with Pillow.open(path, formats=_FORMATS) as picture:
@@ -172,12 +168,8 @@ def opened(path: Path) -> Iterator[Pillow.Image]:
             "decompression bomb. Scale the image down."
         ) from error
     except Exception as error:  # Pillow's plugins raise nearly every kind on broken files
-        if isinstance(error, OSError) and error.errno in _OF_DISKS:
-            raise EnvironmentProblem(
-                f"{path}: its disk fails: {error.strerror}. Look after the disk, then go on; if it "
-                "is this file alone, leave the image out."
-            ) from error
-        raise DataError(_what_is_wrong(path, error)) from error
+        wrong = disk_failure(path, error) or DataError(_what_is_wrong(path, error))
+        raise wrong from error
 
 
 def _check_bytes(picture: Pillow.Image, path: Path) -> None:

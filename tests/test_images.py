@@ -1,5 +1,6 @@
 """Reading and shrinking images: every kind of file has a decided behaviour."""
 
+import errno
 import io
 import math
 import struct
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import TiffImagePlugin
 
-from detect.errors import DataError, EnvironmentProblem
+from detect.errors import DataError, EnvironmentProblem, disk_failure
 from detect.images import EXTENSIONS, MAX_PIXELS, read_image, read_size, shrink
 
 COLOURS = np.array([[[250, 0, 0], [0, 250, 0], [0, 0, 250]]], np.uint8)
@@ -352,3 +353,16 @@ def test_a_small_image_comes_back_unchanged() -> None:
 def test_shrink_refuses_no_pixels() -> None:
     with pytest.raises(ValueError, match="expected at least 1 px, got 0"):
         shrink(photo(), 0)
+
+
+def test_what_a_disk_said_is_found_behind_other_errors(tmp_path: Path) -> None:
+    try:
+        try:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        except OSError as error:
+            raise SystemError("returned a result with an exception set") from error
+    except SystemError as error:
+        found = disk_failure(tmp_path / "a.jp2", error)
+    assert str(found).startswith(f"{tmp_path}/a.jp2: its disk fails: Stale file handle.")
+    assert disk_failure(tmp_path, ValueError("damaged")) is None
+    assert disk_failure(tmp_path, FileNotFoundError(errno.ENOENT, "no such file")) is None

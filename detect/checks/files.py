@@ -10,7 +10,7 @@ from PIL.Image import Transpose
 from detect.checks.alike import SIDE, Fingerprint, fingerprint
 from detect.checks.boxes import fits
 from detect.checks.findings import Finding, Seen
-from detect.errors import DataError
+from detect.errors import DataError, DiskFailure
 from detect.inspection import SIDEWAYS, inspect
 from detect.structures import Size
 
@@ -58,7 +58,7 @@ def look(path: Path) -> FileFacts:
         found = inspect(path, SIDE)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
-    except DataError as error:
+    except (DataError, DiskFailure) as error:
         return FileFacts(problem=error.marked, missing=not path.exists())
     except OSError as error:
         return FileFacts(problem=f"{path}: cannot be read: {error.strerror or error}.")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from detect.errors import DataError
+from detect.errors import DataError, disk_failure
 from detect.reading import is_name, is_path, parse_object, shown
 from detect.storage.pages import held
 from detect.structures import Size
@@ -129,7 +129,7 @@ class Parquet:
             file.seek(first if first is not None and 0 < first < data else data)
             values, dictionary, size = held(file.read(column.total_compressed_size))
         except (ValueError, OSError) as error:
-            raise self._unreadable(error) from error
+            raise disk_failure(self.path, error) or self._unreadable(error) from error
         if values != column.num_values:
             raise self._unreadable(f"{values:,} values, its table says {column.num_values:,}")
         self._bound(group, "values in a dictionary", dictionary, _GROUP_NUMBERS)
@@ -146,7 +146,10 @@ class Parquet:
         return DataError(f"{self.path}: not a readable {self.what} ({reason}). {self.remedy}")
 
     def _guard(self, read: Callable[[], Read]) -> Read:
-        """Call `read`; turn pyarrow and system errors into DataError, but for want of memory."""
+        """Call `read`; turn pyarrow and system errors into DataError, but for want of memory.
+
+        And what a disk raises: DiskFailure.
+        """
         try:
             return read()
         except MemoryError:
@@ -154,7 +157,8 @@ class Parquet:
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if os.strerror(errno.EAGAIN) in str(error):  # no thread could be started
                 raise MemoryError(str(error)) from error
-            raise self._unreadable(str(error).partition("\n")[0][:200]) from error
+            wrong = self._unreadable(str(error).partition("\n")[0][:200])
+            raise disk_failure(self.path, error) or wrong from error
 
 
 def _paths(footer: pq.FileMetaData) -> list[str]:

@@ -198,3 +198,9 @@ def test_a_jpeg_is_decoded_reduced(tmp_path):
     whole = cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(whole, (80, 60), interpolation=cv2.INTER_AREA)
     assert np.abs(found.grey.astype(int) - small).mean() < 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives EIO")
+def test_a_file_whose_disk_fails_is_a_finding_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to("/proc/self/mem")
+    assert "a.jpg: its disk fails: Input/output error" in look(tmp_path / "a.jpg").problem

@@ -80,7 +80,8 @@ def a_look(making: Making, source: str) -> Look:
         return Look(expected, boxes[source])
     looked = sum(boxes[name] for name in done["regions"]["result"]["tried"])
     took = done["regions"]["seconds"] * boxes[source] / max(looked, 1.0)
-    return Look(max(took, _FASTEST * expected), boxes[source])
+    timed = Pace(**done["pace"]["result"]).looking(boxes[source] * held, making.told.networks)
+    return Look(max(took, _FASTEST * timed), boxes[source])
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:
