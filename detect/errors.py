@@ -8,11 +8,14 @@ import errno
 import re
 from pathlib import Path
 
-# What reading ends with where a disk fails, a file system is damaged, or a server went away.
-_OF_DISKS = {
-    errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT,
-    errno.EHOSTDOWN, errno.ENETDOWN, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG,
-}  # fmt: skip
+# What reading ends with where a disk fails, a file system is damaged, or a server went away; a
+# system knows those that it has.
+_DISKS_SAY = (
+    "EIO", "ENXIO", "ENODEV", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "ENETDOWN",
+    "EREMOTEIO", "EUCLEAN", "EBADMSG",
+)  # fmt: skip
+_OF_DISKS = frozenset(number for number, name in errno.errorcode.items() if name in _DISKS_SAY)
+
 # Marks an option within a message: its name and what it was given. Never typed by anybody.
 _NAME, _VALUE, _END = "\ue000", "\ue001", "\ue002"
 _OPTION = re.compile(f"{_NAME}([^{_VALUE}]*){_VALUE}([^{_END}]*){_END}")
