@@ -1,6 +1,7 @@
 """What boxes that move, voting, mirrored crops and a second round bring, and what they cost.
 
     python benchmarks/looks.py DATA --split S --proposals P --model RUN [--images 16]
+        [--device cuda]
 
 Over the same stored proposals, from decoded pixels to detections, start-up apart: every way in turn
 over the same images, several rounds after one to warm up; the median of the rounds. Ratios compare
@@ -24,6 +25,8 @@ from detect.detector.scoring import mirrored, softmax
 from detect.ensemble import Combination
 from detect.ensemble.rounds import AGAIN, Rounds
 from detect.evaluation.average_precision import evaluate
+from detect.models.crop_time import describe
+from detect.models.device import choose_device
 from detect.models.region_networks import load_region_network
 
 _VOTED = {"combination": Combination(vote=0.5)}
@@ -43,13 +46,15 @@ def main() -> None:
     told = _options()
     torch.set_num_threads(told.threads)
     dataset, pairs = read_pairs(told.data, told.split, told.proposals, told.images)
+    device = choose_device(told.device)
     models = [load_region_network(path) for path in told.model]
     scorers = {
-        name: RegionScorer(models, classes=dataset.classes, **how) for name, how in WAYS.items()
+        name: RegionScorer(models, device, classes=dataset.classes, **how)
+        for name, how in WAYS.items()
     }
     boxes = sum(len(proposals) for _, proposals in pairs) / len(pairs)
     print(f"{len(models)} networks, {len(pairs)} images of {boxes:.0f} boxes, ", end="")
-    print(f"torch {torch.__version__}, {told.threads} threads, ", end="")
+    print(f"{describe(device)}, torch {torch.__version__}, ", end="")
     print(f"load average {os.getloadavg()[0]:.1f} at the start")
     ways = {name: partial(found_in, scorer, pairs) for name, scorer in scorers.items()}
     seconds = median_seconds(ways, told.rounds)
@@ -76,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--device", default="cpu")
     return parser.parse_args()
 
 

@@ -1,6 +1,7 @@
 """The exact path, one trunk, and a cascade of both, side by side over the same stored proposals.
 
     python benchmarks/shared.py DATA --split S --proposals P --exact RUN --shared RUN [--images 16]
+        [--device cuda]
 
 Seconds an image from its decoded pixels to its detections, start-up apart: every way in turn over
 the same images, several rounds after one to warm up; the median of the rounds. Ratios compare ways
@@ -22,6 +23,8 @@ from stored_pairs import Pairs, found_in, read_pairs
 from detect.detector import RegionScorer
 from detect.ensemble import Combination
 from detect.evaluation.average_precision import evaluate
+from detect.models.crop_time import describe
+from detect.models.device import choose_device
 from detect.models.region_networks import load_region_network
 from detect.structures import Dataset, Detections, Image, Proposals
 
@@ -36,7 +39,8 @@ def main() -> None:
     ways = _ways(told, dataset)
     boxes = sum(len(proposals) for _, proposals in pairs) / len(pairs)
     print(f"{len(pairs)} images of {boxes:.0f} boxes, torch {torch.__version__}, ", end="")
-    print(f"{told.threads} threads, load average {os.getloadavg()[0]:.1f} at the start")
+    print(f"{describe(choose_device(told.device))}, ", end="")
+    print(f"load average {os.getloadavg()[0]:.1f} at the start")
     found = {name: way(pairs) for name, way in ways.items()}
     taken = median_seconds({name: partial(way, pairs) for name, way in ways.items()}, told.rounds)
     seconds = {name: value / len(pairs) for name, value in taken.items()}
@@ -55,13 +59,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--best", type=int, default=50, help="regions of the cascade")
     parser.add_argument("--vote", type=float, default=0.5)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--device", default="cpu")
     return parser.parse_args()
 
 
 def _ways(told: argparse.Namespace, dataset: Dataset) -> dict[str, Way]:
-    chosen = Combination(vote=told.vote)
+    chosen, device = Combination(vote=told.vote), choose_device(told.device)
     exact, shared = (
-        RegionScorer([load_region_network(path)], classes=dataset.classes, combination=chosen)
+        RegionScorer(
+            [load_region_network(path)], device, classes=dataset.classes, combination=chosen
+        )
         for path in (told.exact, told.shared)
     )
 

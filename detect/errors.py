@@ -112,3 +112,9 @@ class DataError(DetectError):
     """A path, file, annotation, split or model is missing or wrong; exit code 4."""
 
     exit_code = 4
+
+
+def unreadable(path: Path, error: OSError, remedy: str = "") -> DetectError:
+    """Return what to raise where `error` ended reading `path`: a fault of the file or a disk."""
+    wrong = f"{path}: cannot be read: {error.strerror or error}. {remedy}".rstrip()
+    return disk_failure(path, error) or DataError(wrong)

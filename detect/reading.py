@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.errors import DataError
+from detect.errors import DataError, unreadable
 from detect.json_values import DEPTH, check_halves, check_value, too_deep
 
 # Bytes of one file: a recipe; a card; text such as a list of images; COCO's annotations.
@@ -47,7 +47,7 @@ def read_bytes(path: Path, what: str, most: int = CARD_BYTES, remedy: str = _AGA
             size = min(found.st_size, most) if stat.S_ISREG(found.st_mode) else most
             content = file.read(size + 1)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}. {remedy}") from error
+        raise unreadable(path, error, remedy) from error
     except ValueError as error:  # A name that no file can have.
         raise DataError(f"{path!r}: cannot be read: {error}.") from error
     if len(content) > most:
@@ -162,7 +162,7 @@ def read_json_lines(path: Path, what: str, remedy: str = _AGAIN) -> Iterator[tup
                     raise DataError(f"{where}: longer than {LINE_BYTES:,} bytes. {remedy}")
                 yield number, parse_records(line, where, what, remedy)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}. {remedy}") from error
+        raise unreadable(path, error, remedy) from error
 
 
 def is_name(value: object) -> bool:

@@ -6,12 +6,13 @@ One test forbids every other way of reading in the package.
 import ast
 import json
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import detect
-from detect.errors import DataError
+from detect.errors import DataError, DiskFailure
 from detect.reading import (
     DEPTH,
     LINE_BYTES,
@@ -26,6 +27,7 @@ from detect.reading import (
     read_json_lines,
     read_text,
 )
+from detect.storage.exchange import read_coco
 
 BROKEN = {
     "lists": ("[" * 3000, "nested deeper than 64"),
@@ -219,3 +221,17 @@ def test_a_small_file_takes_no_more_memory_than_it_has(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives EIO")
+def test_a_disk_that_fails_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.symlink_to("/proc/self/mem")
+    ways = (
+        partial(read_json, path, "a card"),
+        lambda: list(read_json_lines(path, "lines")),
+        partial(read_coco, path),
+    )
+    for read in ways:
+        with pytest.raises(DiskFailure, match=r"card\.json: its disk fails: Input/output error\."):
+            read()

@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from detect.errors import DataError
+from detect.errors import DataError, unreadable
 from detect.files import writing
 from detect.formats import stamped
 from detect.reading import CARD_BYTES, parse_object, shown
@@ -121,7 +121,7 @@ def opened_tensors(path: Path, remedy: str = COPY_AGAIN) -> Iterator[TensorFile]
                 ) from error
             yield file
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise unreadable(path, error) from error
 
 
 def _opened(path: Path, remedy: str, stream: FileIO) -> TensorFile:

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from detect.errors import DataError, option
+from detect.errors import DataError, option, unreadable
 from detect.models.checkpoints import load_model
 from detect.models.kinds import KINDS
 from detect.models.model_files import KIND_KEY, find_weights, read_card
@@ -62,7 +62,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         return read_state_dict(path, _ACCEPTED)
     try:
         return unwrapped(load_file(path))
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except SafetensorError as error:
         raise DataError(f"{path}: not a complete .safetensors file. Copy it again.") from error
 
 

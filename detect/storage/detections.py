@@ -16,7 +16,7 @@ import numpy as np
 
 from detect.data.image_files import meant_id
 from detect.data.truth import are_fractions
-from detect.errors import DataError
+from detect.errors import DataError, unreadable
 from detect.files import writing_text
 from detect.storage.archive import Columns, Doubles, archive_columns, is_archive
 from detect.storage.json_entries import NotAListError, read_entries
@@ -127,7 +127,7 @@ def _entries(path: Path) -> Iterator[Any]:
     try:
         yield from read_entries(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise unreadable(path, error) from error
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON: {error}. {_EXPECTED}") from error
     except NotAListError as error:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detect.boxes import xywh_to_xyxy
-from detect.errors import DataError, option
+from detect.errors import DataError, option, unreadable
 from detect.files import writing, writing_text
 from detect.reading import NAME_BYTES, is_name, shown
 from detect.storage.json_entries import NotAListError, read_entries
@@ -170,7 +170,9 @@ def write_npz(path: Path, proposals: Iterable[Proposals]) -> None:
 def _entries(path: Path) -> Iterator[Any]:
     try:
         yield from read_entries(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
     except NotAListError as error:
         raise DataError(

@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.errors import DataError, option
+from detect.errors import DataError, option, unreadable
 from detect.files import writing_text
 from detect.structures import BoolArray, Dataset, Detections, IntArray
 
@@ -93,7 +93,7 @@ def _read(path: Path, dataset: Dataset) -> Doubles:
             warnings.simplefilter("ignore", UserWarning)  # of a file without any line
             values = np.loadtxt(path, np.float64, comments=None, ndmin=2, encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        raise unreadable(path, error) from error
     except ValueError:  # UnicodeDecodeError is one
         _explain(path, dataset)
     if not values.size:

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.errors import DataError, UsageError, option
+from detect.errors import DataError, UsageError, option, unreadable
 from detect.files import write_bytes
 from detect.models.exported.forms import SUFFIXES, Form, form_of
 
@@ -88,4 +88,4 @@ def _read(path: Path, missing: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+        raise unreadable(path, error) from error
