@@ -17,7 +17,7 @@ from detect.stages import options as o
 from detect.stages.opening import check_out, holding_out, is_earlier
 from detect.stages.training_inputs import TrainingInputs, check_same
 from detect.stages.transforms import check_transforms
-from detect.stages.trunks import check_trunk
+from detect.stages.trunks import check_init, check_trunk
 from detect.together import commit, is_workplace, workplace
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class TrainingOptions(o.Options):
         """Return the recipe with what the options change; `batch_key` is its batch size's name.
 
         Raises DataError for a file that is missing or wrong, UsageError for a wrong change, and
-        what check_trunk does.
+        what check_trunk and check_init do.
         """
         recipe = load_recipe(kind, self.config, self._changes(batch_key))
         changed = {change.partition("=")[0].strip() for change in self.set}
@@ -111,6 +111,8 @@ class TrainingOptions(o.Options):
         else:
             check_transforms(recipe, str(self.config))
         check_trunk(recipe)
+        if not self.resume:
+            check_init(recipe.init)
         return recipe
 
     def _changes(self, batch_key: str) -> tuple[str, ...]:

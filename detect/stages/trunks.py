@@ -1,4 +1,6 @@
-"""Whether a recipe's network is there and takes its inputs, before any data is read."""
+"""Whether a recipe's network, and what it begins with, is there, before any data is read."""
+
+from pathlib import Path
 
 from detect.config import AnyRecipe, RegionClassifierRecipe
 from detect.trunks import timm_name
@@ -19,3 +21,18 @@ def check_trunk(recipe: AnyRecipe) -> None:
         from detect.training.initial import box_head
 
         box_head(recipe)
+
+
+def check_init(init: str) -> None:
+    """Raise DataError where there is no model at `init`, of which a network is to begin.
+
+    State dicts of other programs and "imagenet" are looked for when they are read.
+    """
+    from detect.models.model_files import find_weights
+    from detect.models.pretrained import IMAGENET
+    from detect.stages.members import member_folders
+
+    path = Path(init)
+    if init not in ("", IMAGENET) and path.suffix not in (".pth", ".pt"):
+        for network in member_folders(path):
+            find_weights(network)

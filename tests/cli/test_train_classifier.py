@@ -201,6 +201,16 @@ def test_resuming_another_recipe_is_refused(
     assert "it has 'steps = 8', now 'steps = 9'" in capsys.readouterr().err
 
 
+def test_a_folder_to_begin_with_that_is_no_run_is_told_before_anything_is_read(
+    arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*arguments, "--out", tmp_path / "run", "--init", tmp_path) == 4
+    told = capsys.readouterr().err
+    assert "no model: this folder has no weights/best.safetensors" in told
+    assert "matching proposals" not in told
+    assert not (tmp_path / "run").exists()
+
+
 def test_weights_of_another_run_begin_a_training_with_their_normalisation(
     arguments: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
