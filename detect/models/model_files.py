@@ -69,7 +69,7 @@ def find_weights(path: Path) -> Path:
     if not weights.is_file():
         if is_exported(path):
             raise DataError(
-                f"{path}: an exported file, which only detect run and detect.load take, of a "
+                f"{path}: an exported file, which detect run, check and detect.load take, of a "
                 f"region classifier, and {option('multibox')}, of MultiBox. Give the run, or the "
                 ".safetensors file, that was exported."
             )

@@ -228,7 +228,7 @@ def test_what_is_no_network_is_not_exported(root, tmp_path, capsys):
     (tmp_path / "other.onnx").write_bytes(b"a graph")
     assert call("export", tmp_path / "other.onnx", *out) == 4
     assert (
-        "other.onnx: an exported file, which only detect run and detect.load take, of a"
+        "other.onnx: an exported file, which detect run, check and detect.load take, of a"
         in capsys.readouterr().err
     )
     ensemble = {"format": 2, "networks": 2, "finished": [{}, {}]}
