@@ -117,4 +117,5 @@ class DataError(DetectError):
 def unreadable(path: Path, error: OSError, remedy: str = "") -> DetectError:
     """Return what to raise where `error` ended reading `path`: a fault of the file or a disk."""
     wrong = f"{path}: cannot be read: {error.strerror or error}. {remedy}".rstrip()
-    return disk_failure(path, error) or DataError(wrong)
+    # What it came from may be of another file.
+    return disk_failure(path, OSError(error.errno, error.strerror)) or DataError(wrong)

@@ -1,6 +1,7 @@
 """Reading text, JSON and TOML from outside: size and nesting bounded before anything is decoded.
 
-Whatever is wrong is a DataError that says where, what was expected, what was found and what to do.
+Whatever is wrong is a DataError that says where, what was expected, what was found and what to do;
+a disk that fails is a DiskFailure.
 The bounds stand in docs/reliability.md. Parquet and npz: storage/parquet.py and storage/npz.py.
 """
 

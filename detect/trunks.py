@@ -9,6 +9,9 @@ import re
 GOOGLENETS = ("paper", "bn", "torchvision")
 EXPECTED = f"{', '.join(GOOGLENETS)} or timm/NAME"
 
+# What a recipe's `init` says in place of a file.
+IMAGENET = "imagenet"
+
 _PREFIX = "timm/"
 # A model's name as timm has it, and the tag of its weights: resnet50, resnet50.a1_in1k.
 _NAME = re.compile(r"\w{1,100}(\.\w{1,100})?", re.ASCII)

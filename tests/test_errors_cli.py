@@ -200,3 +200,13 @@ def test_help_lists_every_command_with_its_line(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for name, (_, line) in detect.cli.COMMANDS.items():
         assert f"{name} {line}" in text
+
+
+def test_a_disk_that_fails_is_no_bug(raising, capsys):
+    raising(OSError(errno.EIO, "Input/output error", "photos"))
+    code, text = _fails(capsys, "doctor")
+    assert code == 3
+    assert text.startswith("Error: photos: its disk fails: Input/output error. Look after the disk")
+    raising(OSError(errno.EACCES, "Permission denied", "photos"))
+    code, text = _fails(capsys, "doctor")
+    assert (code, "This is a bug" in text) == (1, True)

@@ -19,7 +19,13 @@ from typing import Any
 
 import click
 
-from detect.errors import DetectError, EnvironmentProblem, NothingKept, disk_failure
+from detect.errors import (
+    DetectError,
+    DiskFailure,
+    EnvironmentProblem,
+    NothingKept,
+    unreadable,
+)
 from detect.memory import allowed_memory
 
 # name -> (module with the click command `command`, its one-line help)
@@ -145,9 +151,9 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> int:
         return _fail(error.for_command_line, error.exit_code)
     if isinstance(error, OSError) and _was_printing(error):
         return _fail(f"the output cannot be written: {error.strerror}. Send it elsewhere.", 3)
-    if isinstance(error, OSError):
-        failed = disk_failure(Path(str(error.filename or "a file")), error)
-        if failed is not None:
+    if isinstance(error, OSError) and error.filename is not None:
+        failed = unreadable(Path(str(error.filename)), error)
+        if isinstance(failed, DiskFailure):
             return _fail(failed.for_command_line, failed.exit_code)
     if _lacks_memory(error):
         more = ", or allow more (ulimit -v)" * (allowed_memory() < math.inf)

@@ -15,8 +15,8 @@ from detect.models.model_files import KIND_KEY, find_weights, read_card
 from detect.models.normalised import NormalisedNetwork
 from detect.models.state_dicts import Initialised, layers_of, read_state_dict
 from detect.models.timm_start import start_timm
+from detect.trunks import IMAGENET
 
-IMAGENET = "imagenet"
 IMAGENET_VARIANT = "torchvision"
 
 # torchvision's weights see (x/255 - 0.5) / 0.5: its `transform_input` undoes ImageNet's mean and

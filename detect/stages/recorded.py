@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from detect.errors import DataError, UsageError, option
+from detect.errors import DataError, DiskFailure, UsageError, option
 from detect.progress import Reporter
 from detect.proposals.settings import PRESETS, Search, SearchSettings
 from detect.runs import RunFolder
@@ -168,7 +168,7 @@ def _found_beside(wanted: str, folder: Path) -> Path | None:
     for path in _beside(folder):
         try:
             card = read_card(path, kind_among(path, PROPOSING).name)
-        except DataError:  # Another kind of model, or none.
+        except (DataError, DiskFailure):  # Another kind of model, or none.
             continue
         if str(card.get(HASH_KEY)).startswith(wanted):
             return path

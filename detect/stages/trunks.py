@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from detect.config import AnyRecipe, RegionClassifierRecipe
-from detect.trunks import timm_name
+from detect.trunks import IMAGENET, timm_name
 
 
 def check_trunk(recipe: AnyRecipe) -> None:
@@ -24,15 +24,17 @@ def check_trunk(recipe: AnyRecipe) -> None:
 
 
 def check_init(init: str) -> None:
-    """Raise DataError where there is no model at `init`, of which a network is to begin.
+    """Raise DataError where there is no model at `init`, with which a network is to begin.
 
-    State dicts of other programs and "imagenet" are looked for when they are read.
+    State dicts of other programs, "imagenet" and ensembles, of which each network takes its own,
+    are looked at when they are read.
     """
-    from detect.models.model_files import find_weights
-    from detect.models.pretrained import IMAGENET
-    from detect.stages.members import member_folders
+    from detect.stages.detector_folder import is_detector
+    from detect.stages.members import NAME
 
     path = Path(init)
-    if init not in ("", IMAGENET) and path.suffix not in (".pth", ".pt"):
-        for network in member_folders(path):
-            find_weights(network)
+    several = is_detector(path) or (path / NAME).is_file()
+    if init and init != IMAGENET and path.suffix not in (".pth", ".pt") and not several:
+        from detect.models.model_files import find_weights
+
+        find_weights(path)

@@ -175,10 +175,8 @@ def _entries(path: Path) -> Iterator[Any]:
     except ValueError as error:
         raise DataError(f"{path}: not a readable JSON file ({error}).") from error
     except NotAListError as error:
-        raise DataError(
-            f"{path}: expected COCO results, a list of objects with image_id, bbox and score, "
-            f"got {error}."
-        ) from error
+        expected = "COCO results, a list of objects with image_id, bbox and score"
+        raise DataError(f"{path}: expected {expected}, got {error}.") from error
 
 
 def _row(entry: Any, where: str, source: str | None) -> tuple[str, tuple[float, ...], str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detect.checks.findings import Finding, Seen
-from detect.errors import DataError
+from detect.errors import DataError, DetectError, DiskFailure
 from detect.progress import Reporter
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def open_splits(root: Path, split: str | None) -> tuple[dict[str, "Dataset"], li
     opened: dict[str, Dataset] = {}
     findings: list[Finding] = []
     problems: dict[str, list[str]] = {}  # with the splits that have them
-    first: DataError | None = None
+    first: DetectError | None = None
     for name in names:
         if name is not None and _is_of_a_class(name, opened.values(), names):
             continue
         try:
             dataset, found = _open(root, name)
-        except DataError as error:
+        except (DataError, DiskFailure) as error:
             first = first or error
             findings.append(Finding("split", f"{name}: {error.marked}"))
             continue
