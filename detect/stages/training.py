@@ -111,8 +111,7 @@ class TrainingOptions(o.Options):
         else:
             check_transforms(recipe, str(self.config))
         check_trunk(recipe)
-        if not self.resume:
-            check_init(recipe.init)
+        check_init(recipe.init)
         return recipe
 
     def _changes(self, batch_key: str) -> tuple[str, ...]:

@@ -219,8 +219,6 @@ def test_weights_of_another_run_begin_a_training_with_their_normalisation(
     again = ["--init", tmp_path / "first", "--set", "optimizer.steps=1"]
     assert call(*arguments, "--out", tmp_path / "second", *again) == 0
     assert "layers copied" in capsys.readouterr().err
-    (tmp_path / "first").rename(tmp_path / "gone")  # Nobody asks for it again.
-    assert call(*arguments, "--out", tmp_path / "second", *again, "--resume") == 0
     card = json.loads((tmp_path / "second/weights/best.json").read_text())
     assert card["mean"] == [100.0, 110.0, 120.0]
 
