@@ -19,10 +19,6 @@ SOURCES: Mapping[str, tuple[Method, Preset]] = {
 }
 # How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second.
 _LESS, _LESS_FAST = 0.01, 0.03
-# Of the objects at IoU 0.5: where cheap sources miss so many, one that takes so many times as long
-# is not too dear. Ours, after a run on coco12 was left with MultiBox's boxes, which cover .47 where
-# both sources cover .84 (docs/measured.md, "One call").
-_MISSED, _LONGER = 0.1, 3.0
 # What costs more must be better by this much: a run of a few dozen images tells no less. With
 # --fast fewer regions may be worse by the second.
 _BETTER, _WORSE_FAST = 0.003, 0.02
@@ -85,19 +81,9 @@ Covered = Mapping[str, Mapping[str, float]]
 
 
 def too_dear(covered: Covered, most: float) -> list[str]:
-    """Return the sources that propose more than `most` boxes an image, the cheapest left out.
-
-    And without the next one where the others miss many objects that it covers, if it is not far
-    too dear: what no region covers is never found.
-    """
+    """Return the sources that propose more than `most` boxes an image, the cheapest left out."""
     cheapest = min(one["boxes"] for one in covered.values())
-    dear = {name: one for name, one in covered.items() if one["boxes"] > max(most, cheapest)}
-    others = max(one["0.50"] for name, one in covered.items() if name not in dear)
-    for name in sorted(dear, key=lambda name: dear[name]["boxes"])[:1]:
-        one = dear[name]
-        if one["boxes"] <= _LONGER * most and one["0.50"] - others > _MISSED:
-            del dear[name]
-    return list(dear)
+    return [name for name, one in covered.items() if one["boxes"] > max(most, cheapest)]
 
 
 def enough(covered: Covered, less: float) -> str:
