@@ -10,7 +10,7 @@ from PIL.Image import Transpose
 from detect.checks.alike import SIDE, Fingerprint, fingerprint
 from detect.checks.boxes import fits
 from detect.checks.findings import Finding, Seen
-from detect.errors import DataError, DiskFailure
+from detect.errors import DataError, DiskFailure, unreadable
 from detect.inspection import SIDEWAYS, inspect
 from detect.structures import Size
 
@@ -61,7 +61,7 @@ def look(path: Path) -> FileFacts:
     except (DataError, DiskFailure) as error:
         return FileFacts(problem=error.marked, missing=not path.exists())
     except OSError as error:
-        return FileFacts(problem=f"{path}: cannot be read: {error.strerror or error}.")
+        return FileFacts(problem=unreadable(path, error).marked)
     unusual = _unusual(path, found.format, found.mode, found.animated, found.transparent)
     return FileFacts(
         size=found.size,
