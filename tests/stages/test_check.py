@@ -22,7 +22,7 @@ from networks import multibox, network
 
 from detect.checks.findings import KINDS
 from detect.data import open_dataset
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DiskFailure, UsageError
 from detect.models.checkpoints import save_model
 from detect.progress import SILENT, Silence
 from detect.stages import check, run
@@ -50,6 +50,21 @@ def test_a_clean_set_gives_nothing(tmp_path, write, capfd):
     assert result.splits["train"].left_out == 0
     assert sum(counts["train"] for counts in result.objects.values()) == 60
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives EIO")
+def test_a_split_on_a_disk_that_fails_leaves_the_others_to_be_checked(tmp_path):
+    root = write_coco(tmp_path / "set", SPLITS, objects=3)
+    path = root / "annotations/instances_train.json"
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    result = check(root, reporter=SILENT)
+    assert list(result.splits) == ["test"]
+    (finding,) = (one for one in result.findings if one.kind == "split")
+    assert finding.text.startswith(f"train: {path}: its disk fails: Input/output error.")
+    path.with_name("instances_test.json").unlink()
+    with pytest.raises(DiskFailure, match="its disk fails"):
+        check(root, reporter=SILENT)
 
 
 def test_ilsvrc_has_images_without_objects(tmp_path):
