@@ -1,16 +1,64 @@
-"""Batch normalisation of timm's networks folded into the convolutions before it.
+"""Which batch normalisation follows which convolution, and folding it into that convolution.
 
-Which convolution feeds which normalisation is read off a trace (torch.fx): every network of timm
-calls its layers in its own way.
+GoogLeNet's blocks have one of each. Which convolution of timm's networks feeds which normalisation
+is read off a trace (torch.fx): every network of timm calls its layers in its own way.
 """
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from detect.models.layers import ConvBlock
 from detect.models.timm_models import import_timm, run
+from detect.models.timm_networks import TimmMaps, TimmNetwork
+
+
+class Place(NamedTuple):
+    """The attribute `name` of the module `parent`."""
+
+    parent: nn.Module
+    name: str
+
+    @property
+    def layer(self) -> Any:
+        """What is there."""
+        return getattr(self.parent, self.name)
+
+
+class Pair(NamedTuple):
+    """A convolution, and the batch normalisation that alone reads its output."""
+
+    conv: Place
+    norm: Place
+
+
+def fold(model: nn.Module) -> None:
+    """Fold what can be in `model`, set to evaluate: it computes the same from then on."""
+    for conv, norm in [*pairs(model)]:
+        fused = fuse_conv_bn_eval(conv.layer, norm.layer)
+        setattr(conv.parent, conv.name, fused)
+        setattr(norm.parent, norm.name, after(norm.layer))
+
+
+def after(norm: Any) -> nn.Module:
+    """Return what `norm` does besides normalising: timm's has an activation in it."""
+    return nn.Identity() if type(norm) is nn.BatchNorm2d else nn.Sequential(norm.drop, norm.act)
+
+
+def pairs(model: nn.Module) -> Iterator[Pair]:
+    """Yield the pairs of `model` of which one call can be made.
+
+    Not where more than a normalisation reads a convolution's output, either runs more than once
+    or is watched by a hook; and nothing of a network that cannot be traced.
+    """
+    for module in model.modules():
+        if isinstance(module, ConvBlock) and isinstance(module.bn, nn.BatchNorm2d):
+            yield Pair(Place(module, "conv"), Place(module, "bn"))
+        if isinstance(module, TimmNetwork | TimmMaps):
+            yield from _traced(module.trunk)
 
 
 class _Traced(nn.Module):
@@ -34,27 +82,22 @@ class _Layers(fx.Tracer):
         return is_layer or super().is_leaf_module(m, module_qualified_name)
 
 
-def fold(trunk: nn.Module) -> None:
-    """Fold what can be in `trunk`, timm's, set to evaluate: it computes the same from then on.
-
-    Where more than a normalisation reads a convolution's output, or either runs more than once,
-    both stay; so does a whole network that cannot be traced.
-    """
+def _traced(trunk: nn.Module) -> Iterator[Pair]:
+    """Yield the pairs of `trunk`, timm's."""
+    traced = _Traced(trunk)
     try:
-        graph = _Layers().trace(_Traced(trunk))
+        graph = _Layers().trace(traced)
     except Exception:  # What depends on values or sizes cannot be: nothing is wrong with it.
         return
-    modules = dict(_Traced(trunk).named_modules())
     times = Counter(node.target for node in graph.nodes)
     for node in graph.nodes:
         before = node.args[0] if node.args else None
         if not isinstance(before, fx.Node) or (node.op, before.op) != ("call_module",) * 2:
             continue
-        conv, norm = modules[str(before.target)], modules[str(node.target)]
+        pair = Pair(*(_place(traced, str(one.target)) for one in (before, node)))
         once = times[before.target] == times[node.target] == len(before.users) == 1
-        if once and _folds(conv, norm):
-            _set(modules, str(before.target), fuse_conv_bn_eval(conv, norm))
-            _set(modules, str(node.target), _without_norm(norm))
+        if once and _folds(pair.conv.layer, pair.norm.layer):
+            yield pair
 
 
 def _folds(conv: nn.Module, norm: nn.Module) -> bool:
@@ -67,11 +110,6 @@ def _folds(conv: nn.Module, norm: nn.Module) -> bool:
     return not (conv._forward_hooks or norm._forward_hooks or norm._forward_pre_hooks)
 
 
-def _without_norm(norm: Any) -> nn.Module:
-    """Return what `norm` does besides normalising: timm's has an activation in it."""
-    return nn.Identity() if type(norm) is nn.BatchNorm2d else nn.Sequential(norm.drop, norm.act)
-
-
-def _set(modules: dict[str, nn.Module], name: str, layer: nn.Module) -> None:
+def _place(model: nn.Module, name: str) -> Place:
     parent, _, child = name.rpartition(".")
-    setattr(modules[parent], child, layer)
+    return Place(model.get_submodule(parent), child)

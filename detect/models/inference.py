@@ -5,14 +5,11 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from detect.models.device import multiply_float32_exactly, resolve_precision
 from detect.models.folding import fold
 from detect.models.googlenet import GoogLeNet
-from detect.models.layers import ConvBlock
 from detect.models.normalised import NormalisedNetwork
-from detect.models.timm_networks import TimmMaps, TimmNetwork
 
 Network = TypeVar("Network", bound=nn.Module)
 Normalised = TypeVar("Normalised", bound=NormalisedNetwork)
@@ -29,11 +26,7 @@ def prepare_for_inference(model: Network) -> Network:
     for module in [*prepared.modules()]:
         if isinstance(module, GoogLeNet):
             module.drop_auxiliary()
-        if isinstance(module, TimmNetwork | TimmMaps):
-            fold(module.trunk)
-        if isinstance(module, ConvBlock) and isinstance(module.bn, nn.BatchNorm2d):
-            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
-            module.bn = nn.Identity()
+    fold(prepared)
     return prepared.to(memory_format=torch.channels_last)
 
 

@@ -1,11 +1,15 @@
 """What of a network a training leaves as it was: its first stages, its trunk's statistics."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from detect.config import OptimizerSection
 from detect.errors import DataError
 from detect.models.normalised import NormalisedNetwork
+from detect.training.passes import as_one, pairs_of
 
 
 class Frozen:
@@ -25,12 +29,19 @@ class Frozen:
                 module.requires_grad_(False)
         if optimizer.frozen_statistics:
             self._modules += [one for one in trunk(model) if isinstance(one, _BatchNorm)]
+        self._pairs = pairs_of(model, self._modules)
 
-    def train(self) -> None:
-        """Let the model train, and what is frozen evaluate."""
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Let the model train, and what is frozen evaluate; convolutions normalise meanwhile.
+
+        The model stays to train afterwards.
+        """
         self._model.train()
         for module in self._modules:
             module.eval()
+        with as_one(self._pairs):
+            yield
 
 
 def check_stages(model: nn.Module, optimizer: OptimizerSection) -> None:

@@ -26,6 +26,7 @@ from detect.training.freezing import Frozen, check_stages
 from detect.training.gradients import GradientSum, RunningStatistics
 from detect.training.interrupt import StopRequest
 from detect.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
+from detect.training.passes import keep_inputs
 from detect.training.pieces import largest, pieces, smaller
 from detect.training.resuming import read_state, say_if_trained
 from detect.training.task import Batch, Task
@@ -84,6 +85,7 @@ class Trainer:
         if not self.processes.alone:  # Random draws may differ between kinds of processors.
             weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
             self.model.load_state_dict(self.processes.from_first(lambda: weights))
+        keep_inputs(self.model)
         self.frozen = Frozen(self.model, recipe.optimizer)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.averaged = WeightAverage(self.model, recipe.optimizer.averaging)
@@ -191,13 +193,12 @@ class Trainer:
 
         They are this process's part of the means over the `total` samples of all processes.
         """
-        self.frozen.train()
         self.optimizer.zero_grad()
         sums = dict[str, Tensor]()
         for piece in pieces(batch, most):
             share = len(piece[0]) / total
             moved = tuple(tensor.to(self.device, non_blocking=True) for tensor in piece)
-            with autocast(self.device, self.recipe.run.precision):
+            with self.frozen.training(), autocast(self.device, self.recipe.run.precision):
                 losses = self.task.losses(self.model, moved)
             (losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
