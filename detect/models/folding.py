@@ -59,6 +59,8 @@ def pairs(model: nn.Module) -> Iterator[Pair]:
             yield Pair(Place(module, "conv"), Place(module, "bn"))
         if isinstance(module, TimmNetwork | TimmMaps):
             yield from _traced(module.trunk)
+        if isinstance(module, TimmNetwork):
+            module.release()  # Of the trace, which is no tensor.
 
 
 class _Traced(nn.Module):

@@ -53,7 +53,8 @@ class GoogLeNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(shape.dropout if dropout is None else dropout)
         self.fc = nn.Linear(channels, num_outputs)
-        initialise_weights(self)
+        if not self.fc.weight.is_meta:  # Drawing what is not stored takes as long as drawing.
+            initialise_weights(self)
 
     def _add_stem(self, shape: Variant) -> int:
         """Add everything before 3a and return its channels."""

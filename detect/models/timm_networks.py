@@ -100,6 +100,10 @@ class TimmNetwork(nn.Module):
         [*modules.values()][place].register_forward_hook(partial(_keep, self._kept))
         self._has_tap = True
 
+    def release(self) -> None:
+        """Let go of maps that a pass kept and nobody took."""
+        self._kept.clear()
+
     def channels(self, until: str) -> int:
         """Return the channels of the maps `until`."""
         last: int = self.fc.in_features

@@ -36,6 +36,8 @@ ChosenSearch = Annotated[
     Search,
     Field(description="Selective Search of our own, or OpenCV's: the same boxes, slower."),
 ]
+# A process takes as long to start as some images to search in (ours).
+_TO_START = 4
 # What a recipe does not say: it was true of all recipes when there was no choice.
 _UNSAID = (("search", OPENCV), ("ranking", "area"))
 
@@ -48,13 +50,16 @@ class Source:
     recipe: dict[str, Any]
     one_process: bool = False
 
-    def workers(self, given: int | None) -> int:
-        """Return the number of processes: those given, or one a core where they do not wait."""
+    def workers(self, given: int | None, images: int) -> int:
+        """Return the number of processes for so many `images`.
+
+        Those given, or one a core where they do not wait and each has some images to do.
+        """
         from joblib import cpu_count
 
         if given is not None:
             return max(1, given)
-        return 1 if self.one_process else int(cpu_count())
+        return 1 if self.one_process else min(int(cpu_count()), max(1, images // _TO_START))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from detect.config import OptimizerSection
+from detect.models.box_head import BoxHeadDesign
 from detect.models.normalised import NormalisedNetwork
 from detect.models.region_classifier import RegionClassifier
 from detect.models.timm_networks import TimmNetwork
@@ -92,7 +93,11 @@ def test_activations_that_keep_their_input_change_no_gradient(variant: str) -> N
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
-def test_timms_networks_have_pairs() -> None:
-    model = network(VARIANTS[0])
+def test_a_network_that_keeps_maps_keeps_none_of_the_search_for_pairs() -> None:
+    head = BoxHeadDesign("agnostic", "4e", 2)
+    model = RegionClassifier(2, VARIANTS[0], dropout=0.0, regression=head)
     assert isinstance(model.network, TimmNetwork)
     assert len(pairs_of(model, norms(model))) == 49
+    copied = copy.deepcopy(model).eval()
+    crops = torch.rand(1, 3, 64, 64) * 255
+    assert torch.equal(copied(crops).deltas, model.eval()(crops).deltas)

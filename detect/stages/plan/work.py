@@ -86,7 +86,7 @@ def regions_of(
     choice = MultiBoxChoice(models, work.told.device, "auto")
     settings = replace(PRESETS[work.told.preset], search=work.told.search)
     source = make_source(BOTH if models else SEARCH, settings, 0, choice)
-    workers = source.workers(work.told.workers)
+    workers = source.workers(work.told.workers, len(dataset))
     return proposed(work, dataset, source, workers, untrained=bool(models))
 
 

@@ -40,6 +40,6 @@ def propose(options: ProposeOptions, reporter: Reporter = QUIET) -> ProposeResul
         raise UsageError(f"{option('out')} is missing: a folder, or a file in .parquet.")
     dataset = open_dataset(options.data, options.split, skip_bad=options.skip_bad)
     source = make_source(options.method, settings, options.seed, options.choice)
-    workers = source.workers(options.workers)
+    workers = source.workers(options.workers, len(dataset))
     job = ProposalJob(options, dataset, source, options.out or _ANYWHERE, workers)
     return estimate(job) if options.dry_run else run(job, reporter)
