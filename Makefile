@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install extras demo test mutants faults lint types check docs clean
+.PHONY: install extras demo test test-all mutants faults lint types check docs clean
 
 # The stamp is newer than pyproject.toml once the environment matches it.
 $(VENV)/.installed: pyproject.toml
@@ -24,8 +24,15 @@ extras: $(VENV)/.extras
 demo: install
 	$(BIN)/detect demo --out demo --exist-ok
 
+# Tests of a file stay together as far as they can: what several need is made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(PYTEST) -m "not slow"
+
+# The same kill, layout or network once more, and all that the tests reach: before a release.
+test-all: install
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 # Do the tests notice wrong mathematics? Every change of tests/mutants.toml, one at a time.
 mutants: install

@@ -18,7 +18,6 @@ def call(*arguments: object) -> None:
     assert stop.value.code == 0
 
 
-@pytest.mark.slow
 def test_from_photographs_to_a_scored_detector(tmp_path: Path) -> None:
     data = write_voc(tmp_path / "data", {"train": 16, "test": 6}, seed=4)
     for split in ("train", "test"):

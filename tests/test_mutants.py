@@ -76,6 +76,7 @@ def test_a_text_that_is_not_there_is_no_fault(tree: Path) -> None:
     assert mutants["passed_by"](fault, tree) == expected
 
 
+@pytest.mark.slow
 def test_tests_that_fail_without_a_fault_are_told(tree: Path) -> None:
     (tree / "half.py").write_text("def half(x):\n    return x\n")
     assert not mutants["passing"](["test_half.py::test_looks"], tree)

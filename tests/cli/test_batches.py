@@ -43,6 +43,7 @@ def noted(run: Path) -> object:
     return json.loads((run / "environment.json").read_text())["batches"]
 
 
+@pytest.mark.slow
 def test_by_torch_killed_and_resumed_it_ends_with_the_same_weights(
     arguments: list[object], tmp_path: Path
 ) -> None:
@@ -61,6 +62,7 @@ def test_by_torch_killed_and_resumed_it_ends_with_the_same_weights(
     assert "batches" not in (other / "config.toml").read_text()
 
 
+@pytest.mark.slow
 def test_what_was_begun_by_torch_goes_on_so_on_a_cpu(
     arguments: list[object], tmp_path: Path
 ) -> None:

@@ -122,6 +122,7 @@ def test_from_python_a_file_is_a_model_as_well(exported, root):
     assert detector.classes == card.classes
 
 
+@pytest.mark.slow
 @needs_onnx
 def test_what_proposed_for_a_training_may_be_given_exported(root, tmp_path):
     boxes, card = multibox()
@@ -164,6 +165,7 @@ def test_a_run_goes_on_with_its_own_engine_alone(detect, exported, tmp_path, cap
     detect("out", "--model", root / "m.safetensors", "--resume")
 
 
+@pytest.mark.slow
 @needs_onnx
 def test_the_difference_is_told_and_a_file_is_not_written_over(exported, root, capsys):
     path = exported("onnx", ".onnx")

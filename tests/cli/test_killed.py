@@ -70,6 +70,7 @@ def _check(tmp_path: Path, earlier: Path, command: list[object], step: int = 1) 
     return len(seen)
 
 
+@pytest.mark.slow
 def test_both_lists_of_a_split(root, tmp_path):
     split = ["split", root / "voc", "--split", "test", "--out", "OUT", "--exist-ok"]
     (tmp_path / "old").mkdir()
@@ -97,6 +98,7 @@ def test_a_run_over_another_with_its_scores_and_pictures(root, tmp_path):
     assert _check(tmp_path, old, [*command, "--resume"], step=4) >= 5
 
 
+@pytest.mark.slow
 def test_parts_that_are_imported_over_others(root, tmp_path):
     ids = [sample.image_id for sample in open_dataset(root / "voc", "test").samples]
     for name, box in (("old", [1, 1, 20, 20]), ("new", [2, 2, 30, 30])):

@@ -93,6 +93,7 @@ def test_a_new_training_in_the_same_folder_has_a_new_log(arguments, tmp_path):
     assert not (out / "tensorboard").exists()
 
 
+@pytest.mark.slow
 @needs_mlflow
 def test_mlflow_goes_on_in_the_same_run(arguments, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -70,6 +70,7 @@ def test_a_run_leaves_weights_figures_and_what_it_was_told(run: Path) -> None:
     assert [row.split(",")[0] for row in rows] == ["3", "6"]
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     arguments: list[object], run: Path, tmp_path: Path
 ) -> None:

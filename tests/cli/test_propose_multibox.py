@@ -103,6 +103,7 @@ def test_both_appends_to_selective_search_what_it_lacks(root, propose, tmp_path)
     assert both.recipe["method"] == "both"
 
 
+@pytest.mark.slow
 def test_the_same_bytes_for_any_workers_and_after_a_lost_part(root, tmp_path):
     arguments = ("propose", root / "plain", "--method", "multibox", "--multibox", root / "m")
     assert call(*arguments, "--out", tmp_path / "one", "--workers", 1) == 0

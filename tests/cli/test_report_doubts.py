@@ -108,6 +108,7 @@ def test_odd_names_of_classes_and_images_are_text(tmp_path):
     assert "a&b<i>" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "objects"), [(1, 1), (200, 3)])
 def test_few_and_many_classes_and_one_box_and_many(tmp_path, classes, objects):
     names = tuple(f"class {number}" for number in range(classes))

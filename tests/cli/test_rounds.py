@@ -51,6 +51,7 @@ def recipe(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "config.toml").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "more", [(), ("--vote", 0.4), ("--kind", "soft-nms", "--mirror"), ("--kind", "wbf")]
@@ -139,6 +140,7 @@ def test_rounds_without_moved_regions_are_refused(
     assert error.count("\n") <= 2
 
 
+@pytest.mark.slow
 def test_compiled_networks_find_the_same(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

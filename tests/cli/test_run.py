@@ -348,7 +348,6 @@ def test_a_data_set_with_more_classes_than_the_model_is_warned_of(root, tmp_path
     assert {entry["category_id"] for entry in _entries(tmp_path / "out")} == {1, 3}
 
 
-@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(root, tmp_path):
     write_voc(tmp_path / "voc", {"test": 12}, seed=2)
     propose_randomly(open_dataset(tmp_path / "voc", "test"), tmp_path / "p.parquet", count=500)

@@ -16,8 +16,6 @@ from commands import call
 from safetensors.torch import load_file
 from torchrunning import run_together
 
-pytestmark = pytest.mark.slow
-
 PRETRAIN = """# A tiny recipe for the tests.
 batch_size = 7
 [model]
@@ -120,6 +118,7 @@ def test_two_processes_reach_the_weights_of_one(
         assert ours[:1] + ours[2:] == pytest.approx(theirs[:1] + theirs[2:], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_after_a_worker_was_killed_the_rest_is_kept_and_resumed(
     pretraining: list[object], alone: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +133,7 @@ def test_after_a_worker_was_killed_the_rest_is_kept_and_resumed(
     check_same(out, alone)
 
 
+@pytest.mark.slow
 def test_a_batch_too_small_for_all_leaves_an_earlier_run_as_it_is(
     pretraining: list[object], alone: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +147,7 @@ def test_a_batch_too_small_for_all_leaves_an_earlier_run_as_it_is(
     assert (out / "config.toml").read_text() == (alone / "config.toml").read_text()
 
 
+@pytest.mark.slow
 def test_train_classifier_stops_together_and_one_process_goes_on(
     data: Path, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_train_classifier_stops_together_and_one_process_goes_on(
     check_same(out, tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_train_multibox_by_two_processes(data: Path, tmp_path: Path) -> None:
     given = ("--split", "train", "--device", "cpu", "--config", data / "multibox.toml")
     arguments = ["train-multibox", data / "voc", *given]

@@ -126,6 +126,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     ) in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["agnostic", "classwise"])
 def test_what_moves_boxes_is_killed_and_resumed_to_the_same_weights(
     arguments: list[object], data: Path, tmp_path: Path, kind: str
@@ -147,6 +148,7 @@ def test_what_moves_boxes_is_killed_and_resumed_to_the_same_weights(
     assert "box_loss" in (whole / "results.csv").read_text().splitlines()[0]
 
 
+@pytest.mark.slow
 def test_with_transforms_killed_and_resumed_it_ends_with_the_same_weights(
     arguments: list[object], data: Path, tmp_path: Path
 ) -> None:

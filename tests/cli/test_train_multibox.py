@@ -80,6 +80,7 @@ def test_a_run_leaves_weights_figures_and_what_it_was_told(
     assert [row.split(",")[0] for row in rows] == ["3", "6"]
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     arguments: list[object], tmp_path: Path
 ) -> None:

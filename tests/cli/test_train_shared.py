@@ -61,6 +61,7 @@ def test_a_run_leaves_weights_figures_and_what_it_was_told(root: Path) -> None:
     assert noted["proposals"] == noted["val_proposals"] == {"method": "own"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", [True, False], ids=["stored proposals", "its own"])
 def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(
     root: Path, stored: bool, tmp_path: Path

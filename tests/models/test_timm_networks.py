@@ -35,6 +35,7 @@ SUCCESSORS = {
     "legacy_xception": ((2048, 3), (728, 6), "fc"),
     "tf_efficientnet_lite0": ((1280, 3), (112, 6), "classifier"),
 }
+LARGE = ("inception_v4", "inception_resnet_v2", "legacy_xception")
 
 
 def published(name: str) -> nn.Module:
@@ -43,7 +44,10 @@ def published(name: str) -> nn.Module:
     return timm.create_model(name, num_classes=5).eval()
 
 
-@pytest.mark.parametrize("name", SUCCESSORS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=[pytest.mark.slow] if one in LARGE else []) for one in SUCCESSORS],
+)
 def test_outputs_are_those_of_timm(name: str) -> None:
     last, inner, classifier = SUCCESSORS[name]
     theirs = published(name)

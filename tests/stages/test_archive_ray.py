@@ -86,6 +86,7 @@ def session() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.mark.slow
 def test_what_kills_every_actor_costs_its_block_alone(root, session, tmp_path):
     white = write_archive(tmp_path / "white", 12)
     save_image(white / "images/00005.png", np.full((48, 64, 3), 255, np.uint8))
@@ -103,6 +104,7 @@ def test_what_kills_every_actor_costs_its_block_alone(root, session, tmp_path):
     assert (result.new, result.detected) == (1, 12)
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_in_an_actor_is_told_for_the_image(root, session, tmp_path):
     white = write_archive(tmp_path / "white", 12)
     save_image(white / "images/00005.png", np.full((48, 64, 3), 255, np.uint8))

@@ -121,6 +121,7 @@ def test_nothing_is_kept_of_a_call_that_is_stopped_before_it_has_a_plan(data, tm
     assert not (tmp_path / "d/work").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
 def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
     with pytest.raises(KeyboardInterrupt):

@@ -147,6 +147,7 @@ def _is_refused(again: Callable[[], Trainer], expected: dict[str, Any], seed: in
     return False
 
 
+@pytest.mark.slow
 def test_odd_values_anywhere_are_refused_or_change_no_weight(
     half: tuple[Callable[[], Trainer], Path],
 ) -> None:

@@ -77,6 +77,7 @@ def trained(told: SharedRecipe, data: SharedData, classes: tuple[str, ...], fold
     return task, trainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", [True, False], ids=["stored proposals", "its own"])
 def test_images_and_their_objects_are_learned(dataset: Dataset, stored: bool, tmp_path: Path):
     few = replace(dataset, samples=dataset.samples[:2])

@@ -76,7 +76,6 @@ def _photographs() -> list[Path]:
 
 
 @needs_shared
-@pytest.mark.slow
 def test_photographs_of_all_sets() -> None:
     """Every preset in turn; at their width, made smaller for the two that are slow by OpenCV."""
     photographs = _photographs()
