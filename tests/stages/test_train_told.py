@@ -5,18 +5,28 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from builders import CLASSES, voc_object, voc_xml, write_voc
 from detectors import FIGURES, STEPS, write_detector
 
 from detect.data import open_dataset
+from detect.data.halves import class_counts
 from detect.errors import DataError
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan, Told
-from detect.stages.train.choosing import Look, enough, looking, looks_of, too_dear
+from detect.stages.train.choosing import (
+    Look,
+    enough,
+    expected_look,
+    looking,
+    looks_of,
+    too_dear,
+)
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
+from detect.stages.train.looked_at import choose_looked_at, fewest, looked_at
 from detect.stages.train.making import Making
 from detect.stages.train.planning import a_look
 from detect.stages.train.timetable import timetable
@@ -167,6 +177,46 @@ def test_regions_that_there_is_no_time_for_are_not_chosen(most, dear, chosen) ->
     left = {name: one for name, one in COVERED.items() if name not in dear}
     assert enough(left, 0.01) == chosen
     assert enough(COVERED, 0.03) == "both"
+
+
+@pytest.mark.parametrize(
+    ("possible", "looked"), [(0.0, 20), (19.9, 20), (24.5, 24), (40.0, 40), (1e9, 40)]
+)
+def test_regions_are_looked_at_in_as_many_images_as_there_is_time_for(
+    tmp_path, possible, looked
+) -> None:
+    root = write_voc(tmp_path / "set", {"train": 1, "val": 40}, ("circle", "square"), seed=3)
+    learned, held = (open_dataset(root, split) for split in ("train", "val"))
+    options = TrainOptions(data=root, out=tmp_path / "d")
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    making = Making(options, Splits("train", "val", None, learned, held, held), work, False, QUIET)
+    assert (making.looked, making.looked_split) == (40, "val")
+    assert fewest(making) == 20
+    chosen = {"looked": choose_looked_at(making, possible)}
+    work.step("source", lambda: chosen)
+    assert making.looked == looked
+    seen = looked_at(making)
+    assert len(seen) == looked
+    listed = open_dataset(root, making.looked_split)
+    assert [one.image_id for one in listed.samples] == [one.image_id for one in seen.samples]
+    if looked == 40:
+        assert making.looked_split == "val"
+        return
+    # Every class is as often among them as it is in all, as far as so few can have it.
+    share = class_counts(seen).sum(axis=0) / class_counts(held).sum(axis=0)
+    np.testing.assert_allclose(share, looked / 40, rtol=0.1)
+
+
+def test_a_look_is_expected_to_take_its_share_or_that_of_the_fewest_images(making) -> None:
+    # 30 minutes: one look may take 180 s; 10 images of 900 regions and two networks.
+    pace = Pace(multibox_step=1.0, classifier_step=1.0, search=1.0, region=0.005)
+    assert expected_look(making, pace) == Look(90.0, 900)
+    assert expected_look(making, replace(pace, region=0.5)) == Look(9000.0, 900)
+    many = replace(
+        making.splits,
+        chosen=replace(making.splits.chosen, samples=making.splits.chosen.samples * 5),
+    )
+    assert expected_look(replace(making, splits=many), pace) == Look(180.0, 900)
 
 
 def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:

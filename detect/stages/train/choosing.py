@@ -9,6 +9,8 @@ from detect.ensemble.rounds import AGAIN, Rounds
 from detect.proposals.settings import Preset
 from detect.stages.recall import recall
 from detect.stages.sources import Method
+from detect.stages.train.budget import REGIONS, Pace
+from detect.stages.train.looked_at import choose_looked_at, fewest
 from detect.stages.train.making import HELD_OUT, Making
 
 # From the cheapest: the method and preset of each source, some 200, 900 and 1,800 boxes an image.
@@ -64,17 +66,19 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     """Return what each source covers of the held-out objects, and the cheapest that covers enough.
 
     Enough: at IoU 0.5 and at 0.7 hardly less than the best one. Sources so dear that one look at
-    their held-out regions, of `region` seconds each, takes half the time of all count for nothing.
+    their regions in the fewest images, of `region` seconds each, takes half the time of all looks
+    count for nothing. And in how many images regions are looked at: as many as take so long.
     """
     covered = {}
     for name, (method, preset) in SOURCES.items():
         path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
     less = _LESS_FAST if making.told.fast else _LESS
-    most = _allowed(making) / max(2 * region * len(making.splits.chosen), 1e-9)
-    dear = too_dear(covered, most)
-    left = {name: one for name, one in covered.items() if name not in dear}
-    return {"covered": covered, "dear": dear, "chosen": enough(left, less)}
+    boxes = _once(making) / max(region, 1e-9)
+    dear = too_dear(covered, boxes / fewest(making))
+    chosen = enough({name: one for name, one in covered.items() if name not in dear}, less)
+    looked = choose_looked_at(making, boxes / max(covered[chosen]["boxes"], 1.0))
+    return {"covered": covered, "dear": dear, "chosen": chosen, "looked": looked}
 
 
 Covered = Mapping[str, Mapping[str, float]]
@@ -101,6 +105,11 @@ def enough(covered: Covered, less: float) -> str:
 def _allowed(making: Making) -> float:
     """Return the seconds that all looks may take."""
     return _LOOKING * 60 * making.told.minutes
+
+
+def _once(making: Making) -> float:
+    """Return the seconds that one look may take."""
+    return _allowed(making) / 2
 
 
 def _coverage(making: Making, path: Path) -> dict[str, float]:
@@ -158,6 +167,13 @@ def looks_of(making: Making, look: Look) -> tuple[str, ...]:
     allowed = max(look.seconds, _allowed(making))
     spent = accumulate(map(look.of, names))
     return tuple(name for name, seconds in zip(names, spent, strict=True) if seconds <= allowed)
+
+
+def expected_look(making: Making, pace: Pace) -> Look:
+    """Return what a look will take before anything is known of the regions."""
+    held, networks = len(making.splits.chosen), making.told.networks
+    fewer, every = (pace.looking(REGIONS * images, networks) for images in (fewest(making), held))
+    return Look(max(fewer, min(every, _once(making))), REGIONS)
 
 
 def looking(making: Making, look: Look) -> float:

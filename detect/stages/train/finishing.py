@@ -18,6 +18,7 @@ from detect.stages.detector_folder import (
 )
 from detect.stages.members import member_folders
 from detect.stages.train.choosing import LOOKS, SELECTIONS, SOURCES
+from detect.stages.train.looked_at import looked_at
 from detect.stages.train.making import Making
 from detect.stages.train.work import NAME as RECORD
 from detect.together import together
@@ -26,7 +27,7 @@ _MODEL_BYTES = 2**34
 
 
 def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
-    """Return from which score each class is shown: that of the best F1 on the held-out images.
+    """Return from which score each class is shown: that of the best F1 on the images looked at.
 
     SHOWN for a class that a held-out set of its own has no name of.
     """
@@ -35,7 +36,7 @@ def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
     from detect.storage.detections import read_columns
     from detect.structures import SHOWN
 
-    chosen = making.splits.chosen
+    chosen = looked_at(making)
     found = best_thresholds(chosen, FlatDetections(*read_columns(detections, chosen)))
     classes = making.splits.learned.classes
     return {name: round(found.get(name, SHOWN), 4) for name in classes}
@@ -93,7 +94,7 @@ def figures_of(making: Making) -> dict[str, Any]:
     """Return what the fit without the held-out images does on these."""
     chosen = making.work.choices["selection"]["result"]
     figures = chosen["tried"][f"{chosen['looks']}/{chosen['selection']}"]
-    return {**figures, "images": len(making.splits.chosen), "of": "held-out images"}
+    return {**figures, "images": making.looked, "of": "held-out images"}
 
 
 def _copy(source: Path, target: Path) -> None:

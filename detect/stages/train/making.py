@@ -23,6 +23,8 @@ from detect.stages.train_multibox import train_multibox
 FOLDS = ("1/2", "2/2")
 # What is trained, proposed and found of: images held out, and all.
 HELD_OUT, ALL = "held-out", "all"
+# The list of the held-out images that regions are looked at in, where these are not all.
+LOOKED_AT = "looked-at.txt"
 # How often regions are looked at; what costs more comes later.
 Looks = dict[str, Any]
 
@@ -40,6 +42,19 @@ class Making:
     def place(self, *names: str) -> Path:
         """Return a folder in work/."""
         return self.work.folder.joinpath(*names)
+
+    @property
+    def looked(self) -> int:
+        """In how many of the held-out images regions are looked at; all until that is chosen."""
+        every = len(self.splits.chosen)
+        chosen = self.work.choices.get("source", {}).get("result", {})
+        return int(chosen.get("looked", every))
+
+    @property
+    def looked_split(self) -> str:
+        """The split of those images."""
+        every = self.looked == len(self.splits.chosen)
+        return self.splits.held if every else str(self.place(LOOKED_AT))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -132,11 +147,11 @@ class Making:
         return out
 
     def detect(self, source: str, name: str, looks: Looks) -> Path:
-        """Detect in the held-out images over the boxes of `source`, and keep the scores."""
+        """Detect in the images looked at over the boxes of `source`, and keep the scores."""
         out = self.found(source, name)
         run(
             self.told.data,
-            split=self.splits.held,
+            split=self.looked_split,
             model=self.place("networks", HELD_OUT),
             proposals=self.place("proposals", f"{HELD_OUT}-{source}"),
             keep_scores="float16",
@@ -161,11 +176,11 @@ class Making:
         return out / "detections.json"
 
     def score(self, detections: Path) -> dict[str, float]:
-        """Return "AP50" (voc2012) and "AP" (coco, 0.50 to 0.95) on the held-out images."""
+        """Return "AP50" (voc2012) and "AP" (coco, 0.50 to 0.95) on the images looked at."""
         told = self.told
         found = evaluate(
             told.data,
-            split=self.splits.held,
+            split=self.looked_split,
             detections=detections,
             protocol="all",
             skip_bad=told.skip_bad,

@@ -1,11 +1,12 @@
 """The plan of the trainings, and the plan anew once it is known how fast they really are."""
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
 from detect.errors import option
-from detect.stages.train.budget import FEWEST, REGIONS, Pace, Plan, classifiers, plan
-from detect.stages.train.choosing import Look, looking
+from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
+from detect.stages.train.choosing import Look, expected_look, looking
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
@@ -13,6 +14,8 @@ from detect.stages.train.timetable import timetable
 # A call that went on after an interruption knows only the seconds since then: nothing is believed
 # to be more than twice as fast as it was when the machine was timed.
 _FASTEST = 0.5
+# With fewer steps of the classifier detectors were points weaker (docs/measured.md, "One call").
+_GOOD = 800
 
 
 def first_plan(making: Making) -> Plan:
@@ -22,7 +25,7 @@ def first_plan(making: Making) -> Plan:
 
     def decide() -> dict[str, Any]:
         held = len(making.splits.chosen)
-        look = Look(pace.looking(REGIONS * held, told.networks), REGIONS)
+        look = expected_look(making, pace)
         searching = pace.searching(len(making.splits.everything), held)
         left = _left(making) - searching - looking(making, look)
         again, steps = making.splits.whole is not None, making.told_steps
@@ -30,6 +33,7 @@ def first_plan(making: Making) -> Plan:
 
     decided = Plan.of(work.step("plan", decide))
     making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
+    _say_if_short(making, decided)
     lines, whole = timetable(making, decided, pace)
     for line in lines:
         making.reporter.say(line)
@@ -38,6 +42,16 @@ def first_plan(making: Making) -> Plan:
             f"{option('minutes', told.minutes)}: the steps of {option('set')} take longer."
         )
     return decided
+
+
+def _say_if_short(making: Making, decided: Plan) -> None:
+    steps = decided.classifier_steps
+    if making.told_steps.classifier is None and steps < _GOOD:
+        minutes = math.ceil(making.told.minutes * _GOOD / steps)
+        making.reporter.say(
+            f"few steps: {_GOOD} make a better detector, and take about "
+            f"{option('minutes', minutes)} on this machine."
+        )
 
 
 def second_plan(making: Making, first: Plan, source: str) -> Plan:
@@ -72,15 +86,15 @@ def last_plan(making: Making, second: Plan) -> Plan:
 
 
 def a_look(making: Making, source: str) -> Look:
-    """Return what one look at all held-out regions of `source` takes, as far as is known."""
-    done, held = making.work.choices, len(making.splits.chosen)
+    """Return what one look at the regions of `source` takes, as far as is known."""
+    done, looked = making.work.choices, making.looked
     boxes = {name: one["boxes"] for name, one in done["source"]["result"]["covered"].items()}
-    expected = real_pace(making).looking(boxes[source] * held, making.told.networks)
+    expected = real_pace(making).looking(boxes[source] * looked, making.told.networks)
     if "regions" not in done:
         return Look(expected, boxes[source])
-    looked = sum(boxes[name] for name in done["regions"]["result"]["tried"])
-    took = done["regions"]["seconds"] * boxes[source] / max(looked, 1.0)
-    timed = Pace(**done["pace"]["result"]).looking(boxes[source] * held, making.told.networks)
+    tried = sum(boxes[name] for name in done["regions"]["result"]["tried"])
+    took = done["regions"]["seconds"] * boxes[source] / max(tried, 1.0)
+    timed = Pace(**done["pace"]["result"]).looking(boxes[source] * looked, making.told.networks)
     return Look(max(took, _FASTEST * timed), boxes[source])
 
 

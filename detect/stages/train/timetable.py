@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from detect.costs.units import duration
-from detect.stages.train.budget import REGIONS, Pace, Plan
-from detect.stages.train.choosing import Look, looking
+from detect.stages.train.budget import Pace, Plan
+from detect.stages.train.choosing import expected_look, looking
 from detect.stages.train.making import Making
 
 
@@ -33,7 +33,7 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     yield f"what proposes: {held} images held out, searched twice", searched
     yield f"regions of {every} images", every * pace.search
     yield f"{several}, {plan.classifier_steps:,} steps", plan.classifier_steps * step
-    look = Look(pace.looking(REGIONS * held, networks), REGIONS)
+    look = expected_look(making, pace)
     yield "how to look and select, thresholds", looking(making, look)
     last = plan.multibox_again * pace.multibox_step
     yield f"MultiBox on all images, {plan.multibox_again:,} steps", last

@@ -1,0 +1,64 @@
+"""Which of the held-out images regions are looked at in: as many as there is time for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detect.errors import DataError
+from detect.files import write_text
+from detect.progress import SILENT
+from detect.stages.opening import open_data
+from detect.stages.train.making import LOOKED_AT, Making
+
+if TYPE_CHECKING:
+    from detect.structures import Dataset
+
+# Of fewer nothing can be told; a source whose regions there is no time for in these is too dear
+# (ours).
+FEWEST = 20
+
+
+def fewest(making: Making) -> int:
+    """Return how many of the held-out images are looked at in any case."""
+    return min(len(making.splits.chosen), FEWEST)
+
+
+def choose_looked_at(making: Making, possible: float) -> int:
+    """Return how many images are looked at where there is time for `possible`; list them.
+
+    They have every class about as often as the rest, and are the same in every call. All of a
+    layout of which no part can be read by a list.
+    """
+    held = len(making.splits.chosen)
+    count = max(fewest(making), min(held, int(possible)))
+    if count == held:
+        return held
+    path = making.place(LOOKED_AT)
+    write_text(path, "".join(f"{one}\n" for one in _drawn(making, count)))
+    try:
+        _open(making, path)
+    except DataError:
+        return held
+    return count
+
+
+def looked_at(making: Making) -> "Dataset":
+    """Return the images that are looked at."""
+    if making.looked == len(making.splits.chosen):
+        return making.splits.chosen
+    return _open(making, making.place(LOOKED_AT))
+
+
+def _drawn(making: Making, count: int) -> list[str]:
+    import numpy as np
+
+    from detect.data.halves import class_counts
+    from detect.data.held_out import held_out
+
+    samples = making.splits.chosen.samples
+    counts = class_counts(making.splits.chosen, difficult=False)
+    places = held_out(counts, count / len(samples), np.random.default_rng(making.told.seed))
+    return [samples[place].image_id for place in places.tolist()]
+
+
+def _open(making: Making, path: Path) -> "Dataset":
+    return open_data(making.told.data, str(path), SILENT, skip_bad=making.told.skip_bad)
