@@ -183,7 +183,7 @@ def _computing() -> list[Finding]:
     threads = f"{torch.get_num_threads()}" + (f", as OMP_NUM_THREADS={limit} says" if limit else "")
     findings.append(Finding(OK, "PyTorch threads", threads))
     unit = device.bfloat16_unit(torch.device("cpu"))
-    slow = "neither AMX nor AVX-512 BF16: networks run in float32"
+    slow = "no AMX, and no AVX-512 BF16 of AMD's: networks run in float32"
     meaning = f"by {unit}, faster than float32: networks run in it" if unit else slow
     findings.append(Finding(OK, "bfloat16", meaning))
     return findings + _gpus(torch)

@@ -91,7 +91,7 @@ class GoogLeNet(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The type of the weights."""
-        return self.conv1.conv.weight.dtype
+        return next(self.parameters()).dtype
 
     def stages(self) -> list[list[nn.Module]]:
         """Return the modules of every stage, which ends where the maps are halved next: 5."""

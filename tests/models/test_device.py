@@ -61,17 +61,23 @@ def test_precision_decides_the_type_of_products() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "unit"),
+    ("vendor", "flags", "unit"),
     [
-        ("fpu avx512f amx_bf16 avx512_bf16 amx_tile", "AMX"),
-        ("fpu avx512f avx512_bf16", "AVX-512 BF16"),
-        ("fpu avx512f avx2", ""),
-        ("fpu avx512_bf16_of_another_name", ""),
+        ("GenuineIntel", "fpu avx512f amx_bf16 avx512_bf16 amx_tile", "AMX"),
+        ("AuthenticAMD", "fpu avx512f avx512_bf16", "AVX-512 BF16"),
+        ("GenuineIntel", "fpu avx512f avx512_bf16", ""),
+        ("AuthenticAMD", "fpu avx512f avx2", ""),
+        ("AuthenticAMD", "fpu avx512_bf16_of_another_name", ""),
     ],
 )
 @pytest.mark.parametrize("told_by", ["PyTorch", "Linux"])
 def test_auto_is_bfloat16_where_a_processor_multiplies_it(
-    flags: str, unit: str, told_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vendor: str,
+    flags: str,
+    unit: str,
+    told_by: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if told_by == "PyTorch":
         capabilities = {**dict.fromkeys(flags.split(), True), "architecture": "x86_64"}
@@ -79,10 +85,10 @@ def test_auto_is_bfloat16_where_a_processor_multiplies_it(
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     else:
         monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-        (tmp_path / "cpuinfo").write_text(
-            f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n"
-        )
-        monkeypatch.setattr(device, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(device, "CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(
+        f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\nbugs\t\t: amx_bf16\n"
+    )
     assert bfloat16_unit(CPU) == unit
     assert resolve_precision(CPU) == ("bfloat16" if unit else "float32")
 
