@@ -139,6 +139,15 @@ def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
     assert replace(making, told=told).told_steps == Told(None, 70)
 
 
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_statistics_and_a_stage_stay_where_imagenet_made_them(making, pretrained) -> None:
+    made = replace(making, pretrained=pretrained)
+    for recipe in (made.recipe(50), made.multibox_recipe(50)):
+        told = recipe.optimizer
+        assert (told.frozen_statistics, told.frozen_stages) == (pretrained, int(pretrained))
+        assert bool(recipe.init) == pretrained
+
+
 def test_regions_go_further_only_where_networks_move_them(making) -> None:
     look = Look(0.0, 900)
     assert looks_of(making, look) == ("once", "rounds", "mirror-rounds")
