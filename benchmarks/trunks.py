@@ -20,7 +20,7 @@ from detect.training.freezing import Frozen
 from detect.training.passes import keep_inputs
 
 # What learns, and whether activations keep what their gradients need, as all trainings do.
-_WAYS = {
+_WAYS: dict[str, tuple[dict[str, int | bool], bool]] = {
     "all, activations in place": ({}, False),
     "all": ({}, True),
     "statistics frozen": ({"frozen_statistics": True}, True),
