@@ -164,7 +164,10 @@ BatchSize = Annotated[
 ]
 # What the file would hold, as a dictionary, is for Python alone.
 Recipe = Annotated[Path | dict[Any, Any], Field(description="The recipe, a TOML file.")]
-Workers = Annotated[int | None, Field(ge=0, description="Processes. [default: one a core]")]
+Workers = Annotated[
+    int | None,
+    Field(ge=0, description="Processes. [default: one a core, where each has a few images to do]"),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Of every random choice.")]
 Resume = Annotated[bool, Field(description=f"Go on with the interrupted work in {option('out')}.")]
 ExistOk = Annotated[bool, Field(description=f"Write into {option('out')} even if it exists.")]

@@ -12,7 +12,7 @@ from detectors import FIGURES, STEPS, write_detector
 
 from detect.data import open_dataset
 from detect.data.halves import class_counts
-from detect.errors import DataError
+from detect.errors import DataError, as_arguments
 from detect.progress import QUIET
 from detect.stages.train import TrainOptions, train
 from detect.stages.train.budget import Pace, Plan, Told
@@ -28,7 +28,7 @@ from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits
 from detect.stages.train.looked_at import choose_looked_at, fewest, looked_at
 from detect.stages.train.making import Making
-from detect.stages.train.planning import a_look
+from detect.stages.train.planning import a_look, first_plan
 from detect.stages.train.timetable import timetable
 from detect.stages.train.work import Work, check_told
 
@@ -137,6 +137,26 @@ def test_steps_that_are_set_are_those_of_the_plan(making) -> None:
     assert making.told_steps == Told(multibox=30, classifier=70)
     told = making.told.model_copy(update={"set": ("optimizer.steps=70",)})
     assert replace(making, told=told).told_steps == Told(None, 70)
+
+
+@pytest.mark.parametrize(
+    ("steps", "told", "said"),
+    [
+        (400, ("multibox.optimizer.steps=30",), ["few steps: 800 make a better detector, and"]),
+        (800, ("multibox.optimizer.steps=30",), []),
+        (70, ("optimizer.steps=70",), []),
+    ],
+)
+def test_fewer_steps_than_make_a_good_detector_are_told(making, steps, told, said) -> None:
+    pace = Pace(multibox_step=0.1, classifier_step=0.1, search=0.1, region=0.0)
+    making.work.step("pace", lambda: asdict(pace))
+    making.work.step("plan", Plan(30, 15, steps, 0).values)
+    listener = Listener()
+    options = making.told.model_copy(update={"set": told})
+    first_plan(replace(making, told=options, reporter=listener))
+    found = [line for line in listener.said if line.startswith("few steps")]
+    assert [line[: len(words)] for line, words in zip(found, said, strict=True)] == said
+    assert all("minutes=60" in as_arguments(line) for line in found)  # 30 allow 400.
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
