@@ -28,7 +28,8 @@ from torch import Tensor
 from detect.crops import batched
 from detect.crops.geometry import windows
 from detect.detector.cutting import Look, by_torch
-from detect.ensemble import select
+from detect.detector.selecting import DeviceSelection
+from detect.ensemble import Combination
 from detect.models.cards import RegionClassifierCard
 from detect.models.checkpoints import save_model
 from detect.models.compiled import compiled
@@ -158,7 +159,11 @@ def _alone(options: argparse.Namespace, device: torch.device) -> None:
 
         _say(f"{name}, upload included", len(boxes), measure(cut))
     scores = rng.dirichlet(np.full(options.classes + 1, 5.0), len(boxes)).astype(np.float32)
-    _say("selection on the host, dense scores", len(boxes), measure(lambda: select(boxes, scores)))
+    for kind in ("nms", "soft-nms"):
+        how = Combination(kind)
+        for by, select in (("NumPy", how.select), ("torch", DeviceSelection(device, how))):
+            seconds = measure(partial(select, boxes, scores[None]))
+            _say(f"{kind} by {by}, dense scores", len(boxes), seconds)
 
 
 def _end_to_end(options: argparse.Namespace, model: Any, folder: Path) -> None:

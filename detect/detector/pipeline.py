@@ -25,6 +25,7 @@ from detect.detector.localised import Localised, begun, check_size
 from detect.detector.outputs import RegionOutputs
 from detect.detector.regions import Regions, SharedCrops, in_order
 from detect.detector.scoring import Score, softmax
+from detect.detector.selecting import selection_on
 from detect.detector.trunks import trunk_groups, trunk_numbers
 from detect.ensemble import Combination, average
 from detect.ensemble.candidates import candidates
@@ -43,8 +44,7 @@ _BATCHES_AHEAD = 4  # and images, that are ready before they are wanted
 # Batches that a GPU has to do when the scores of an image are waited for: some 0.1 s of work, in
 # which the host selects, writes and draws.
 _BATCHES_BEGUN = {"cpu": 0, "cuda": 8}
-# Images whose selection nobody waits for yet, and threads that select. With 20 dense classes it
-# takes 0.08 s for 1,800 boxes, the crops of which a GPU can classify in 0.05 s.
+# Images whose selection nobody waits for yet, and threads that wait for it.
 _SELECTING, _THREADS = {"cpu": 0, "cuda": 4}, 4
 
 
@@ -95,6 +95,7 @@ class RegionScorer:
         self._forward, self._score = Forward(self.device, batch_size), score
         self._begun = _BATCHES_BEGUN[self.device.type]
         self._combination = combination or Combination()
+        self._select = selection_on(self.device, self._combination)
         self.rounds = rounds or Rounds()
         if self.rounds.count > 1 and self.moves == "off":
             raise DataError(
@@ -150,10 +151,7 @@ class RegionScorer:
         return found
 
     def candidates(self, proposals: Proposals, outputs: RegionOutputs) -> Detections:
-        """Return what NMS chooses from: every box, moved, of every class, best first.
-
-        A box comes once for every class that it scores the threshold or more for.
-        """
+        """Return what NMS chooses from: boxes, moved, once a class above the threshold."""
         boxes, labels, found = candidates(
             outputs.moved(proposals), average(outputs.scores), self._combination.threshold
         )
@@ -161,7 +159,7 @@ class RegionScorer:
 
     def selected(self, proposals: Proposals, outputs: RegionOutputs) -> Detections:
         """Return the detections among the `proposals`, labels in the order of `classes`."""
-        boxes, labels, kept = self._combination.select(outputs.moved(proposals), outputs.scores)
+        boxes, labels, kept = self._select(outputs.moved(proposals), outputs.scores)
         labels = self._labels[labels]
         return Detections(proposals.image_id, boxes, labels, kept, self.classes)
 

@@ -17,6 +17,14 @@ def candidates(boxes: Floats, probabilities: Floats, threshold: float) -> Select
     least `threshold`. The order does not depend on that of the boxes. Raises ValueError on other
     shapes.
     """
+    check_shapes(boxes, probabilities)
+    rows, labels = np.nonzero(probabilities[:, :-1] >= np.float32(threshold))
+    own = boxes[rows] if boxes.ndim == 2 else boxes[rows, labels]
+    return best_first(own, labels, probabilities[rows, labels])
+
+
+def check_shapes(boxes: Floats, probabilities: Floats) -> None:
+    """Raise ValueError unless there are `boxes` (N, 4) or (N, C, 4), `probabilities` (N, C+1)."""
     shape = probabilities.shape
     classes = shape[1] - 1 if probabilities.ndim == 2 else -1
     if classes < 0 or boxes.shape not in ((shape[0], 4), (shape[0], classes, 4)):
@@ -24,22 +32,24 @@ def candidates(boxes: Floats, probabilities: Floats, threshold: float) -> Select
             f"expected boxes (N, 4) or (N, C, 4) and probabilities (N, C+1), got {boxes.shape} "
             f"and {shape}"
         )
-    rows, labels = np.nonzero(probabilities[:, :-1] >= np.float32(threshold))
-    own = boxes[rows] if boxes.ndim == 2 else boxes[rows, labels]
-    return best_first(own, labels, probabilities[rows, labels])
 
 
 def best_first(boxes: Floats, labels: IntArray, scores: Floats) -> Selected:
     """Return all by falling score, then label, then x1, y1, x2, y2."""
-    scores = scores.astype(np.float64)
+    order = ranking(boxes, labels, scores)
+    chosen = boxes[order].astype(np.float32)
+    return chosen, labels[order].astype(np.int64), scores[order].astype(np.float64)
+
+
+def ranking(boxes: Floats, labels: IntArray, scores: Floats) -> IntArray:
+    """Return the places (N,) of all by falling score, then label, then x1, y1, x2, y2."""
     order = np.argsort(-scores, kind="stable")
     # Scores that differ are in order already: sorting by six keys is for the others alone.
     places = np.flatnonzero(_repeated(scores[order]))
     tied = order[places]
     columns = (*boxes[tied].T[::-1], labels[tied], -scores[tied])
     order[places] = tied[np.lexsort(columns)]
-    chosen = boxes[order].astype(np.float32)
-    return chosen, labels[order].astype(np.int64), np.asarray(scores[order], np.float64)
+    return order
 
 
 def best_of_each(found: Selected, per_class: int) -> Selected:
