@@ -31,7 +31,7 @@ def read(
 ) -> Dataset:
     """Read one split; DataError for anything wrong with the JSON, a file or an annotation.
 
-    A text file of ids chooses among the images of the first JSON (by name) that holds them all.
+    A text file of ids chooses among the images of the JSON that holds them all.
     With `skip_bad` an image with a bad annotation, or without file, is left out and recorded.
     """
     places = find_places(root)
@@ -73,18 +73,44 @@ def _holding(
 ) -> tuple[CocoJson, Skipping, CocoPlace]:
     """Return the first JSON of `places` that holds all `ids`, with what reading it left out.
 
-    DataError naming an id where there is none.
+    DataError naming an id where there is none, and where another means other images by them.
     """
+    found: tuple[CocoJson, Skipping, CocoPlace] | None = None
     lacking = "; there is none"
     for place in places:
         skipping = Skipping(skip_bad)
         content = parse(place.json, skipping)
         missing = [image_id for image_id in ids if image_id not in content.images]
-        if not missing:
-            return content, skipping, place
-        meant = _meant(missing[0], content)
-        lacking = f"; {place.json.name} has no image {missing[0]}{meant}"
-    raise DataError(f"{list_path}: expected COCO image ids, all of one JSON of the set{lacking}.")
+        if missing:
+            meant = _meant(missing[0], content)
+            lacking = f"; {place.json.name} has no image {missing[0]}{meant}"
+        elif found is None:
+            found = content, skipping, place
+        else:
+            _check_same(ids, list_path, (found[0], found[2]), (content, place))
+    if found is None:
+        raise DataError(
+            f"{list_path}: expected COCO image ids, all of one JSON of the set{lacking}."
+        )
+    return found
+
+
+def _check_same(
+    ids: tuple[str, ...], list_path: Path, *holding: tuple[CocoJson, CocoPlace]
+) -> None:
+    """Raise DataError for an id that is one picture in a JSON and another in the next."""
+    for image_id in ids:
+        one, other = (
+            _place(content.images[image_id], place.folders, content.path, False)
+            for content, place in holding
+        )
+        if one != other:
+            raise DataError(
+                f"{list_path}: image {image_id} is {one} in {holding[0][0].path}, and {other} in "
+                f"{holding[1][0].path}: a list of ids does not tell which. Number the images once "
+                "for the whole set, or list those of a copy that has this split alone (detect "
+                "export)."
+            )
 
 
 def _meant(word: str, content: CocoJson) -> str:

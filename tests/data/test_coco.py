@@ -1,6 +1,7 @@
 """COCO: boxes, ids, crowd regions, where images lie, and every defect of the JSON."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,41 @@ def test_a_text_file_of_ids_reads_the_json_that_holds_them(root: Path, tmp_path:
         f"{path}: expected COCO image ids, all of one JSON of the set; "
         "instances_train.json has no image 30."
     )
+
+
+def _number_alike(root: Path) -> None:
+    """Give the images of test the numbers of those of train, as exports of each do."""
+
+    def edit(content):
+        for number, record in enumerate(content["images"], 1):
+            record["id"] = 10 * number
+        content["annotations"] = []
+
+    change(root, edit, "test")
+
+
+def test_ids_of_two_jsons_that_mean_other_images_are_refused(root: Path, tmp_path: Path) -> None:
+    _number_alike(root)
+    path = tmp_path / "ids.txt"
+    path.write_text("10\n")
+    with pytest.raises(DataError) as caught:
+        open_dataset(root, str(path))
+    files = [open_dataset(root, split).samples[0].path for split in ("test", "train")]
+    assert files[0] != files[1]
+    assert str(caught.value) == (
+        f"{path}: image 10 is {files[0]} in {root}/annotations/instances_test.json, and "
+        f"{files[1]} in {root}/annotations/instances_train.json: a list of ids does not tell "
+        "which. Number the images once for the whole set, or list those of a copy that has this "
+        "split alone (detect export)."
+    )
+
+
+def test_ids_of_two_jsons_that_mean_the_same_images_are_read(root: Path, tmp_path: Path) -> None:
+    annotations = root / "annotations"
+    shutil.copy(annotations / "instances_train.json", annotations / "instances_all.json")
+    path = tmp_path / "ids.txt"
+    path.write_text("20\n")
+    assert [one.image_id for one in open_dataset(root, str(path)).samples] == ["20"]
 
 
 def test_annotations_alone_need_no_images(root: Path) -> None:

@@ -1,5 +1,6 @@
 """`train`: what is told before anything is trained, and of a call that goes on otherwise."""
 
+import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import CLASSES, voc_object, voc_xml, write_voc
+from builders import CLASSES, voc_object, voc_xml, write_coco, write_voc
 from detectors import FIGURES, STEPS, write_detector
 
 from detect.data import open_dataset
@@ -25,7 +26,7 @@ from detect.stages.train.choosing import (
     too_dear,
 )
 from detect.stages.train.learnable import check_learnable
-from detect.stages.train.look import Splits
+from detect.stages.train.look import Splits, splits_of
 from detect.stages.train.looked_at import choose_looked_at, fewest, looked_at
 from detect.stages.train.making import Making
 from detect.stages.train.planning import a_look, first_plan
@@ -236,16 +237,55 @@ def test_regions_are_looked_at_in_as_many_images_as_there_is_time_for(
     np.testing.assert_allclose(share, looked / 40, rtol=0.1)
 
 
-def test_a_look_is_expected_to_take_its_share_or_that_of_the_fewest_images(making) -> None:
+@pytest.fixture
+def alike(tmp_path) -> Path:
+    """Two exports, 30 images each, that both number their images alike."""
+    root = write_coco(tmp_path / "set", {"train": 30, "val": 30}, ("circle", "square"), seed=3)
+    place = root / "annotations/instances_val.json"
+    content = json.loads(place.read_text())
+    for one in content["images"]:
+        one["id"] -= 300
+    for one in content["annotations"]:
+        one["image_id"] -= 300
+    place.write_text(json.dumps(content))
+    return root
+
+
+def test_images_of_one_number_in_two_jsons_are_two(alike, tmp_path) -> None:
+    options = TrainOptions(data=alike, out=tmp_path / "d", split="train", val_split="val")
+    splits = splits_of(options, tmp_path, QUIET)
+    ids = [[one.image_id for one in found.samples] for found in (splits.learned, splits.chosen)]
+    assert ids[0] == ids[1]
+    assert splits.whole is None
+    assert splits.everything is splits.learned
+
+
+def test_all_are_looked_at_where_a_list_cannot_tell_which(alike, tmp_path) -> None:
+    learned, held = (open_dataset(alike, split) for split in ("train", "val"))
+    work = Work(tmp_path / "d/work", {}, resume=False)
+    options = TrainOptions(data=alike, out=tmp_path / "d")
+    making = Making(options, Splits("train", "val", None, learned, held, held), work, False, QUIET)
+    assert fewest(making) == 30
+    assert choose_looked_at(making, 24.5) == 30
+    work.step("source", lambda: {"looked": 30})
+    assert (making.looked, making.looked_split) == (30, "val")
+    assert looked_at(making) is held
+
+
+def test_a_look_is_expected_to_take_its_share_or_that_of_the_fewest_images(
+    making, tmp_path
+) -> None:
     # 30 minutes: one look may take 180 s; 10 images of 900 regions and two networks.
     pace = Pace(multibox_step=1.0, classifier_step=1.0, search=1.0, region=0.005)
     assert expected_look(making, pace) == Look(90.0, 900)
     assert expected_look(making, replace(pace, region=0.5)) == Look(9000.0, 900)
+    root = write_voc(tmp_path / "many", {"val": 50}, size=(40, 40), objects=1)
     many = replace(
-        making.splits,
-        chosen=replace(making.splits.chosen, samples=making.splits.chosen.samples * 5),
+        making,
+        told=making.told.model_copy(update={"data": root}),
+        splits=replace(making.splits, chosen=open_dataset(root, "val")),
     )
-    assert expected_look(replace(making, splits=many), pace) == Look(180.0, 900)
+    assert expected_look(many, pace) == Look(180.0, 900)
 
 
 def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:

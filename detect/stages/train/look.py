@@ -89,11 +89,13 @@ def _check(dataset: "Dataset") -> None:
 
 
 def _check_apart(learned: "Dataset", chosen: "Dataset") -> None:
-    both = {one.image_id for one in learned.samples} & {one.image_id for one in chosen.samples}
+    # By their files: the splits of Roboflow's JSONs all number their images from 0.
+    paths = {one.path for one in learned.samples}
+    both = [one.image_id for one in chosen.samples if one.path in paths]
     if both:
         raise DataError(
             f"{len(both)} images are in {learned.split} and in {chosen.split}, such as "
-            f"{min(both)}: choices made on images that were learned from are too good. Leave them "
+            f"{both[0]}: choices made on images that were learned from are too good. Leave them "
             "out of one of the lists."
         )
 

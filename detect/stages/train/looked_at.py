@@ -18,27 +18,23 @@ FEWEST = 20
 
 
 def fewest(making: Making) -> int:
-    """Return how many of the held-out images are looked at in any case."""
-    return min(len(making.splits.chosen), FEWEST)
+    """Return how many of the held-out images are looked at in any case.
+
+    All of a set of which no part can be read by a list: two JSONs that both number from 1, say.
+    """
+    held = len(making.splits.chosen)
+    return held if held <= FEWEST or _listed(making, FEWEST) is None else FEWEST
 
 
 def choose_looked_at(making: Making, possible: float) -> int:
     """Return how many images are looked at where there is time for `possible`; list them.
 
-    They have every class about as often as the rest, and are the same in every call. All of a
-    layout of which no part can be read by a list.
+    `fewest` at least. They have every class about as often as the rest, and are the same in every
+    call.
     """
     held = len(making.splits.chosen)
     count = max(fewest(making), min(held, int(possible)))
-    if count == held:
-        return held
-    path = making.place(LOOKED_AT)
-    write_text(path, "".join(f"{one}\n" for one in _drawn(making, count)))
-    try:
-        _open(making, path)
-    except DataError:
-        return held
-    return count
+    return held if count == held or _listed(making, count) is None else count
 
 
 def looked_at(making: Making) -> "Dataset":
@@ -46,6 +42,16 @@ def looked_at(making: Making) -> "Dataset":
     if making.looked == len(making.splits.chosen):
         return making.splits.chosen
     return _open(making, making.place(LOOKED_AT))
+
+
+def _listed(making: Making, count: int) -> "Dataset | None":
+    """List `count` of the held-out images and read them; None where a list cannot tell them."""
+    path = making.place(LOOKED_AT)
+    write_text(path, "".join(f"{one}\n" for one in _drawn(making, count)))
+    try:
+        return _open(making, path)
+    except DataError:
+        return None
 
 
 def _drawn(making: Making, count: int) -> list[str]:
