@@ -68,16 +68,22 @@ def _connect(ray: Any, told: "ArchiveOptions") -> None:
             # Ray itself tries for a minute, and says less.
             socket.create_connection((host, int(port)), _PATIENCE).close()
             ray.init(told.on, **quiet)
-    except (OSError, OverflowError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        remedy = (
-            "Free memory, or use fewer workers"
-            if told.on == RAY
-            else "Start one there, or correct the address"
+    except (OSError, OverflowError, ray.exceptions.RayError, RuntimeError, ValueError) as error:
+        raise _no_cluster(told.on, error) from error
+
+
+def _no_cluster(on: str, error: Exception) -> EnvironmentProblem:
+    if "authentication token" in f"{error} {error.__cause__}".lower():
+        return EnvironmentProblem(
+            f"{option('on', on)}: this Ray cluster wants a token, and did not get the right one. "
+            "Set the environment variable RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to what stands "
+            "in ~/.ray/auth_token where the cluster was started, or copy that file here."
         )
-        raise EnvironmentProblem(
-            f"{option('on', told.on)}: no Ray cluster: {reason:.200}. {remedy}."
-        ) from error
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    remedy = "Start one there, or correct the address"
+    if on == RAY:
+        remedy = "Free memory, or use fewer workers"
+    return EnvironmentProblem(f"{option('on', on)}: no Ray cluster: {reason:.200}. {remedy}.")
 
 
 def shares_of(ray: Any, told: "ArchiveOptions") -> Shares:
