@@ -5,17 +5,17 @@ annotation counts as VOC's. Boxes are 0-based xywh, real-valued.
 """
 
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from detect.data.coco_json import CocoJson, Record, is_number, number, parse
-from detect.data.coco_places import CocoPlace, find_places, name_of
+from detect.data.coco_lists import holding
+from detect.data.coco_places import find_places, image_path, name_of
 from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
 from detect.images import read_size
-from detect.reading import is_path
 from detect.structures import NO_ANNOTATIONS, Annotations, Dataset, Sample, Size
 
 LAYOUT = "coco"
@@ -42,10 +42,10 @@ def read(
         listed = tuple(content.images)
     else:
         listed = read_ids(path)
-        content, skipping, place = _holding(listed, path, list(places.values()), skip_bad)
+        content, skipping, place = holding(listed, path, list(places.values()), skip_bad)
 
     def locate(record: Record) -> tuple[Path, Size | None]:
-        image = _place(record, place.folders, content.path, need_images)
+        image = image_path(record, place.folders, content.path, need_images)
         stated = _stated_size(record, content.path)
         return image, stated or (read_size(image) if image.is_file() else None)
 
@@ -66,60 +66,6 @@ def read_annotations(path: Path) -> Dataset:
         return root / "images" / file_name, _stated_size(record, path)
 
     return _dataset(content, tuple(content.images), locate, skipping, root, name_of(path))
-
-
-def _holding(
-    ids: tuple[str, ...], list_path: Path, places: list[CocoPlace], skip_bad: bool
-) -> tuple[CocoJson, Skipping, CocoPlace]:
-    """Return the first JSON of `places` that holds all `ids`, with what reading it left out.
-
-    DataError naming an id where there is none, and where another means other images by them.
-    """
-    found: tuple[CocoJson, Skipping, CocoPlace] | None = None
-    lacking = "; there is none"
-    for place in places:
-        skipping = Skipping(skip_bad)
-        content = parse(place.json, skipping)
-        missing = [image_id for image_id in ids if image_id not in content.images]
-        if missing:
-            meant = _meant(missing[0], content)
-            lacking = f"; {place.json.name} has no image {missing[0]}{meant}"
-        elif found is None:
-            found = content, skipping, place
-        else:
-            _check_same(ids, list_path, (found[0], found[2]), (content, place))
-    if found is None:
-        raise DataError(
-            f"{list_path}: expected COCO image ids, all of one JSON of the set{lacking}."
-        )
-    return found
-
-
-def _check_same(
-    ids: tuple[str, ...], list_path: Path, *holding: tuple[CocoJson, CocoPlace]
-) -> None:
-    """Raise DataError for an id that is one picture in a JSON and another in the next."""
-    for image_id in ids:
-        one, other = (
-            _place(content.images[image_id], place.folders, content.path, False)
-            for content, place in holding
-        )
-        if one != other:
-            raise DataError(
-                f"{list_path}: image {image_id} is {one} in {holding[0][0].path}, and {other} in "
-                f"{holding[1][0].path}: a list of ids does not tell which. Number the images once "
-                "for the whole set, or list those of a copy that has this split alone (detect "
-                "export)."
-            )
-
-
-def _meant(word: str, content: CocoJson) -> str:
-    """Return the id that `word` is the file's name of, as a hint."""
-    for image_id, record in content.images.items():
-        file = PurePosixPath(str(record.get("file_name", "")).replace("\\", "/"))
-        if word in (file.as_posix(), file.name, file.with_suffix("").as_posix(), file.stem):
-            return f" (that is the name of its file: the image's id is {image_id})"
-    return ""
 
 
 def _dataset(
@@ -151,33 +97,6 @@ def _dataset(
         listed=listed,
         skipped_marked=tuple(skipping.lines),
     )
-
-
-def _place(record: Record, folders: tuple[Path, ...], path: Path, needed: bool) -> Path:
-    """Return the image file of `record`, looked for in `folders`.
-
-    Where there is none, DataError if it is `needed`, else its place in the first folder.
-    """
-    file_name = record.get("file_name")
-    if not isinstance(file_name, str) or not file_name:
-        raise DataError(f"{path}: image {record['id']} has no file_name.")
-    names = [PurePosixPath(file_name), PurePosixPath(file_name.replace("\\", "/"))]
-    relative = names[-1]
-    outside = relative.is_absolute() or ".." in relative.parts or ":" in relative.parts[0]
-    if outside or not is_path(relative.as_posix()):
-        raise DataError(
-            f"{path}: image {record['id']}: file_name must lie below images/, got {file_name:.80}."
-        )
-    for folder in folders:
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-    if needed:
-        raise DataError(
-            f"{folders[0] / relative}: the split lists this image, but it is missing. Looked in "
-            f"{', '.join(map(str, folders))}."
-        )
-    return folders[0] / relative
 
 
 def _stated_size(record: Record, path: Path) -> Size | None:

@@ -136,3 +136,14 @@ def check_name(path: Path) -> None:
 def printable(path: Path) -> str:
     """Return `path` as text, with an escape for each byte that is not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def same_picture(one: Path, other: Path) -> bool:
+    """Tell whether both are one file, or copies of one by their name and size.
+
+    Of a file that is not there only the name tells.
+    """
+    sizes = {path.stat().st_size for path in (one, other) if path.is_file()}
+    if one.name == other.name:
+        return len(sizes) < 2
+    return one.is_file() and other.is_file() and one.samefile(other)

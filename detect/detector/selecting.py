@@ -1,10 +1,10 @@
-"""Selection by torch on the device that classified: all classes at once, one wait an image.
+"""Selection by torch on the device that classified: all classes at once.
 
 NMS and soft-NMS are one loop here: of every class the best box is taken, and the others lose by
-their IoU with it, a share of their score or all of it. The loop has as many turns as boxes of a
-class may stay, for to ask whether any is left would be to wait for the device. The arithmetic is
-the host's (detect.ensemble), in float64 and in its order, so NMS leaves the same boxes; sums of
-votes and exponentials differ in their last digits.
+their IoU with it, a share of their score or all of it. The arithmetic is the host's
+(detect.ensemble), in float64 and in its order, so NMS leaves the same boxes; sums of votes and
+exponentials differ in their last digits. It waits for its own work alone, in a stream of its own,
+and not for what networks still have to do.
 """
 
 import math
@@ -42,8 +42,7 @@ class DeviceSelection:
 
     def __init__(self, device: torch.device, combination: Combination) -> None:
         self._device, self._combination = device, combination
-        # Of its own: what the networks still have to do is not waited for. torch leaves it untyped.
-        stream: Any = torch.cuda.Stream
+        stream: Any = torch.cuda.Stream  # torch leaves it untyped
         self._stream = stream(device) if device.type == "cuda" else None
 
     def __call__(self, boxes: Floats, probabilities: Floats) -> Selected:
@@ -66,15 +65,19 @@ class DeviceSelection:
         """`boxes` (N, 4) or (N, C, 4), `mean` (N, C+1) -> detections, best first."""
         least = float(np.float32(self._combination.threshold))
         with self._beside():
-            columns, scores = self._of_each_class(boxes, mean)
-            places, values = _taken(columns, scores, self._combination)
+            columns, scores = self._of_each_class(boxes.astype(np.float32), mean)
+            above = scores >= least
+            # The best come first: what is above the threshold in no class is left out.
+            most = int(above.sum(dim=1).max())
+            part = scores.where(above, _GONE)[:, :most]
+            places, values = _taken(columns[..., :most], part, self._combination)
             found = columns.gather(2, places.expand(5, -1, -1))
             moved = _corners(found)
             if self._combination.vote != "off":
                 moved = _voted(found, columns, scores, self._combination.vote)
             answer = torch.cat([_corners(found), moved, values[..., None]], dim=2).cpu().numpy()
-        labels = np.nonzero(answer[..., 8] >= least)[0]
-        rows = answer[answer[..., 8] >= least]
+        labels = np.nonzero(answer[..., 8] > _GONE)[0]
+        rows = answer[answer[..., 8] > _GONE]
         order = ranking(rows[:, :4], labels, rows[:, 8])
         return rows[order, 4:8].astype(np.float32), labels[order], rows[order, 8]
 
@@ -96,17 +99,21 @@ class DeviceSelection:
 
 
 def _taken(columns: Tensor, scores: Tensor, how: Combination) -> tuple[Tensor, Tensor]:
-    """`columns` (5, C, N), `scores` (C, N) -> places (C, K) of what stays, and scores (C, K)."""
+    """`columns` (5, C, N), `scores` (C, N) -> places (C, K) of what stays, and scores (C, K).
+
+    Scores below the threshold are _GONE; those of a class of which less than K stay as well.
+    """
+    least = float(np.float32(how.threshold))
     count = min(how.per_class, scores.shape[1])
-    places, values = [], []
-    for _ in range(count):
+    places = torch.zeros(len(scores), count, dtype=torch.int64, device=scores.device)
+    values = scores.new_empty(len(scores), count)
+    for turn in range(count):
         value, place = scores.max(dim=1, keepdim=True)  # of equal ones the first
-        places.append(place)
-        values.append(value)
+        places[:, turn : turn + 1], values[:, turn : turn + 1] = place, value
         best = columns.gather(2, place.expand(5, -1, -1))
-        scores = _lowered(scores, _iou(best, columns), how)
-        scores = scores.scatter(1, torch.cat(places, dim=1), _GONE)
-    return torch.cat(places, dim=1), torch.cat(values, dim=1)
+        lowered = _lowered(scores, _iou(best, columns), how)
+        scores = lowered.where(lowered >= least, _GONE).scatter(1, places[:, : turn + 1], _GONE)
+    return places, values
 
 
 def _lowered(scores: Tensor, overlaps: Tensor, how: Combination) -> Tensor:
@@ -122,7 +129,7 @@ def _voted(found: Tensor, columns: Tensor, scores: Tensor, vote_iou: float) -> T
     """`found` (5, C, K) of `columns` (5, C, N), `scores` (C, N) -> boxes (C, K, 4), voted."""
     weights = scores.where(scores >= float(np.float32(LOWEST_VOTER)), 0.0)[:, None]
     corners, moved = _corners(columns), _corners(found)
-    at_once = max(1, _PAIRS // (scores.shape[1] * found.shape[2]))
+    at_once = max(1, _PAIRS // max(1, scores.shape[1] * found.shape[2]))
     for start in range(0, len(scores), at_once):
         part = slice(start, start + at_once)
         overlaps = _iou(found[:, part, :, None], columns[:, part, None])

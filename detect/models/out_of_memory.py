@@ -26,6 +26,7 @@ def attempt(compute: Callable[[], Value], device: torch.device) -> Value | None:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Tell whether `error` is torch's or Python's way to say that memory ran out."""
-    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text
+    # The CPU allocator raises a plain RuntimeError (c10/core/impl/alloc_cpu.cpp), as do cuBLAS and
+    # cuDNN, whose status is CUBLAS_STATUS_ALLOC_FAILED or CUDNN_STATUS_ALLOC_FAILED.
+    told = any(words in str(error) for words in ("allocate memory", "_STATUS_ALLOC_FAILED"))
+    return told or isinstance(error, torch.OutOfMemoryError | MemoryError)

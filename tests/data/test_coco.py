@@ -186,6 +186,62 @@ def test_ids_of_two_jsons_that_mean_the_same_images_are_read(root: Path, tmp_pat
     assert [one.image_id for one in open_dataset(root, str(path)).samples] == ["20"]
 
 
+def _subset(root: Path) -> None:
+    """Write the JSON of a subset of train's images, which are in a folder of their split's name."""
+    (root / "images").rename(root / "train")
+    annotations = root / "annotations"
+    shutil.copy(annotations / "instances_train.json", annotations / "instances_train_part.json")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_subset_in_a_json_of_its_own_is_the_same_images(root, tmp_path, missing) -> None:
+    _subset(root)
+    path = tmp_path / "ids.txt"
+    path.write_text("10\n20\n")
+    (place,) = (one.path for one in open_dataset(root, "train").samples[1:])
+    if missing:
+        place.unlink()
+    found = open_dataset(root, str(path), skip_bad=missing)
+    assert [one.image_id for one in found.samples] == ["10", "20"][: 2 - missing]
+    assert found.samples[0].path.parent == root / "train"
+
+
+@pytest.mark.parametrize("text", ["{", '{"images": [], "annotations": [], "categories": []}'])
+def test_a_json_that_cannot_be_read_holds_no_ids(root: Path, tmp_path: Path, text: str) -> None:
+    (root / "annotations/instances_val.json").write_text(text)
+    path = tmp_path / "ids.txt"
+    path.write_text("20\n")
+    assert len(open_dataset(root, str(path))) == 1
+
+
+def test_an_image_without_file_name_is_left_out_where_two_jsons_hold_it(root, tmp_path) -> None:
+    def edit(content: Json) -> None:
+        del content["images"][1]["file_name"]
+
+    change(root, edit)
+    _subset(root)
+    path = tmp_path / "ids.txt"
+    path.write_text("10\n20\n")
+    found = open_dataset(root, str(path), skip_bad=True)
+    assert [one.image_id for one in found.samples] == ["10"]
+    assert "image 20 has no file_name" in found.skipped[0]
+
+
+def test_copies_are_the_same_images_and_others_of_their_name_are_not(root, tmp_path) -> None:
+    for split in ("train", "train_part"):
+        shutil.copytree(root / "images", root / split)
+    shutil.rmtree(root / "images")
+    annotations = root / "annotations"
+    shutil.copy(annotations / "instances_train.json", annotations / "instances_train_part.json")
+    path = tmp_path / "ids.txt"
+    path.write_text("20\n")
+    found = open_dataset(root, str(path))
+    assert found.samples[0].path.parent == root / "train"
+    shutil.copy(root / "train/000000000010.jpg", root / "train/000000000020.jpg")
+    with pytest.raises(DataError, match="a list of ids does not tell which"):
+        open_dataset(root, str(path))
+
+
 def test_annotations_alone_need_no_images(root: Path) -> None:
     whole = open_dataset(root, "train")
     for path in (root / "images").iterdir():

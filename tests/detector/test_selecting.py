@@ -81,6 +81,32 @@ def test_scores_of_svms_may_be_below_zero():
     assert how.select(boxes, scores - 1)[2].min() < 0
 
 
+@pytest.mark.parametrize("decay", ["gaussian", "linear"])
+def test_what_is_below_the_threshold_stays_below_it(decay):
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], np.float32)
+    scores = np.array([[[0.9, 0], [-3, 0], [-0.5, 0]]], np.float32)
+    how = Combination("soft-nms", decay=decay, threshold=-1.0)
+    _same(DeviceSelection(CPU, how)(boxes, scores), how.select(boxes, scores), tolerance=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [-1e39, 0.99])
+def test_all_and_nothing_may_be_above_the_threshold(threshold):
+    boxes, scores = _regions(8, 20, 2)
+    scores[:] = scores.clip(max=0.9)
+    how = Combination(threshold=threshold, vote=0.5)
+    with np.errstate(over="ignore"):
+        found = DeviceSelection(CPU, how)(boxes, scores)
+        _same(found, how.select(boxes, scores), tolerance=1e-6)
+    assert (len(found[0]) > 0) == (threshold < 0)
+
+
+def test_boxes_are_compared_as_float32():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 3.0000000001]])
+    scores = np.array([[[0.9, 0.1], [0.8, 0.2]]])
+    assert len(DeviceSelection(CPU, Combination())(boxes, scores)[0]) == 2
+    assert len(Combination().select(boxes, scores)[0]) == 2
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
 def test_equal_scores_go_by_coordinates_whatever_their_order(way):
     boxes, scores = _regions(3, 30, 2, step=10.0)

@@ -260,6 +260,35 @@ def test_images_of_one_number_in_two_jsons_are_two(alike, tmp_path) -> None:
     assert splits.everything is splits.learned
 
 
+def test_copies_of_images_that_were_learned_from_are_none_to_choose_on(tmp_path) -> None:
+    root = write_coco(tmp_path / "set", {"train": 12}, seed=3)
+    for split in ("train", "val"):
+        shutil.copytree(root / "images", root / split)
+    shutil.rmtree(root / "images")
+    annotations = root / "annotations"
+    shutil.copy(annotations / "instances_train.json", annotations / "instances_val.json")
+    options = TrainOptions(data=root, out=tmp_path / "d", split="train", val_split="val")
+    with pytest.raises(DataError, match="12 images are in train and in val, such as 10: choices"):
+        splits_of(options, tmp_path, QUIET)
+
+
+def test_a_third_json_with_the_ids_of_both_is_not_both(tmp_path) -> None:
+    """The images of test are numbered anew, and as many as those of train and val."""
+    root = write_coco(tmp_path / "set", {"test": 25}, seed=3)
+    write_coco(root, {"train": 12, "val": 12}, seed=4)
+    for record in (content := json.loads((root / "annotations/instances_test.json").read_text()))[
+        "images"
+    ]:
+        name = f"test-{record['file_name']}"
+        shutil.copy(root / "images" / record["file_name"], root / "images" / name)
+        record["file_name"] = name
+    (root / "annotations/instances_test.json").write_text(json.dumps(content))
+    options = TrainOptions(data=root, out=tmp_path / "d", split="train", val_split="val")
+    splits = splits_of(options, tmp_path, QUIET)
+    assert splits.whole is None
+    assert splits.everything is splits.learned
+
+
 def test_all_are_looked_at_where_a_list_cannot_tell_which(alike, tmp_path) -> None:
     learned, held = (open_dataset(alike, split) for split in ("train", "val"))
     work = Work(tmp_path / "d/work", {}, resume=False)

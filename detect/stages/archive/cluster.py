@@ -77,7 +77,8 @@ def _no_cluster(on: str, error: Exception) -> EnvironmentProblem:
         return EnvironmentProblem(
             f"{option('on', on)}: this Ray cluster wants a token, and did not get the right one. "
             "Set the environment variable RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to what stands "
-            "in ~/.ray/auth_token where the cluster was started, or copy that file here."
+            "in ~/.ray/auth_token where the cluster was started, or copy that file here. Unset "
+            "RAY_AUTH_MODE if it was started without."
         )
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     remedy = "Start one there, or correct the address"

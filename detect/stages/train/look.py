@@ -89,9 +89,15 @@ def _check(dataset: "Dataset") -> None:
 
 
 def _check_apart(learned: "Dataset", chosen: "Dataset") -> None:
-    # By their files: the splits of Roboflow's JSONs all number their images from 0.
-    paths = {one.path for one in learned.samples}
-    both = [one.image_id for one in chosen.samples if one.path in paths]
+    from detect.data.image_files import same_picture
+
+    # Of one id alone they need not be the same: Roboflow's splits all number images from 0.
+    paths = {one.image_id: one.path for one in learned.samples}
+    both = [
+        one.image_id
+        for one in chosen.samples
+        if one.image_id in paths and same_picture(paths[one.image_id], one.path)
+    ]
     if both:
         raise DataError(
             f"{len(both)} images are in {learned.split} and in {chosen.split}, such as "
@@ -140,12 +146,15 @@ def _joined(
     reporter: Reporter,
 ) -> "Dataset | None":
     """Return both splits as one, None where the layout keeps them in two files."""
-    path = folder / "all.txt"
-    _write(path, [sample.image_id for sample in (*learned.samples, *chosen.samples)])
+    path, samples = folder / "all.txt", (*learned.samples, *chosen.samples)
+    _write(path, [sample.image_id for sample in samples])
     try:
-        return _open(options, str(path), reporter)
+        joined = _open(options, str(path), reporter)
     except DataError:
         return None
+    # A third JSON may have all these ids, of other images.
+    both = {sample.path for sample in samples}
+    return joined if {sample.path for sample in joined.samples} == both else None
 
 
 def _write(path: Path, ids: list[str]) -> None:

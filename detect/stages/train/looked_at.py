@@ -29,11 +29,11 @@ def fewest(making: Making) -> int:
 def choose_looked_at(making: Making, possible: float) -> int:
     """Return how many images are looked at where there is time for `possible`; list them.
 
-    `fewest` at least. They have every class about as often as the rest, and are the same in every
-    call.
+    FEWEST at least, and all where a list cannot tell them. They have every class about as often as
+    the rest, and are the same in every call.
     """
     held = len(making.splits.chosen)
-    count = max(fewest(making), min(held, int(possible)))
+    count = max(min(held, FEWEST), min(held, int(possible)))
     return held if count == held or _listed(making, count) is None else count
 
 
