@@ -42,12 +42,20 @@ def to_flat(root: Path, splits: dict[str, Dataset]) -> None:
 
 
 def to_roboflow(root: Path, splits: dict[str, Dataset]) -> None:
-    """Put the images of a COCO set beside a JSON a split, with Roboflow's dummy class."""
+    """Put the images of a COCO set beside a JSON a split, with Roboflow's dummy class.
+
+    As there the images of every split are numbered from 0.
+    """
     for split, dataset in splits.items():
         content = json.loads((root / f"annotations/instances_{split}.json").read_text())
         for one in content["categories"]:
             one["supercategory"] = "shapes"
         content["categories"].insert(0, {"id": 0, "name": "shapes", "supercategory": "none"})
+        numbers = {record["id"]: number for number, record in enumerate(content["images"])}
+        for record in content["images"]:
+            record["id"] = numbers[record["id"]]
+        for record in content["annotations"]:
+            record["image_id"] = numbers[record["image_id"]]
         for sample in dataset.samples:
             move(sample.path, root / split / sample.path.name)
         (root / split / "_annotations.coco.json").write_text(json.dumps(content))
