@@ -56,10 +56,12 @@ def test_nms_leaves_the_same_boxes_to_the_bit(
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(map(str, way.values())))
 @pytest.mark.parametrize("classwise", [False, True], ids=["one box", "classwise"])
-@pytest.mark.parametrize("per_class", [4, 100])
-def test_soft_nms_and_votes_are_the_hosts_to_their_last_digits(way, classwise, per_class):
+@pytest.mark.parametrize(("per_class", "threshold"), [(4, 0.01), (100, 0.01), (100, 0.3)])
+def test_soft_nms_and_votes_are_the_hosts_to_their_last_digits(
+    way, classwise, per_class, threshold
+):
     boxes, scores = _regions(0, 200, 3, classwise=classwise)
-    how = Combination(**way, per_class=per_class)
+    how = Combination(**way, per_class=per_class, threshold=threshold)
     found, expected = DeviceSelection(CPU, how)(boxes, scores), how.select(boxes, scores)
     assert len(expected[0]) >= 3 * 4
     assert len({*expected[1].tolist()}) == 3
@@ -113,6 +115,15 @@ def test_equal_scores_go_by_coordinates_whatever_their_order(way):
     select = DeviceSelection(CPU, Combination(**way))
     turned = np.random.default_rng(4).permutation(len(boxes))
     _same(select(boxes[turned], scores[:, turned]), select(boxes, scores), tolerance=1e-6)
+
+
+def test_equal_scores_go_by_x1_y1_x2_y2():
+    boxes = np.array([[0, 0, 9, 5], [0, 0, 5, 9], [0, 1, 5, 9], [1, 0, 5, 5]], np.float32)
+    scores = np.full((1, 4, 2), 0.5, np.float32)
+    found = DeviceSelection(CPU, Combination(nms=1.0))(boxes, scores)[0]
+    np.testing.assert_array_equal(found, boxes[[1, 0, 2, 3]])
+    left = DeviceSelection(CPU, Combination(nms=0.2))(boxes, scores)[0]
+    np.testing.assert_array_equal(left, boxes[[1]])
 
 
 def test_wbf_and_no_classes_are_the_hosts():
