@@ -27,7 +27,7 @@ from detect.stages.train.choosing import (
 )
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import Splits, splits_of
-from detect.stages.train.looked_at import choose_looked_at, fewest, looked_at
+from detect.stages.train.looked_at import choose_looked_at, few_objects, fewest, looked_at
 from detect.stages.train.making import Making
 from detect.stages.train.planning import a_look, first_plan
 from detect.stages.train.timetable import timetable
@@ -287,6 +287,34 @@ def test_a_third_json_with_the_ids_of_both_is_not_both(tmp_path) -> None:
     splits = splits_of(options, tmp_path, QUIET)
     assert splits.whole is None
     assert splits.everything is splits.learned
+
+
+def test_few_objects_to_choose_on_are_told(tmp_path) -> None:
+    one = voc_object("circle", (2, 2, 20, 20))
+    root = write_voc(tmp_path / "set", {"val": 12}, objects=0, size=(40, 40))
+    for number in range(10):
+        xml = voc_xml(
+            f"val_{number:03d}.jpg",
+            (40, 40),
+            [one, voc_object("square", (1, 1, 9, 9))] if number else [one],
+        )
+        (root / f"Annotations/val_{number:03d}.xml").write_text(xml)
+    held = open_dataset(root, "val")
+    assert held.classes == ("circle", "square", "triangle")
+
+    def said(*settings: str) -> str | None:
+        options = TrainOptions(data=root, out=tmp_path / "d", set=settings)
+        work = Work(tmp_path / "d/work", {}, resume=False)
+        return few_objects(
+            Making(options, Splits("l", "val", None, held, held, held), work, False, QUIET)
+        )
+
+    assert as_arguments(said() or "") == (
+        "few objects in the 12 images that the figures are of: square 9, triangle 0. What unseen "
+        "images have may be far from them, and other choices better. Label more, or name more "
+        "images to choose on with val_split."
+    )
+    assert said('classes=["circle"]') is None
 
 
 def test_all_are_looked_at_where_a_list_cannot_tell_which(alike, tmp_path) -> None:

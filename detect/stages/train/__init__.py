@@ -28,6 +28,7 @@ from detect.stages.train.choosing import (
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
 from detect.stages.train.learnable import check_learnable
 from detect.stages.train.look import splits_of
+from detect.stages.train.looked_at import few_objects
 from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
 from detect.stages.train.planning import (
@@ -130,6 +131,8 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     work.step("thresholds", lambda: thresholds_of(making, _detections(making, source, selected)))
     write_detector(making, *_on_all_images(making, source, last_plan(making, steps)))
     work.step("written", lambda: True)
+    if few := few_objects(making):
+        making.reporter.warn(few)
     return TrainResult(told.out, figures_of(making), work.choices)
 
 
