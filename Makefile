@@ -26,13 +26,14 @@ demo: install
 
 # Tests of a file stay together as far as they can: what several need is made once.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+COVERED := --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 test: install
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" $(COVERED)
 
-# The same kill, layout or network once more, and all that the tests reach: before a release.
+# The same kill, layout or network once more: before a release.
 test-all: install
-	$(PYTEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(PYTEST) $(COVERED)
 
 # Do the tests notice wrong mathematics? Every change of tests/mutants.toml, one at a time.
 mutants: install

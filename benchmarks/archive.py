@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python benchmarks/archive.py [IMAGES] [BOXES]
 
-Generated images of stored random boxes and the tests' untrained network of 32 px: 2,000 images of
+Generated images of stored random boxes and the tests' untrained network of 32 px: 8,000 images of
 64x48 px with 10 boxes each, unless told otherwise. Prints images a second of both, and checks that
 boxes and labels are the same, and scores within 1e-4.
 """
@@ -21,7 +21,7 @@ from detect.stages import archive
 
 
 class Killing(Silence):
-    """Kills an actor when a quarter of the images have their rows."""
+    """Kills an actor when the first image has its row: later, all may have been classified."""
 
     first = 0.0
 
@@ -30,13 +30,12 @@ class Killing(Silence):
         for done, item in enumerate(items, 1):
             if done == 1:
                 self.first = time.monotonic()
-            if done == total // 4:
                 kill_an_actor()
-                print(f"an actor killed after {done} of {total} images")
+                print(f"an actor killed after the first of {total} images")
             yield item
 
 
-def main(count: int, boxes: int) -> None:
+def main(count: int = 8000, boxes: int = 10) -> None:
     """Time both, one after the other, and compare what they wrote."""
     with tempfile.TemporaryDirectory() as folder:
         root = write_archive(Path(folder), count, boxes)
@@ -62,4 +61,4 @@ def main(count: int, boxes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3] or ("2000", "10")))
+    main(*map(int, sys.argv[1:3]))
