@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Images of a block that a CPU task reads: what is done again when it dies.
 _MOST_READ, _BLOCKS_A_CPU = 256, 4
+_CPUS_A_WRITER = 8
 # Images that a GPU gets at once, at least: Ray Data asks for a number there.
 _ON_GPU = 32
 # How often a block is tried again after its actor died: one that kills it stops nothing else.
@@ -61,6 +62,8 @@ def _written(ray: Any, work: Work, left: pa.Table, shares: Shares) -> Any:
     context.enable_progress_bars = False
     context.max_errored_blocks = _MOST_FAILED
     size = max(1, min(_MOST_READ, len(left) // (_BLOCKS_A_CPU * shares.cpus)))
+    if size > work.part_images:  # So that parts come out even.
+        size -= size % work.part_images
     blocks = [left.slice(start, size) for start in range(0, len(left), size)]
     reading, networks = ray.put(work.reading), ray.put(work.networks)
     return (
@@ -78,11 +81,13 @@ def _written(ray: Any, work: Work, left: pa.Table, shares: Shares) -> Any:
             num_gpus=shares.gpus,
             max_task_retries=_TRIES,
         )
-        .repartition(target_num_rows_per_block=work.part_images, strict=True)
         .map_batches(
             write,
-            batch_size=None,
+            batch_size=work.part_images,
             batch_format="pyarrow",
+            # Beside the rest: where all CPUs read, Ray would write nothing before all is read.
+            num_cpus=0,
+            concurrency=max(1, shares.cpus // _CPUS_A_WRITER),
             fn_kwargs={"out": work.out, "recipe": work.recipe},
         )
     )
