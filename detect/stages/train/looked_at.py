@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FEWEST = 20
 # Of fewer objects of a class one more or less that is found moves its AP by ten points (ours).
 _FEW, _NAMED = 10, 3
+# A list of its own: on resume it is tried anew, and LOOKED_AT is what was chosen.
+_TRIED = "fewest.txt"
 
 
 def fewest(making: Making) -> int:
@@ -25,7 +27,7 @@ def fewest(making: Making) -> int:
     All of a set of which no part can be read by a list: two JSONs that both number from 1, say.
     """
     held = len(making.splits.chosen)
-    return held if held <= FEWEST or _listed(making, FEWEST) is None else FEWEST
+    return held if held <= FEWEST or _listed(making, FEWEST, _TRIED) is None else FEWEST
 
 
 def choose_looked_at(making: Making, possible: float) -> int:
@@ -36,7 +38,7 @@ def choose_looked_at(making: Making, possible: float) -> int:
     """
     held = len(making.splits.chosen)
     count = max(min(held, FEWEST), min(held, int(possible)))
-    return held if count == held or _listed(making, count) is None else count
+    return held if count == held or _listed(making, count, LOOKED_AT) is None else count
 
 
 def looked_at(making: Making) -> "Dataset":
@@ -65,9 +67,9 @@ def few_objects(making: Making) -> str | None:
     )
 
 
-def _listed(making: Making, count: int) -> "Dataset | None":
-    """List `count` of the held-out images and read them; None where a list cannot tell them."""
-    path = making.place(LOOKED_AT)
+def _listed(making: Making, count: int, name: str) -> "Dataset | None":
+    """List `count` of the held-out images as `name`, and read them; None where a list cannot."""
+    path = making.place(name)
     write_text(path, "".join(f"{one}\n" for one in _drawn(making, count)))
     try:
         return _open(making, path)
