@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Images of a block that a CPU task reads: what is done again when it dies.
 _MOST_READ, _BLOCKS_A_CPU = 256, 4
-_CPUS_A_WRITER = 8
+_CPUS_A_WRITER = 8  # of the cluster, for one more that writes parts beside them (ours)
 # Images that a GPU gets at once, at least: Ray Data asks for a number there.
 _ON_GPU = 32
 # How often a block is tried again after its actor died: one that kills it stops nothing else.
