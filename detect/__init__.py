@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "open_dataset",
     "propose",
+    "train",
     "train_classifier",
     "train_multibox",
 ]
@@ -50,6 +51,7 @@ _PLACES = {
     "load": "detect.stages.load",
     "open_dataset": "detect.data",
     "propose": "detect.stages.propose",
+    "train": "detect.stages.train",
     "train_classifier": "detect.stages.train_classifier",
     "train_multibox": "detect.stages.train_multibox",
 }

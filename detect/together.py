@@ -107,6 +107,9 @@ def _settle(out: Path, complete: Path) -> None:
         with suppress(OSError):  # Something is left in the folder it was in.
             if (folder := (out / name).parent) != out:
                 folder.rmdir()
+    # Of a folder among them, new files may be in its place once the first is moved.
+    (complete / _GONE).unlink(missing_ok=True)
+    to_disk([complete, out])
     places = {out}
     for path in _files(complete):
         place = out / path.relative_to(complete)
@@ -155,7 +158,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _gone(complete: Path) -> list[str]:
-    """Return the names noted; none where all was done but for removing the folder."""
+    """Return the names noted; none where these are gone already."""
     note = complete / _GONE
     if not note.exists():
         return []

@@ -1,6 +1,7 @@
 """Files that belong together: workplaces, and who moves what is complete to its place."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,32 @@ def test_folders_that_only_earlier_files_were_in_go_with_them(tmp_path):
         (folder / "new").write_text("new")
     names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert names == ["new", "weights", "weights/mine"]
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_a_folder_that_is_replaced_is_whole_wherever_a_process_dies(tmp_path, monkeypatch, moved):
+    names = ("card.json", "networks/1", "networks/2")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    replace, left = os.replace, [1 + moved]  # one for the note, then that of the folder
+
+    def until_killed(source: Path, target: Path) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", until_killed)
+    with pytest.raises(KeyboardInterrupt), together(tmp_path, [tmp_path / "networks"]) as folder:
+        for name in names:
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)
+            (folder / name).write_text("new")
+    monkeypatch.undo()
+    settle(tmp_path)
+    text = "old" if moved == 0 else "new"
+    assert [(tmp_path / name).read_text() for name in names] == [text] * len(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "networks"]
 
 
 _SETTLING = """

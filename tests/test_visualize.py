@@ -225,6 +225,14 @@ def test_detections_below_the_threshold_are_not_drawn() -> None:
     assert not _shows(picture, class_colour(1))
 
 
+def test_a_class_without_a_threshold_of_its_own_is_drawn_from_one_half() -> None:
+    found = _detections(([20, 20, 90, 90], 0, 0.3), ([300, 300, 400, 400], 1, 0.5))
+    for low, shown in ((0.2, True), (0.4, False)):
+        picture = draw_detections(_grey(640, 640), found, ["cat", "dog"], threshold={"cat": low})
+        assert _shows(picture, class_colour(0)) is shown
+        assert _shows(picture, class_colour(1))
+
+
 def test_proposals_are_the_best_of_each_source_in_turn() -> None:
     boxes = np.array([[x, 10, x + 20, 40] for x in range(0, 500, 50)], np.float32)
     sources = np.array(["selective-search"] * 7 + ["multibox"] * 3)

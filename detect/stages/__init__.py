@@ -17,6 +17,7 @@ from detect.stages.refine import RefineOptions, RefineResult, refine
 from detect.stages.report import ReportOptions, ReportResult, report
 from detect.stages.run import RunOptions, RunResult, run
 from detect.stages.split import SplitOptions, SplitResult, split
+from detect.stages.train import TrainOptions, TrainResult, train
 from detect.stages.train_classifier import (
     TrainClassifierOptions,
     TrainClassifierResult,
@@ -75,8 +76,10 @@ __all__ = [
     "TrainClassifierResult",
     "TrainMultiboxOptions",
     "TrainMultiboxResult",
+    "TrainOptions",
     "TrainRegressionOptions",
     "TrainRegressionResult",
+    "TrainResult",
     "TrainSharedOptions",
     "TrainSharedResult",
     "TrainSvmOptions",
@@ -101,6 +104,7 @@ __all__ = [
     "report",
     "run",
     "split",
+    "train",
     "train_classifier",
     "train_multibox",
     "train_regression",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from detect.boxes import Doubles
-from detect.structures import Annotations, Detections, Image, IntArray, Proposals
+from detect.structures import SHOWN, Annotations, Detections, Image, IntArray, Proposals
 from detect.visualize.canvas import Canvas, Entry, printable
 from detect.visualize.colours import PALETTE, VERDICTS, Style, class_colour
 from detect.visualize.verdicts import verdicts
@@ -88,7 +88,7 @@ def _lowest(
     """Return the lowest score drawn, of each detection (N,) where it is its class's."""
     if not isinstance(threshold, Mapping):
         return threshold
-    every = np.array([threshold[name] for name in classes])
+    every = np.array([threshold.get(name, SHOWN) for name in classes])
     return np.asarray(every[detections.labels])
 
 

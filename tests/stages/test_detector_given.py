@@ -11,7 +11,7 @@ from detectors import write_detector
 
 from detect.costs.stage_costs import ProposeFigures, RunFigures
 from detect.data import open_dataset
-from detect.errors import DataError, UsageError
+from detect.errors import DataError, DetectWarning, UsageError
 from detect.models.box_regression import BoxRegression
 from detect.models.checkpoints import Fitted, save_fitted
 from detect.models.kinds import BOX_REGRESSION
@@ -172,3 +172,11 @@ def test_what_learns_from_features_needs_one_network(root, tmp_path, stage) -> N
             root / "voc", split="test", proposals=tmp_path / "p", model=root / "d",
             out=tmp_path / "o.safetensors",
         )  # fmt: skip
+
+
+def test_a_class_that_the_detector_does_not_know_is_drawn_without_a_threshold(tmp_path) -> None:
+    write_voc(tmp_path / "voc", {"test": 1}, (*CLASSES, "unicorn"), seed=1)
+    detector = write_detector(tmp_path / "d", networks=1)
+    with pytest.warns(DetectWarning, match="the model does not know unicorn: no detections of"):
+        run(tmp_path / "voc", split="test", model=detector, out=tmp_path / "found")
+    assert len(list((tmp_path / "found/pictures").iterdir())) == 1
