@@ -19,7 +19,7 @@ from typing import Any
 from detect.errors import DataError, option
 from detect.files import append_line, to_disk, write_json, write_text
 from detect.formats import What, stamped, upgraded
-from detect.reading import TOML_BYTES, parse_toml, read_object, read_text
+from detect.reading import RECORDS_BYTES, TOML_BYTES, parse_toml, read_object, read_text
 from detect.together import remove, settle
 
 _RECIPE = "the recipe of a run"
@@ -127,6 +127,23 @@ class RunFolder:
         path = self.path / "log.txt"
         append_line(path, line)
         to_disk([path])
+
+    @property
+    def minutes(self) -> float:
+        """Return how long the training took to its last row of results.csv; 0 without any.
+
+        DataError for a file that is not as it was written.
+        """
+        path = self.path / "results.csv"
+        if not path.is_file():
+            return 0.0
+        text = read_text(path, "results of a run", RECORDS_BYTES, _ANEW)
+        try:
+            return max(float(row["minutes"]) for row in csv.DictReader(io.StringIO(text)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{path}: expected rows with the minutes of a training. {_ANEW}"
+            ) from error
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write results.csv, a column for every key of any row."""

@@ -71,6 +71,13 @@ def test_folders_that_only_earlier_files_were_in_go_with_them(tmp_path):
     assert names == ["new", "weights", "weights/mine"]
 
 
+def _replace(out: Path, names: tuple[str, ...]) -> None:
+    with together(out, [out / "networks"]) as folder:
+        for name in names:
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)
+            (folder / name).write_text("new")
+
+
 @pytest.mark.parametrize("moved", range(4))
 def test_a_folder_that_is_replaced_is_whole_wherever_a_process_dies(tmp_path, monkeypatch, moved):
     names = ("card.json", "networks/1", "networks/2")
@@ -86,10 +93,8 @@ def test_a_folder_that_is_replaced_is_whole_wherever_a_process_dies(tmp_path, mo
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", until_killed)
-    with pytest.raises(KeyboardInterrupt), together(tmp_path, [tmp_path / "networks"]) as folder:
-        for name in names:
-            (folder / name).parent.mkdir(exist_ok=True, parents=True)
-            (folder / name).write_text("new")
+    with pytest.raises(KeyboardInterrupt):
+        _replace(tmp_path, names)
     monkeypatch.undo()
     settle(tmp_path)
     text = "old" if moved == 0 else "new"

@@ -6,16 +6,19 @@ from detect.structures import IntArray
 
 # Ours: draws that are compared. More hardly better the best one.
 DRAWS = 500
-# What is worse than any share: all objects of a class held out, so that nothing is learned of it.
-_ALL = 1e6
+# What is worse than any share: a class without an object where some are needed.
+_NONE = 1e6
 
 
-def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArray:
+def held_out(
+    counts: IntArray, share: float, rng: np.random.Generator, *, leave: bool = True
+) -> IntArray:
     """Return the places, ascending, of about `share` of N images with `counts` (N, C) objects.
 
     Of DRAWS random ones that whose worst class is nearest to its share: |held - share| / share,
-    a class without objects aside. At least one image is held out and one is not. ValueError for
-    fewer than two images, or a share that is not between 0 and 1.
+    a class without objects aside. At least one image is held out and one is not. With `leave`
+    every class shall be among the rest, or else among those held out. ValueError for fewer than
+    two images, or a share that is not between 0 and 1.
     """
     images = len(counts)
     if images < 2 or not 0 < share < 1:
@@ -29,7 +32,8 @@ def held_out(counts: IntArray, share: float, rng: np.random.Generator) -> IntArr
     for _ in range(DRAWS):
         drawn = rng.permutation(images)[:number]
         shares = counts[drawn][:, known].sum(axis=0) / totals[known]
-        off = float(np.abs(shares / share - 1).max(initial=0.0)) + _ALL * bool((shares == 1).any())
+        missing = (shares == (1 if leave else 0)).sum()
+        off = float(np.abs(shares / share - 1).max(initial=0.0)) + _NONE * float(missing)
         if off < worst:
             best, worst = drawn, off
     return np.sort(best)

@@ -227,7 +227,7 @@ def _source(options: Options, detector: StoredDetector) -> Mapping[str, Any]:
         values |= {"preset": card.preset, "search": card.search, "seed": card.seed}
     if detector.card.method != SEARCH:
         values["multibox"] = detector.multibox
-    return values
+    return {name: value for name, value in values.items() if not options.gave(name)}
 
 
 def _as_json(values: Mapping[str, Any]) -> str:

@@ -37,6 +37,14 @@ def test_the_only_object_of_a_class_is_learned_from() -> None:
         assert 3 not in drawn(counts, seed=seed)
 
 
+def test_of_those_held_out_every_class_is_seen_where_none_need_be_left() -> None:
+    counts = np.zeros((60, 3), np.int64)
+    counts[:, 0], counts[3, 1], counts[40, 2] = 1, 3, 1
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        assert {3, 40} <= set(held_out(counts, 1 / 3, rng, leave=False).tolist())
+
+
 def test_one_image_is_refused() -> None:
     with pytest.raises(ValueError, match="two images"):
         drawn(np.ones((1, 1), np.int64))

@@ -55,6 +55,8 @@ def test_the_detector_says_what_the_caller_does_not(folder) -> None:
     assert (given.vote, given.mirror, given.nms, given.preset) == ("off", False, 0.4, "rcnn")
     other = with_detector(options(folder, kind="wbf"), detector)
     assert (other.kind, other.vote) == ("wbf", "off")
+    again = with_detector(options(folder, search="opencv", seed=7), detector)
+    assert (again.search, again.seed, again.preset) == ("opencv", 7, "googlenet")
     stored = with_detector(options(folder, proposals=folder / "p"), detector)
     assert not stored.gave("preset", "method", "search", "seed")
 

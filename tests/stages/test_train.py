@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import CLASSES, voc_object, voc_xml, write_coco, write_voc
+from builders import CLASSES, voc_object, voc_xml, write_voc
 from networks import moving_network
 
 from detect.data import open_dataset
@@ -27,12 +27,12 @@ from detect.stages.train.budget import (
     Told,
     plan,
 )
-from detect.stages.train.finishing import thresholds_of, write_detector
+from detect.stages.train.choosing import cheaper
+from detect.stages.train.finishing import write_detector
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
 from detect.stages.train.planning import last_plan, second_plan
 from detect.stages.train.work import Work
-from detect.structures import SHOWN
 
 SMALL = (
     "model.width=0.25", "model.input_size=48", "sampling.batch_size=8", "optimizer.steps=12",
@@ -60,10 +60,10 @@ def made(data: Path, out: Path, **more: Any) -> TrainResult:
     return train(data, out=out, **told)
 
 
-def covered_by(steps: dict[str, Any]) -> tuple[str, ...]:
+def covered_by(steps: dict[str, Any]) -> list[str]:
     """Return the sources that may be found with, by the one learned from."""
     learned = str(steps["source"]["result"]["chosen"])
-    return ("multibox", "both") if learned == "both" else (learned,)
+    return [*cheaper(learned), learned]
 
 
 class Stopping:
@@ -99,6 +99,7 @@ def test_one_call_leaves_a_detector_that_finds(data, whole) -> None:
     steps = json.loads((whole / "work/choices.json").read_text())["steps"]
     assert steps["plan"]["result"]["again"] == 12
     # Each of MultiBox's first two misses a half of all images, those held out among them.
+    assert list(steps["regions"]["result"]["tried"]) == covered_by(steps)
     assert steps["regions"]["result"]["chosen"] in covered_by(steps)
     assert set(steps["source"]["result"]["covered"]) == {"multibox", "both", "selective-search"}
     for name, parts in (("networks", card.networks), ("multibox", card.multibox)):
@@ -141,7 +142,7 @@ def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
 def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     result = made(data, tmp_path / "d", dry_run=True)
     assert not result.trained
-    assert set(result.choices) == {"pace", "plan"}
+    assert set(result.choices) == {"device", "pretrained", "pace", "plan"}
     assert not (tmp_path / "d").exists()
     record = tmp_path.joinpath("d", "work", "choices.json")
     record.parent.mkdir(parents=True)
@@ -203,27 +204,6 @@ def test_a_set_without_a_known_split_asks_for_one(tmp_path) -> None:
     write_voc(tmp_path / "set", {"a": 3, "b": 3})
     with pytest.raises(UsageError, match=r"say which images .* Splits there: a, b"):
         made(tmp_path / "set", tmp_path / "d")
-
-
-def test_classes_that_the_held_out_images_do_not_name_have_a_threshold(tmp_path) -> None:
-    data = write_coco(tmp_path / "set", {"train": 3, "val": 3}, seed=1)
-    path = data / "annotations/instances_val.json"
-    content = json.loads(path.read_text())
-    content["categories"] = [one for one in content["categories"] if one["name"] != "circle"]
-    rest = {one["id"] for one in content["categories"]}
-    content["annotations"] = [one for one in content["annotations"] if one["category_id"] in rest]
-    path.write_text(json.dumps(content))
-    found = [{**one, "score": 0.8} for one in content["annotations"]]
-    (tmp_path / "found.json").write_text(json.dumps(found))
-    learned, chosen = (open_dataset(data, split) for split in ("train", "val"))
-    options = TrainOptions(data=data, out=tmp_path / "d")
-    splits = Splits("train", "val", None, learned, chosen, learned)
-    work = Work(tmp_path / "d/work", {}, resume=False)
-    making = Making(options, splits, work, pretrained=False, reporter=QUIET)
-    thresholds = thresholds_of(making, tmp_path / "found.json")
-    assert tuple(thresholds) == learned.classes
-    assert thresholds["circle"] == SHOWN
-    assert {thresholds[name] for name in chosen.classes} == {0.4}
 
 
 def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """`train`: what is told before anything is trained, and of a call that goes on otherwise."""
 
 import json
+import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from detect.stages.train.choosing import (
     looks_of,
     too_dear,
 )
-from detect.stages.train.learnable import check_learnable
+from detect.stages.train.learnable import check_choosable, check_learnable
 from detect.stages.train.look import Splits, splits_of
 from detect.stages.train.looked_at import choose_looked_at, few_objects, fewest, looked_at
 from detect.stages.train.making import Making
@@ -80,6 +81,38 @@ def test_a_class_that_cannot_be_learned_is_told_first(tmp_path) -> None:
     assert listener.said == []
     with pytest.raises(DataError, match="all 10 objects are marked difficult or crowd"):
         check_learnable(open_dataset(root, "trainval"), ("square",), listener)
+
+
+def test_classes_that_the_images_to_choose_on_do_not_name_are_told_first(tmp_path) -> None:
+    data = write_coco(tmp_path / "set", {"train": 10, "val": 3}, seed=1)
+    path = data / "annotations/instances_val.json"
+    content = json.loads(path.read_text())
+    content["categories"] = [one for one in content["categories"] if one["name"] != "circle"]
+    rest = {one["id"] for one in content["categories"]}
+    content["annotations"] = [one for one in content["annotations"] if one["category_id"] in rest]
+    path.write_text(json.dumps(content))
+    told = {"split": "train", "val_split": "val", "out": tmp_path / "d"}
+    words = r"the images to choose on \(val\) have no class circle, which is learned"
+    with pytest.raises(DataError, match=words):
+        train(data, **told)
+    # Where it is left out, what is wrong is something else.
+    with pytest.raises(DataError, match="no object in the images to choose on"):
+        check_choosable(open_dataset(data, "val"), ())
+    check_choosable(open_dataset(data, "val"), ("square", "triangle"))
+
+
+def test_boxes_too_alike_for_priors_are_told_first(tmp_path) -> None:
+    point = voc_object("circle", (5, 5, 25, 25))
+    root = of_objects(tmp_path / "set", point, classes=("circle",))
+    with pytest.raises(DataError) as error:
+        train(root, out=tmp_path / "d", pretrained="off")
+    assert re.fullmatch(
+        rf"{root}: MultiBox, which learns from \d of the 10 images at a time \(multibox\.A\.B=V in "
+        r"set\): 4 shapes asked for, but the split has 1 different boxes\. Lower priors\.shapes or "
+        r"add images\.",
+        str(error.value),
+    )
+    assert not (tmp_path / "d").exists()
 
 
 def test_a_class_of_tiny_objects_is_warned_of(tmp_path) -> None:

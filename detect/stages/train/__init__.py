@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from detect.errors import option
+from detect.errors import UsageError, option
 from detect.locks import holding
 from detect.progress import QUIET, Reporter
 from detect.stages.calling import by_keywords
@@ -26,7 +26,7 @@ from detect.stages.train.choosing import (
     choose_source,
 )
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
-from detect.stages.train.learnable import check_learnable
+from detect.stages.train.learnable import check_choosable, check_learnable, check_priors
 from detect.stages.train.look import splits_of
 from detect.stages.train.looked_at import few_objects
 from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
@@ -65,18 +65,41 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
         if options.resume and is_detector(options.out) and "written" in work.choices:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
         with work.looking():
+            _check_device(options, work)
             making = Making(
                 told=options,
                 splits=splits_of(options, work.folder, reporter),
                 work=work,
-                pretrained=options.pretrained == "auto" and recipes.weights_at_hand(),
+                pretrained=work.step("pretrained", lambda: _pretrained(options)),
                 reporter=reporter,
             )
             check_learnable(making.splits.learned, making.classes, reporter)
+            check_choosable(making.splits.chosen, making.classes or making.splits.learned.classes)
+            check_priors(making.splits.everything, making.multibox_recipe(1), FOLDS)
             steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)
         return _train(making, steps)
+
+
+def _pretrained(options: TrainOptions) -> bool:
+    return options.pretrained == "auto" and recipes.weights_at_hand()
+
+
+def _check_device(options: TrainOptions, work: Work) -> None:
+    """Raise UsageError where a training was begun on another kind of device.
+
+    Its steps were planned by that one's pace, and its crops classified in that one's precision.
+    """
+    from detect.models.device import choose_device
+
+    kind = choose_device(options.device).type
+    begun = work.step("device", lambda: kind)
+    if kind != begun:
+        raise UsageError(
+            f"{option('device', options.device)}: this training was begun on {begun}, and here it "
+            f"would go on on {kind}. Go on there, or begin anew with another {option('out')}."
+        )
 
 
 def _without_work(out: Path, told: dict[str, Any], reporter: Reporter) -> TrainResult:
@@ -100,7 +123,7 @@ def _workplace(options: TrainOptions) -> Iterator[Path]:
         yield options.out / "work"
         return
     with TemporaryDirectory() as folder:
-        yield Path(folder)
+        yield Path(folder, "work")
 
 
 def _plain(value: Any) -> Any:
@@ -116,6 +139,7 @@ def _train(making: Making, steps: Plan) -> TrainResult:
         work.step(
             f"multibox {fold}",
             lambda fold=fold: making.train_multibox(fold[0], steps.multibox_steps, fold),  # type: ignore[misc]
+            lambda fold=fold: making.trained_seconds("multibox", fold[0]),  # type: ignore[misc]
         )
     region = told.networks * real_pace(making).region
     source = work.step("source", lambda: choose_source(making, region))["chosen"]
@@ -138,7 +162,11 @@ def _train(making: Making, steps: Plan) -> TrainResult:
 
 def _learn(making: Making, name: str, split: str, steps: int, begun: Path | None = None) -> Path:
     """Train the networks `name` on `split`; return them."""
-    making.work.step(f"networks {name}", lambda: making.train_networks(name, split, steps, begun))
+    making.work.step(
+        f"networks {name}",
+        lambda: making.train_networks(name, split, steps, begun),
+        lambda: making.trained_seconds("networks", name),
+    )
     return making.place("networks", name)
 
 
@@ -154,6 +182,7 @@ def _on_all_images(making: Making, source: str, steps: Plan) -> tuple[Path, tupl
         making.work.step(
             "multibox all",
             lambda: making.train_multibox(ALL, steps.multibox_again, begun=begun),
+            lambda: making.trained_seconds("multibox", ALL),
         )
     if steps.again:
         networks = _learn(making, ALL, making.splits.every, steps.again, networks)

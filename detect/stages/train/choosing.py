@@ -81,6 +81,12 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     return {"covered": covered, "dear": dear, "chosen": chosen, "looked": looked}
 
 
+def cheaper(source: str) -> tuple[str, ...]:
+    """Return the sources of fewer boxes an image."""
+    names = tuple(SOURCES)
+    return names[: names.index(source)]
+
+
 Covered = Mapping[str, Mapping[str, float]]
 
 
@@ -125,13 +131,13 @@ def _coverage(making: Making, path: Path) -> dict[str, float]:
 
 
 def choose_regions(making: Making, source: str) -> dict[str, Any]:
-    """Return what the networks find over the boxes of `source`, and over MultiBox's part of them.
+    """Return what the networks find over the boxes of `source`, and over those of cheaper ones.
 
-    And the cheaper one that is hardly worse, by the best selection of each: networks learn from
-    the boxes of both, but fewer and better ones may win (docs/measured.md).
+    And the cheapest that is hardly worse, by the best selection of each: networks learn from what
+    covers most, but fewer and better boxes may win (docs/measured.md).
     """
     tried = {}
-    for name in ("multibox", source) if source == "both" else (source,):
+    for name in (*cheaper(source), source):
         figures = dict(_tried(making, name, ("once",)))
         tried[name] = max(figures.values(), key=_value)
     best = max(map(_value, tried.values()))

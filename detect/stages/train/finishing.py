@@ -27,19 +27,18 @@ _MODEL_BYTES = 2**34
 
 
 def thresholds_of(making: Making, detections: Path) -> dict[str, float]:
-    """Return from which score each class is shown: that of the best F1 on the images looked at.
+    """Return from which score each class that is learned is shown.
 
-    SHOWN for a class that a held-out set of its own has no name of.
+    That of the best F1 on the images looked at; SHOWN for a class without an object there.
     """
     from detect.evaluation.flat import FlatDetections
     from detect.evaluation.thresholds import best_thresholds
     from detect.storage.detections import read_columns
-    from detect.structures import SHOWN
 
     chosen = looked_at(making)
     found = best_thresholds(chosen, FlatDetections(*read_columns(detections, chosen)))
-    classes = making.splits.learned.classes
-    return {name: round(found.get(name, SHOWN), 4) for name in classes}
+    classes = making.classes or making.splits.learned.classes
+    return {name: round(found[name], 4) for name in classes}
 
 
 def write_detector(making: Making, networks: Path, multibox: tuple[Path, ...]) -> None:

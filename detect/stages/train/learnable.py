@@ -1,11 +1,13 @@
-"""Whether every class can be learned: told before anything is trained."""
+"""Whether every class can be learned, and choices made: told before anything is trained."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from detect.errors import DataError
+from detect.errors import DataError, option
 from detect.progress import Reporter
 
 if TYPE_CHECKING:
+    from detect.config import MultiBoxRecipe
     from detect.structures import Dataset
 
 
@@ -51,6 +53,45 @@ def check_learnable(dataset: "Dataset", classes: tuple[str, ...], reporter: Repo
             f"{SMALLEST_SIDE:g} px a side or more, covers one by IoU {ENOUGH_IOU}: hardly any will "
             f"be found. Use larger images{instead}."
         )
+
+
+def check_choosable(chosen: "Dataset", classes: Sequence[str]) -> None:
+    """Raise DataError where choices cannot be made of `classes` on the images held out."""
+    from detect.data.halves import class_counts
+
+    unknown = [name for name in classes if name not in chosen.classes]
+    if unknown:
+        raise DataError(
+            f"{chosen.root}: the images to choose on ({chosen.split}) have no class "
+            f"{', '.join(unknown)}, which is learned: its detections could not be told there. Add "
+            f"it to their list of classes, or name others with {option('val_split')}."
+        )
+    learned = [chosen.classes.index(name) for name in classes]
+    if not chosen.annotated or not class_counts(chosen, difficult=False)[:, learned].any():
+        raise DataError(
+            f"{chosen.root}: no object in the images to choose on ({chosen.split}), so that all "
+            f"detectors are alike there. Name others with {option('val_split')}, or label more."
+        )
+
+
+def check_priors(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[str]) -> None:
+    """Raise DataError where a fold leaves MultiBox fewer different boxes than it has priors."""
+    from dataclasses import replace
+
+    from detect.data.folds import in_fold
+    from detect.training.multibox import design_network
+    from detect.training.window_data import collect_windows
+
+    for fold in folds:
+        kept = tuple(one for one in dataset.samples if not in_fold(one.image_id, fold))
+        try:
+            windows = collect_windows(replace(dataset, samples=kept))
+            design_network(recipe, windows.fractions())
+        except DataError as error:
+            raise DataError(
+                f"{dataset.root}: MultiBox, which learns from {len(kept)} of the {len(dataset)} "
+                f"images at a time (multibox.A.B=V in {option('set')}): {error.marked}"
+            ) from error
 
 
 def _why(name: str, objects: int) -> str:

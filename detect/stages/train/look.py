@@ -54,7 +54,6 @@ def splits_of(options: TrainOptions, folder: Path, reporter: Reporter) -> Splits
         return _cut(options, dataset, name, folder, reporter)
     chosen = _open(options, options.val_split, reporter)
     _check_apart(dataset, chosen)
-    _check_objects(chosen)
     whole = _joined(options, dataset, chosen, folder, reporter)
     told = None if whole is None else str(folder / "all.txt")
     return Splits(name, options.val_split, told, dataset, chosen, whole or dataset)
@@ -106,17 +105,6 @@ def _check_apart(learned: "Dataset", chosen: "Dataset") -> None:
         )
 
 
-def _check_objects(chosen: "Dataset") -> None:
-    """Raise DataError where nothing can be chosen on the images held out."""
-    from detect.data.halves import class_counts
-
-    if not chosen.annotated or not class_counts(chosen, difficult=False).any():
-        raise DataError(
-            f"{chosen.root}: no object in the images to choose on ({chosen.split}), so that all "
-            f"detectors are alike there. Name others with {option('val_split')}, or label more."
-        )
-
-
 def _cut(
     options: TrainOptions, dataset: "Dataset", name: str, folder: Path, reporter: Reporter
 ) -> Splits:
@@ -134,7 +122,6 @@ def _cut(
     _write(learn, [one for one in ids if one not in held])
     _write(chosen, [one for one in ids if one in held])
     first, second = (_open(options, str(path), reporter) for path in (learn, chosen))
-    _check_objects(second)
     return Splits(str(learn), str(chosen), name, first, second, dataset)
 
 

@@ -85,7 +85,8 @@ def _drawn(making: Making, count: int) -> list[str]:
 
     samples = making.splits.chosen.samples
     counts = class_counts(making.splits.chosen, difficult=False)
-    places = held_out(counts, count / len(samples), np.random.default_rng(making.told.seed))
+    rng = np.random.default_rng(making.told.seed)
+    places = held_out(counts, count / len(samples), rng, leave=False)
     return [samples[place].image_id for place in places.tolist()]
 
 

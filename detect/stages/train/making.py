@@ -1,15 +1,18 @@
 """The stages that a detector is made by, each in a folder of its own in OUT/work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
 from detect.errors import DetectError
 from detect.progress import Reporter
+from detect.runs import RunFolder
 from detect.stages.ensemble import ensemble
 from detect.stages.evaluate import evaluate
+from detect.stages.members import member_folders
 from detect.stages.propose import propose
 from detect.stages.run import run
 from detect.stages.train import recipes
@@ -100,7 +103,7 @@ class Making:
             told.data,
             split=self.splits.every,
             config=recipes.multibox(steps, told.seed, pretrained=self.pretrained, begun=begun),
-            set=told.of_multibox,
+            set=_beginning(told.of_multibox, begun),
             leave_out=fold,
             out=out,
             resume=out.exists(),
@@ -118,7 +121,7 @@ class Making:
             split=split,
             proposals=self.place("proposals", ALL),
             config=recipes.classifier(steps, told.seed, pretrained=self.pretrained, begun=begun),
-            set=told.of_networks,
+            set=_beginning(told.of_networks, begun),
             ensemble=count if count > 1 else None,
             out=out,
             resume=out.exists(),
@@ -127,6 +130,10 @@ class Making:
             log=told.log,
             reporter=self.reporter,
         )
+
+    def trained_seconds(self, *names: str) -> float:
+        """Return what the trainings in a folder of work/ took, interrupted or not."""
+        return sum(60 * RunFolder(one).minutes for one in member_folders(self.place(*names)))
 
     def propose(self, name: str, split: str, method: str, preset: str) -> Path:
         """Propose for `split`, with MultiBox networks that did not see its images."""
@@ -176,7 +183,10 @@ class Making:
         return out / "detections.json"
 
     def score(self, detections: Path) -> dict[str, float]:
-        """Return "AP50" (voc2012) and "AP" (coco, 0.50 to 0.95) on the images looked at."""
+        """Return "AP50" (voc2012) and "AP" (coco, 0.50 to 0.95) on the images looked at.
+
+        Means over the classes that are learned: a recipe may leave some out.
+        """
         told = self.told
         found = evaluate(
             told.data,
@@ -185,8 +195,25 @@ class Making:
             protocol="all",
             skip_bad=told.skip_bad,
         ).protocols
-        mean = found["coco"].map_50_95 or 0.0
-        return {"AP50": round(found["voc2012"].map, 4), "AP": round(mean, 4)}
+        learned = self.classes or self.splits.learned.classes
+        voc, coco = (found[name].per_class for name in ("voc2012", "coco"))
+        scored = [name for name in voc if name in learned]
+        return {
+            "AP50": _mean(voc[name].ap for name in scored),
+            "AP": _mean(coco[name].ap_50_95 or 0.0 for name in scored),
+        }
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Return the mean; 0 where no class that is learned has an object."""
+    return round(fmean(found), 4) if (found := list(values)) else 0.0
+
+
+def _beginning(changes: tuple[str, ...], begun: Path | None) -> tuple[str, ...]:
+    """Return the changes of a recipe: an `init` is where the first fit begins, and no later."""
+    if begun is None:
+        return changes
+    return tuple(one for one in changes if one.partition("=")[0].strip() != "init")
 
 
 def _told(steps: Callable[[int], int]) -> int | None:

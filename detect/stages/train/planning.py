@@ -6,7 +6,7 @@ from typing import Any
 
 from detect.errors import option
 from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
-from detect.stages.train.choosing import Look, expected_look, looking
+from detect.stages.train.choosing import Look, cheaper, expected_look, looking
 from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
@@ -101,11 +101,18 @@ def a_look(making: Making, source: str) -> Look:
 def _again(making: Making, first: Plan, source: str) -> Plan:
     pace = real_pace(making)
     last = first.multibox_again * pace.multibox_step
-    left = _left(making) - looking(making, a_look(making, source)) - last
+    left = _left(making) - _looks(making, source) - last
     step, told = making.told.networks * pace.classifier_step, making.told_steps.classifier
     steps = classifiers(left, step, again=making.splits.whole is not None, told=told)
     fewest = FEWEST if told is None else 0
     return replace(first, classifier_steps=max(fewest, steps.first), again=steps.again)
+
+
+def _looks(making: Making, source: str) -> float:
+    """Return the seconds of all looks at the boxes of `source`, and of one at cheaper ones."""
+    covered, look = making.work.choices["source"]["result"]["covered"], a_look(making, source)
+    fewer = sum(covered[name]["boxes"] for name in cheaper(source))
+    return looking(making, look) + look.seconds * float(fewer) / max(look.boxes, 1.0)
 
 
 def real_pace(making: Making) -> Pace:

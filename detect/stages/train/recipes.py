@@ -100,7 +100,8 @@ def multibox(steps: int, seed: int, *, pretrained: bool, begun: Path | None = No
 
 
 def _beginning(begun: Path | None) -> Recipe:
-    return {} if begun is None else {"init": str(begun)}
+    """Return where a recipe begins: the same however the folder is called in a later call."""
+    return {} if begun is None else {"init": str(begun.resolve())}
 
 
 def _short(optimizer: Recipe, steps: int) -> Recipe:

@@ -16,6 +16,8 @@ from detect.stages.opening import is_earlier
 from detect.together import UNFINISHED, remove
 
 NAME = "choices.json"
+# Beside the folder: what an earlier training left there, until the new one has a plan.
+_EARLIER = ".earlier-work"
 _WHAT = "the record of a training"
 _REMEDY = "Begin anew in another folder."
 
@@ -30,6 +32,9 @@ class Work:
 
     def __init__(self, folder: Path, told: Mapping[str, Any], *, resume: bool) -> None:
         self.folder, self._path = folder, folder / NAME
+        self._earlier = folder.with_name(_EARLIER)
+        if not folder.exists():
+            self._put_back()
         self._values: dict[str, Any] = {"told": dict(told), "steps": {}}
         if resume and self._path.is_file():
             self._values = self._read(told)
@@ -41,7 +46,8 @@ class Work:
     def looking(self) -> Iterator[None]:
         """Remove the folder again unless a plan is made: nothing was trained, all can be told anew.
 
-        So that a call with a mistake, or too few minutes, is simply called again.
+        So that a call with a mistake, or too few minutes, is simply called again. What was there
+        before comes back then.
         """
         try:
             yield
@@ -50,16 +56,23 @@ class Work:
                 raise
             raise NothingKept from None
         finally:
-            if not self._planned:
+            if self._planned:
+                remove(self._earlier)
+            else:
                 remove(self.folder)
+                self._put_back()
 
-    def step(self, name: str, do: Callable[[], Any]) -> Any:
-        """Return the result of the step `name`, JSON, as it was recorded or as `do` returns it."""
+    def step(self, name: str, do: Callable[[], Any], took: Callable[[], float] = float) -> Any:
+        """Return the result of the step `name`, JSON, as it was recorded or as `do` returns it.
+
+        `took` returns its seconds where it may have gone on after an interruption.
+        """
         steps = self._values["steps"]
         if name not in steps:
             begun = time.monotonic()
             result = do()
-            steps[name] = {"result": result, "seconds": round(time.monotonic() - begun, 1)}
+            seconds = max(time.monotonic() - begun, took())
+            steps[name] = {"result": result, "seconds": round(seconds, 1)}
             self._write()
         return steps[name]["result"]
 
@@ -82,7 +95,7 @@ class Work:
         return dict(self._values["steps"])
 
     def _make(self) -> None:
-        """Make the folder, and remove what an earlier training left there."""
+        """Make the folder, and move away what an earlier training left there."""
         if (self.folder.is_file() or is_earlier(self.folder)) and not self._path.is_file():
             raise UsageError(
                 f"{self.folder}: not of a training of a detector, and would be removed. Choose "
@@ -90,11 +103,16 @@ class Work:
             )
         if self.folder.exists():
             # Away in one step: what is left of it if this is killed has no name that is looked for.
+            # The earlier one of a call that was killed before it had a plan is still the earlier.
             gone = self.folder.with_name(UNFINISHED)
             remove(gone)
-            os.replace(self.folder, gone)
+            os.replace(self.folder, gone if self._earlier.exists() else self._earlier)
             remove(gone)
         self.folder.mkdir(parents=True)
+
+    def _put_back(self) -> None:
+        if self._earlier.is_dir():
+            os.replace(self._earlier, self.folder)
 
     def _write(self) -> None:
         write_record(self._path, self._values)

@@ -1,0 +1,127 @@
+"""`train`: what a call leaves that goes on, begins anew, or learns some of the classes alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import write_coco, write_voc
+
+from detect.data import open_dataset
+from detect.errors import DataError, UsageError
+from detect.progress import QUIET
+from detect.runs import RunFolder
+from detect.stages.train import TrainOptions, recipes, train
+from detect.stages.train.look import Splits
+from detect.stages.train.making import Making
+from detect.stages.train.work import Work
+
+TOLD = {
+    "split": None, "val_split": None, "minutes": 30.0, "networks": 1, "fast": False,
+    "pretrained": "auto", "set": [], "seed": 0,
+}  # fmt: skip
+SMALL = (
+    "multibox.model.width=0.25", "multibox.model.input_size=64", "multibox.batch_size=2",
+    "multibox.optimizer.steps=2",
+)  # fmt: skip
+
+
+def making(data: Path, out: Path, split: str, **more: Any) -> Making:
+    images = open_dataset(data, split)
+    options = TrainOptions(data=data, out=out, device="cpu", **more)
+    work = Work(out / "work", {}, resume=True)
+    return Making(options, Splits(split, split, None, images, images, images), work, False, QUIET)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_voc(tmp_path / "set", {"trainval": 10}, seed=2)
+
+
+def test_figures_are_of_the_classes_that_are_learned(tmp_path) -> None:
+    data = write_coco(tmp_path / "set", {"train": 4}, seed=1)
+    content = json.loads((data / "annotations/instances_train.json").read_text())
+    (circle,) = [one["id"] for one in content["categories"] if one["name"] == "circle"]
+    found = [{**one, "score": 0.8} for one in content["annotations"]]
+    circles = [one for one in found if one["category_id"] == circle]
+    (tmp_path / "found.json").write_text(json.dumps(circles))
+    every, alone = (
+        making(data, tmp_path / "d", "train", set=told).score(tmp_path / "found.json")
+        for told in ((), ('classes=["circle"]',))
+    )
+    assert alone == {"AP50": 1.0, "AP": 1.0}
+    assert every["AP50"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_what_is_told_to_begin_with_is_where_the_first_fit_begins_alone(data, tmp_path) -> None:
+    made = making(data, tmp_path / "d", "trainval", set=SMALL)
+    made.train_multibox("1", 2)
+    other = making(data, tmp_path / "d", "trainval", set=(*SMALL, " multibox.init = nowhere"))
+    with pytest.raises(DataError, match="nowhere"):
+        other.train_multibox("2", 2)
+    other.train_multibox("all", 2, begun=made.place("multibox", "1"))
+    assert (tmp_path / "d/work/multibox/all/weights/last.safetensors").is_file()
+    assert made.trained_seconds("multibox", "all") > 0
+
+
+def test_where_a_later_fit_begins_is_the_same_however_out_is_spelled(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spelled = (Path("d/work/1"), tmp_path / "d/work/1", tmp_path / "e/../d/work/1")
+    assert {recipes.classifier(9, 0, pretrained=False, begun=one)["init"] for one in spelled} == {
+        str(tmp_path.resolve() / "d/work/1")
+    }
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_earlier_training_stays_until_the_new_one_has_a_plan(data, tmp_path, killed) -> None:
+    work = Work(tmp_path / "d/work", {"data": "x"}, resume=False)
+    work.step("plan", lambda: "hours of work")
+    record = (tmp_path / "d/work/choices.json").read_text()
+    if killed:  # before it had a plan, as nothing of it can be told by then
+        Work(tmp_path / "d/work", {"data": "y"}, resume=False)
+        assert (tmp_path / "d/work/choices.json").read_text() != record
+    with pytest.raises(DataError, match="nearest: trainval"):
+        train(data, split="tranval", out=tmp_path / "d", exist_ok=True)
+    assert (tmp_path / "d/work/choices.json").read_text() == record
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["work"]
+
+
+def test_an_earlier_training_goes_once_there_is_a_plan(tmp_path) -> None:
+    Work(tmp_path / "work", {"data": "x"}, resume=False).step("plan", lambda: 1)
+    work = Work(tmp_path / "work", {"data": "y"}, resume=False)
+    with work.looking():
+        work.step("plan", lambda: 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+    assert Work(tmp_path / "work", {"data": "y"}, resume=True).choices["plan"]["result"] == 2
+
+
+def test_a_training_goes_on_on_the_kind_of_device_that_it_was_begun_on(data, tmp_path) -> None:
+    told = {**TOLD, "data": str(data)}
+    work = Work(tmp_path / "d/work", told, resume=False)
+    work.step("device", lambda: "cuda")
+    work.step("plan", lambda: {})
+    with pytest.raises(UsageError) as error:
+        train(data, out=tmp_path / "d", resume=True, device="cpu")
+    assert str(error.value) == (
+        "device=cpu: this training was begun on cuda, and here it would go on on cpu. Go on "
+        "there, or begin anew with another out."
+    )
+    assert (tmp_path / "d/work/choices.json").is_file()
+
+
+def test_a_step_that_went_on_took_what_its_training_says(tmp_path) -> None:
+    work = Work(tmp_path / "work", {}, resume=False)
+    work.step("a", lambda: None, lambda: 90.04)
+    assert work.seconds == 90.0
+    work.step("b", lambda: None, lambda: -1.0)
+    assert work.seconds < 91
+
+
+def test_the_minutes_of_a_run_are_those_of_its_last_row(tmp_path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.minutes == 0
+    folder.write_results([{"step": 5, "minutes": 0.5}, {"step": 10, "minutes": 1.25, "val": 3}])
+    assert folder.minutes == 1.25
+    (tmp_path / "results.csv").write_text("step,minutes\n5,soon\n")
+    with pytest.raises(DataError, match=r"results\.csv: expected rows with the minutes of a train"):
+        _ = folder.minutes
