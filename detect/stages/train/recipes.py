@@ -19,8 +19,10 @@ _FROZEN = {"frozen_statistics": True, "frozen_stages": 1}
 _SAMPLING = {
     "batch_size": 64, "foreground_fraction": 0.375, "foreground_iou": 0.6, "class_balance": True,
 }  # fmt: skip
+# Half as wide a step takes a third of the time, and so does a look at a region
+# (docs/measured.md, "One call").
 _SCRATCH: Recipe = {
-    "model": {"variant": "bn", "input_size": 96, "dropout": 0.3},
+    "model": {"variant": "bn", "width": 0.5, "input_size": 96, "dropout": 0.3},
     "optimizer": {
         "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
         "averaging": 0.998,
