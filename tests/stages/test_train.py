@@ -231,9 +231,10 @@ def test_the_detector_has_the_classes_that_were_learned(tmp_path) -> None:
 @pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
 def test_images_too_small_for_a_region_are_told_before_training(tmp_path) -> None:
     root = write_voc(tmp_path / "set", {"train": 10}, ("circle",), size=(9, 9), objects=0)
-    voc = voc_xml("a.jpg", (9, 9), [voc_object("circle", (2, 2, 6, 6))])
+    boxes = [(1, 1, 4 + x, 4 + y) for x in range(3) for y in range(3)]
+    objects = [voc_object("circle", box) for box in boxes]
     for path in (root / "Annotations").iterdir():
-        path.write_text(voc.replace("a.jpg", f"{path.stem}.jpg"))
+        path.write_text(voc_xml(f"{path.stem}.jpg", (9, 9), objects))
     with pytest.raises(DataError, match=r"no region in any of the 2 images timed, such as train_"):
         made(root, tmp_path / "d")
     assert not (tmp_path / "d/work").exists()

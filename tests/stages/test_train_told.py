@@ -22,6 +22,7 @@ from detect.stages.train.choosing import (
     Look,
     enough,
     expected_look,
+    least_gain,
     looking,
     looks_of,
     too_dear,
@@ -240,6 +241,16 @@ def test_regions_that_there_is_no_time_for_are_not_chosen(most, dear, chosen) ->
     left = {name: one for name, one in COVERED.items() if name not in dear}
     assert enough(left, 0.01) == chosen
     assert enough(COVERED, 0.03) == "both"
+
+
+@pytest.mark.parametrize(
+    ("objects", "fast", "gain"), [(8, False, 0.025), (30, False, 0.01), (8, True, 0.03)]
+)
+def test_two_objects_more_are_no_reason_for_a_dearer_source(making, objects, fast, gain) -> None:
+    boxes = [voc_object("circle", (1, 1, 20 + number, 20)) for number in range(objects)]
+    root = of_objects(making.told.data.with_name("held"), *boxes)  # in each of ten images
+    splits = replace(making.splits, chosen=open_dataset(root, "trainval"))
+    assert least_gain(replace(making, splits=splits), fast=fast) == gain
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ SOURCES: Mapping[str, tuple[Method, Preset]] = {
     "both": ("both", "googlenet"),
     "selective-search": ("selective-search", "rcnn"),
 }
-# How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second.
+# How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second. And
+# so many objects say nothing, whatever their share: of 96 that were held out one is 0.01.
 _LESS, _LESS_FAST = 0.01, 0.03
+_CHANCE = 2
 # What costs more must be better by this much: a run of a few dozen images tells no less. With
 # --fast fewer regions may be worse by the second.
 _BETTER, _WORSE_FAST = 0.003, 0.02
@@ -73,12 +75,20 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     for name, (method, preset) in SOURCES.items():
         path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
-    less = _LESS_FAST if making.told.fast else _LESS
+    less = least_gain(making, fast=making.told.fast)
     boxes = _once(making) / max(region, 1e-9)
     dear = too_dear(covered, boxes / fewest(making))
     chosen = enough({name: one for name, one in covered.items() if name not in dear}, less)
     looked = choose_looked_at(making, boxes / max(covered[chosen]["boxes"], 1.0))
     return {"covered": covered, "dear": dear, "chosen": chosen, "looked": looked}
+
+
+def least_gain(making: Making, *, fast: bool) -> float:
+    """Return the share of the held-out objects that a source must cover more to be worth more."""
+    from detect.data.halves import class_counts
+
+    objects = int(class_counts(making.splits.chosen, difficult=False).sum())
+    return max(_LESS_FAST if fast else _LESS, _CHANCE / max(objects, 1))
 
 
 def cheaper(source: str) -> tuple[str, ...]:
