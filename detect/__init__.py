@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from detect.stages.evaluate import evaluate
     from detect.stages.load import Detector, load
     from detect.stages.propose import propose
+    from detect.stages.train import train
     from detect.stages.train_classifier import train_classifier
     from detect.stages.train_multibox import train_multibox
     from detect.structures import Dataset, Detections, Proposals

@@ -6,8 +6,6 @@ from detect.structures import IntArray
 
 # Ours: draws that are compared. More hardly better the best one.
 DRAWS = 500
-# What is worse than any share: a class without an object where some are needed.
-_NONE = 1e6
 
 
 def held_out(
@@ -16,9 +14,10 @@ def held_out(
     """Return the places, ascending, of about `share` of N images with `counts` (N, C) objects.
 
     Of DRAWS random ones that whose worst class is nearest to its share: |held - share| / share,
-    a class without objects aside. At least one image is held out and one is not. With `leave`
-    every class shall be among the rest, or else among those held out. ValueError for fewer than
-    two images, or a share that is not between 0 and 1.
+    a class without objects aside; of equal ones the next classes decide. At least one image is
+    held out and one is not. With `leave` draws whose rest lacks no class come first, or else draws
+    that lack none themselves. ValueError for fewer than two images, or a share that is not between
+    0 and 1.
     """
     images = len(counts)
     if images < 2 or not 0 < share < 1:
@@ -28,12 +27,12 @@ def held_out(
     number = min(images - 1, max(1, round(share * images)))
     totals = counts.sum(axis=0)
     known = totals > 0
-    best, worst = np.zeros(0, np.int64), np.inf
+    best, worst = np.zeros(0, np.int64), (np.inf, ())
     for _ in range(DRAWS):
         drawn = rng.permutation(images)[:number]
         shares = counts[drawn][:, known].sum(axis=0) / totals[known]
-        missing = (shares == (1 if leave else 0)).sum()
-        off = float(np.abs(shares / share - 1).max(initial=0.0)) + _NONE * float(missing)
+        missing = int((shares == (1 if leave else 0)).sum())
+        off = missing, tuple(sorted(np.abs(shares / share - 1).tolist(), reverse=True))
         if off < worst:
             best, worst = drawn, off
     return np.sort(best)

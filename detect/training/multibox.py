@@ -157,7 +157,7 @@ def build_multibox(
 
     Shows how well the priors alone cover the boxes. DataError with fewer boxes than priors.
     """
-    design, priors = design_network(recipe, boxes)
+    design, priors = _design(recipe, boxes)
     quality = prior_quality(priors, boxes)
     show(
         f"{len(priors)} priors alone: mean IoU {quality['mean_iou']:.3f} with the {len(boxes)} "
@@ -173,11 +173,7 @@ def build_multibox(
     return network
 
 
-def design_network(recipe: MultiBoxRecipe, boxes: FloatArray) -> tuple[MultiBoxDesign, FloatArray]:
-    """Return the shape of a network and its priors (K, 4), fitted to `boxes` (N, 4).
-
-    Boxes are fractions of their images. DataError with fewer different ones than priors.
-    """
+def _design(recipe: MultiBoxRecipe, boxes: FloatArray) -> tuple[MultiBoxDesign, FloatArray]:
     model, priors, objective = recipe.model, recipe.priors, recipe.objective
     coder = BoxCoder(objective.encoding, objective.scale)
     shape = (model.variant, model.width, model.head, model.until, model.input_size)

@@ -45,6 +45,19 @@ def test_of_those_held_out_every_class_is_seen_where_none_need_be_left() -> None
         assert {3, 40} <= set(held_out(counts, 1 / 3, rng, leave=False).tolist())
 
 
+def test_one_rare_class_does_not_hide_the_common_ones() -> None:
+    counts = np.random.default_rng(1).integers(0, 4, (100, 5))
+    counts[:, 4] = 0
+    counts[7, 4] = 1
+    common = counts[:, :4].sum(axis=0)
+    for leave in (True, False):
+        for seed in range(10):
+            places = held_out(counts, 0.2, np.random.default_rng(seed), leave=leave)
+            shares = counts[places][:, :4].sum(axis=0) / common
+            assert np.abs(shares / 0.2 - 1).max() < 0.15
+            assert (7 in places) is not leave
+
+
 def test_one_image_is_refused() -> None:
     with pytest.raises(ValueError, match="two images"):
         drawn(np.ones((1, 1), np.int64))

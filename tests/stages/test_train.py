@@ -27,7 +27,6 @@ from detect.stages.train.budget import (
     Told,
     plan,
 )
-from detect.stages.train.choosing import cheaper
 from detect.stages.train.finishing import write_detector
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
@@ -61,9 +60,11 @@ def made(data: Path, out: Path, **more: Any) -> TrainResult:
 
 
 def covered_by(steps: dict[str, Any]) -> list[str]:
-    """Return the sources that may be found with, by the one learned from."""
-    learned = str(steps["source"]["result"]["chosen"])
-    return [*cheaper(learned), learned]
+    """Return the sources that may be found with: of fewer boxes than that learned from, and it."""
+    found = steps["source"]["result"]
+    boxes = {name: one["boxes"] for name, one in found["covered"].items()}
+    rows = sorted((count, name) for name, count in boxes.items())
+    return [name for count, name in rows if count < boxes[found["chosen"]]] + [found["chosen"]]
 
 
 class Stopping:

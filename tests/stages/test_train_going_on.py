@@ -1,6 +1,9 @@
 """`train`: what a call leaves that goes on, begins anew, or learns some of the classes alone."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ from detect.errors import DataError, UsageError
 from detect.progress import QUIET
 from detect.runs import RunFolder
 from detect.stages.train import TrainOptions, recipes, train
+from detect.stages.train.choosing import cheaper
 from detect.stages.train.look import Splits
 from detect.stages.train.making import Making
-from detect.stages.train.work import Work
+from detect.stages.train.work import Work, put_back
 
 TOLD = {
     "split": None, "val_split": None, "minutes": 30.0, "networks": 1, "fast": False,
@@ -65,25 +69,103 @@ def test_what_is_told_to_begin_with_is_where_the_first_fit_begins_alone(data, tm
 
 
 def test_where_a_later_fit_begins_is_the_same_however_out_is_spelled(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    spelled = (Path("d/work/1"), tmp_path / "d/work/1", tmp_path / "e/../d/work/1")
-    assert {recipes.classifier(9, 0, pretrained=False, begun=one)["init"] for one in spelled} == {
-        str(tmp_path.resolve() / "d/work/1")
-    }
+    (tmp_path / "d/e").mkdir(parents=True)
+    spelled = [Path("d/1"), tmp_path / "d/1", tmp_path / "d/e/../1"]
+    for here, expected in ((tmp_path, "d/1"), (tmp_path / "d/e", str(tmp_path.resolve() / "d/1"))):
+        monkeypatch.chdir(here)
+        given = [one for one in spelled if one.is_absolute() or here == tmp_path]
+        made = [recipes.classifier(9, 0, pretrained=False, begun=one)["init"] for one in given]
+        assert set(made) == {expected}
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_an_earlier_training_stays_until_the_new_one_has_a_plan(data, tmp_path, killed) -> None:
-    work = Work(tmp_path / "d/work", {"data": "x"}, resume=False)
-    work.step("plan", lambda: "hours of work")
-    record = (tmp_path / "d/work/choices.json").read_text()
-    if killed:  # before it had a plan, as nothing of it can be told by then
-        Work(tmp_path / "d/work", {"data": "y"}, resume=False)
-        assert (tmp_path / "d/work/choices.json").read_text() != record
+@pytest.mark.parametrize(
+    ("told", "pretrained", "width"),
+    [
+        ((), False, 0.5),
+        (("model.width=0.25",), False, 0.25),
+        (("optimizer.steps=3",), True, 1.0),
+        (("model.variant=torchvision",), False, 1.0),
+        (("init=runs/mine",), False, 1.0),
+    ],
+)
+def test_a_network_from_random_weights_is_half_as_wide(
+    data, tmp_path, told, pretrained, width
+) -> None:
+    made = replace(making(data, tmp_path / "d", "trainval", set=told), pretrained=pretrained)
+    assert made.recipe(10).model.width == width
+
+
+def test_weights_to_begin_with_that_do_not_fit_are_told_first(data, tmp_path) -> None:
+    for told in ("init=nowhere", "multibox.init=nowhere"):
+        with pytest.raises(DataError, match="nowhere"):
+            train(data, out=tmp_path / "d", pretrained="off", set=told, device="cpu")
+        assert not (tmp_path / "d").exists()
+
+
+def test_fewer_boxes_are_those_of_fewer_boxes_whatever_the_source() -> None:
+    boxes = {"multibox": 200.0, "both": 290.0, "selective-search": 180.0}
+    found = {"covered": {name: {"boxes": count} for name, count in boxes.items()}}
+    assert cheaper(found, "both") == ["selective-search", "multibox"]
+    assert cheaper(found, "multibox") == ["selective-search"]
+    assert cheaper(found, "selective-search") == []
+
+
+def begun(folder: Path, value: str) -> str:
+    """Begin a training of hours in `folder`, and return its record."""
+    work = Work(folder, {**TOLD, "data": value}, resume=False)
+    with work.looking():
+        work.step("plan", lambda: value)
+    return (folder / "choices.json").read_text()
+
+
+def test_an_earlier_training_stays_until_the_new_one_has_a_plan(data, tmp_path) -> None:
+    record = begun(tmp_path / "d/work", "hours")
     with pytest.raises(DataError, match="nearest: trainval"):
         train(data, split="tranval", out=tmp_path / "d", exist_ok=True)
     assert (tmp_path / "d/work/choices.json").read_text() == record
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["work"]
+
+
+# Dies at the so many-th change of a name: as if by SIGKILL.
+_DYING = """
+import os, sys
+from detect.stages import train
+left = [int(sys.argv[3])]
+def until_killed(change):
+    def changed(*given, **more):
+        if not left[0]:
+            os._exit(9)
+        left[0] -= 1
+        return change(*given, **more)
+    return changed
+for name in ("replace", "unlink", "rmdir", "mkdir"):
+    setattr(os, name, until_killed(getattr(os, name)))
+train(sys.argv[1], split="tranval", out=sys.argv[2], exist_ok=True)
+"""
+
+
+@pytest.mark.parametrize("changes", range(1, 8))
+def test_an_earlier_training_comes_back_wherever_a_call_without_a_plan_dies(
+    data, tmp_path, changes
+) -> None:
+    record = begun(tmp_path / "d/work", "hours")
+    words = [sys.executable, "-c", _DYING, str(data), str(tmp_path / "d"), str(changes)]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 9
+    with pytest.raises(DataError, match="then data=hours, now data="):
+        train(data, out=tmp_path / "d", resume=True)
+    assert (tmp_path / "d/work/choices.json").read_text() == record
+
+
+def test_a_call_that_was_killed_with_a_plan_goes_on_and_the_earlier_is_gone(tmp_path) -> None:
+    begun(tmp_path / "work", "hours")
+    work = Work(tmp_path / "work", {"data": "new"}, resume=False)
+    work.step("plan", lambda: 2)  # killed before the earlier one is removed
+    put_back(tmp_path / "work")
+    work = Work(tmp_path / "work", {"data": "new"}, resume=True)
+    with work.looking():
+        pass
+    assert work.choices["plan"]["result"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
 def test_an_earlier_training_goes_once_there_is_a_plan(tmp_path) -> None:

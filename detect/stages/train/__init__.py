@@ -26,11 +26,16 @@ from detect.stages.train.choosing import (
     choose_source,
 )
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
-from detect.stages.train.learnable import check_choosable, check_learnable, check_priors
+from detect.stages.train.learnable import (
+    check_choosable,
+    check_learnable,
+    check_priors,
+)
 from detect.stages.train.look import splits_of
 from detect.stages.train.looked_at import few_objects
 from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
+from detect.stages.train.pace import check_beginnings
 from detect.stages.train.planning import (
     a_look,
     first_plan,
@@ -39,7 +44,7 @@ from detect.stages.train.planning import (
     second_plan,
 )
 from detect.stages.train.work import NAME as RECORD
-from detect.stages.train.work import Work, check_told, read_record
+from detect.stages.train.work import Work, check_told, put_back, read_record
 
 __all__ = ["TrainOptions", "TrainResult", "train"]
 
@@ -57,6 +62,7 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     """
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
+        put_back(folder)
         told = {name: _plain(getattr(options, name)) for name in _TOLD}
         gone = not (options.out / "work" / RECORD).is_file()
         if options.resume and gone and is_detector(options.out):
@@ -75,7 +81,9 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
             )
             check_learnable(making.splits.learned, making.classes, reporter)
             check_choosable(making.splits.chosen, making.classes or making.splits.learned.classes)
-            check_priors(making.splits.everything, making.multibox_recipe(1), FOLDS)
+            if "plan" not in work.choices:
+                check_priors(making.splits.everything, making.multibox_recipe(1), FOLDS)
+                check_beginnings(making)
             steps = first_plan(making)
         if options.dry_run:
             return TrainResult(options.out, {}, work.choices)

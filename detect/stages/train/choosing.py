@@ -20,9 +20,10 @@ SOURCES: Mapping[str, tuple[Method, Preset]] = {
     "selective-search": ("selective-search", "rcnn"),
 }
 # How much less a cheaper source may cover, at IoU 0.5 and 0.7. Ours; with --fast the second. And
-# so many objects say nothing, whatever their share: of 96 that were held out one is 0.01.
+# so many objects say nothing, whatever their share: of 96 that were held out one is 0.01. The half
+# is for shares that are rounded.
 _LESS, _LESS_FAST = 0.01, 0.03
-_CHANCE = 2
+_CHANCE = 2.5
 # What costs more must be better by this much: a run of a few dozen images tells no less. With
 # --fast fewer regions may be worse by the second.
 _BETTER, _WORSE_FAST = 0.003, 0.02
@@ -37,8 +38,8 @@ LOOKS: Mapping[str, dict[str, Any]] = {
 # Those tried where networks move boxes, and where they move none and all rounds are alike. A second
 # round of the best regions costs less than to mirror all (docs/measured.md, "Boxes that fit").
 _MOVING, _STAYING = ("once", "rounds", "mirror-rounds"), ("once", "mirror")
-# All looks together take no more than this share of the minutes, and one look no more than half of
-# it: whoever can look twice can choose (ours).
+# All looks at the boxes of one source together take no more than this share of the minutes, and one
+# look no more than half of it: whoever can look twice can choose (ours).
 _LOOKING = 0.2
 # MR-CNN's IoU is of boxes that stay where they are; of those that moved the close ones know better
 # (docs/measured.md, "Boxes that fit").
@@ -87,14 +88,17 @@ def least_gain(making: Making, *, fast: bool) -> float:
     """Return the share of the held-out objects that a source must cover more to be worth more."""
     from detect.data.halves import class_counts
 
-    objects = int(class_counts(making.splits.chosen, difficult=False).sum())
+    objects = int(class_counts(making.splits.chosen, difficult=True).sum())
     return max(_LESS_FAST if fast else _LESS, _CHANCE / max(objects, 1))
 
 
-def cheaper(source: str) -> tuple[str, ...]:
-    """Return the sources of fewer boxes an image."""
-    names = tuple(SOURCES)
-    return names[: names.index(source)]
+def cheaper(found: Mapping[str, Any], source: str) -> list[str]:
+    """Return the sources of fewer boxes an image than `source`, from the cheapest.
+
+    `found`: what choose_source returned.
+    """
+    boxes = {name: one["boxes"] for name, one in found["covered"].items()}
+    return sorted((name for name in boxes if boxes[name] < boxes[source]), key=boxes.__getitem__)
 
 
 Covered = Mapping[str, Mapping[str, float]]
@@ -147,7 +151,7 @@ def choose_regions(making: Making, source: str) -> dict[str, Any]:
     covers most, but fewer and better boxes may win (docs/measured.md).
     """
     tried = {}
-    for name in (*cheaper(source), source):
+    for name in (*cheaper(making.work.choices["source"]["result"], source), source):
         figures = dict(_tried(making, name, ("once",)))
         tried[name] = max(figures.values(), key=_value)
     best = max(map(_value, tried.values()))

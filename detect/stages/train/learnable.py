@@ -1,6 +1,7 @@
 """Whether every class can be learned, and choices made: told before anything is trained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from detect.errors import DataError, option
@@ -76,22 +77,26 @@ def check_choosable(chosen: "Dataset", classes: Sequence[str]) -> None:
 
 def check_priors(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[str]) -> None:
     """Raise DataError where a fold leaves MultiBox fewer different boxes than it has priors."""
-    from dataclasses import replace
+    import numpy as np
 
     from detect.data.folds import in_fold
-    from detect.training.multibox import design_network
     from detect.training.window_data import collect_windows
 
+    priors = recipe.priors
+    head, shapes = recipe.model.head, priors.levels * priors.shapes
+    needed, name = (priors.count, "count") if head == "fc" else (shapes, "shapes")
     for fold in folds:
         kept = tuple(one for one in dataset.samples if not in_fold(one.image_id, fold))
-        try:
-            windows = collect_windows(replace(dataset, samples=kept))
-            design_network(recipe, windows.fractions())
-        except DataError as error:
+        boxes = collect_windows(replace(dataset, samples=kept)).fractions()
+        shown = boxes if head == "fc" else boxes[:, 2:] - boxes[:, :2]
+        different = len(np.unique(shown, axis=0))
+        if different < needed:
             raise DataError(
-                f"{dataset.root}: MultiBox, which learns from {len(kept)} of the {len(dataset)} "
-                f"images at a time (multibox.A.B=V in {option('set')}): {error.marked}"
-            ) from error
+                f"{dataset.root}: MultiBox learns from {len(kept)} of the {len(dataset)} images at "
+                f"a time, whose boxes have {different} different "
+                f"{'places' if head == 'fc' else 'shapes'}: too few for {needed} priors. Label "
+                f"more images, or {option('set', f'multibox.priors.{name}=N')} with a smaller N."
+            )
 
 
 def _why(name: str, objects: int) -> str:

@@ -87,8 +87,11 @@ class Making:
 
     def recipe(self, steps: int) -> RegionClassifierRecipe:
         """Return the recipe of a region classifier of so many steps. UsageError as `classes`."""
-        recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
-        return load_recipe(RegionClassifierRecipe, recipe, self.told.of_networks)
+        changes = self.told.of_networks
+        recipe = recipes.classifier(
+            steps, self.told.seed, pretrained=self.pretrained, changes=changes
+        )
+        return load_recipe(RegionClassifierRecipe, recipe, changes)
 
     def folds(self) -> tuple[Path, ...]:
         """Return the MultiBox networks that each miss half of the images."""
@@ -120,7 +123,13 @@ class Making:
             told.data,
             split=split,
             proposals=self.place("proposals", ALL),
-            config=recipes.classifier(steps, told.seed, pretrained=self.pretrained, begun=begun),
+            config=recipes.classifier(
+                steps,
+                told.seed,
+                pretrained=self.pretrained,
+                begun=begun,
+                changes=told.of_networks,
+            ),
             set=_beginning(told.of_networks, begun),
             ensemble=count if count > 1 else None,
             out=out,
@@ -213,7 +222,7 @@ def _beginning(changes: tuple[str, ...], begun: Path | None) -> tuple[str, ...]:
     """Return the changes of a recipe: an `init` is where the first fit begins, and no later."""
     if begun is None:
         return changes
-    return tuple(one for one in changes if one.partition("=")[0].strip() != "init")
+    return tuple(one for one in changes if recipes.key(one) != "init")
 
 
 def _told(steps: Callable[[int], int]) -> int | None:

@@ -11,8 +11,8 @@ from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
 
-# A call that went on after an interruption knows only the seconds since then: nothing is believed
-# to be more than twice as fast as it was when the machine was timed.
+# A call that went on after an interruption knows the seconds of trainings, and of all else those
+# since then: nothing is believed to be more than twice as fast as when the machine was timed.
 _FASTEST = 0.5
 # With fewer steps of the classifier detectors were points weaker (docs/measured.md, "One call").
 _GOOD = 800
@@ -110,8 +110,8 @@ def _again(making: Making, first: Plan, source: str) -> Plan:
 
 def _looks(making: Making, source: str) -> float:
     """Return the seconds of all looks at the boxes of `source`, and of one at cheaper ones."""
-    covered, look = making.work.choices["source"]["result"]["covered"], a_look(making, source)
-    fewer = sum(covered[name]["boxes"] for name in cheaper(source))
+    found, look = making.work.choices["source"]["result"], a_look(making, source)
+    fewer = sum(found["covered"][name]["boxes"] for name in cheaper(found, source))
     return looking(making, look) + look.seconds * float(fewer) / max(look.boxes, 1.0)
 
 

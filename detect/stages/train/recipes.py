@@ -4,6 +4,7 @@ Figures and how they were found: configs/bccd-boxes.toml (AdamW, boxes that move
 configs/pretrained.toml, configs/own-data.toml, configs/multibox/own-data.toml, docs/measured.md.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ _SAMPLING = {
 }  # fmt: skip
 # Half as wide a step takes a third of the time, and so does a look at a region
 # (docs/measured.md, "One call").
+_NARROW = 0.5
 _SCRATCH: Recipe = {
-    "model": {"variant": "bn", "width": 0.5, "input_size": 96, "dropout": 0.3},
+    "model": {"variant": "bn", "input_size": 96, "dropout": 0.3},
     "optimizer": {
         "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
         "averaging": 0.998,
@@ -66,12 +68,22 @@ def weights_at_hand() -> bool:
     return all(find_spec(name) is not None for name in _PACKAGES)
 
 
-def classifier(steps: int, seed: int, *, pretrained: bool, begun: Path | None = None) -> Recipe:
+def classifier(
+    steps: int,
+    seed: int,
+    *,
+    pretrained: bool,
+    begun: Path | None = None,
+    changes: Sequence[str] = (),
+) -> Recipe:
     """Return the recipe of a region classifier that moves boxes, trained for so many steps.
 
-    `begun`: the run of an earlier one whose trunk it begins with.
+    `begun`: the run of an earlier one whose trunk it begins with. `changes` ("A.B=V") are made to
+    it later: a network that is another, or begins with another's weights, has its whole width.
     """
     own = _FINE_TUNED if pretrained else _SCRATCH
+    if not pretrained and not {"model.variant", "init"} & {key(one) for one in changes}:
+        own = {**own, "model": {**own["model"], "width": _NARROW}}
     optimizer = {**own["optimizer"], "steps": steps, "schedule": "cosine"}
     return {
         **own,
@@ -101,9 +113,17 @@ def multibox(steps: int, seed: int, *, pretrained: bool, begun: Path | None = No
     }
 
 
+def key(change: str) -> str:
+    """Return what a change "A.B=V" is of."""
+    return change.partition("=")[0].strip()
+
+
 def _beginning(begun: Path | None) -> Recipe:
-    """Return where a recipe begins: the same however the folder is called in a later call."""
-    return {} if begun is None else {"init": str(begun.resolve())}
+    """Return where a recipe begins, from where we are: the same however the folder is spelled."""
+    if begun is None:
+        return {}
+    path, here = begun.resolve(), Path.cwd()
+    return {"init": str(path.relative_to(here) if path.is_relative_to(here) else path)}
 
 
 def _short(optimizer: Recipe, steps: int) -> Recipe:

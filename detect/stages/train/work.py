@@ -33,8 +33,6 @@ class Work:
     def __init__(self, folder: Path, told: Mapping[str, Any], *, resume: bool) -> None:
         self.folder, self._path = folder, folder / NAME
         self._earlier = folder.with_name(_EARLIER)
-        if not folder.exists():
-            self._put_back()
         self._values: dict[str, Any] = {"told": dict(told), "steps": {}}
         if resume and self._path.is_file():
             self._values = self._read(told)
@@ -57,10 +55,10 @@ class Work:
             raise NothingKept from None
         finally:
             if self._planned:
-                remove(self._earlier)
+                _remove(self._earlier)
             else:
-                remove(self.folder)
-                self._put_back()
+                _remove(self.folder)
+                put_back(self.folder)
 
     def step(self, name: str, do: Callable[[], Any], took: Callable[[], float] = float) -> Any:
         """Return the result of the step `name`, JSON, as it was recorded or as `do` returns it.
@@ -101,18 +99,10 @@ class Work:
                 f"{self.folder}: not of a training of a detector, and would be removed. Choose "
                 f"another {option('out')}, or move it."
             )
+        _remove(self._earlier)
         if self.folder.exists():
-            # Away in one step: what is left of it if this is killed has no name that is looked for.
-            # The earlier one of a call that was killed before it had a plan is still the earlier.
-            gone = self.folder.with_name(UNFINISHED)
-            remove(gone)
-            os.replace(self.folder, gone if self._earlier.exists() else self._earlier)
-            remove(gone)
+            os.replace(self.folder, self._earlier)
         self.folder.mkdir(parents=True)
-
-    def _put_back(self) -> None:
-        if self._earlier.is_dir():
-            os.replace(self._earlier, self.folder)
 
     def _write(self) -> None:
         write_record(self._path, self._values)
@@ -121,6 +111,33 @@ class Work:
         values = read_record(self._path)
         check_told(self._path, values["told"], told)
         return values
+
+
+def put_back(folder: Path) -> None:
+    """Bring an earlier training back to `folder` if the call that moved it away had no plan yet.
+
+    Because it failed, or was killed: what it left is worth nothing.
+    """
+    earlier = folder.with_name(_EARLIER)
+    if earlier.is_dir() and not _has_plan(folder / NAME):
+        _remove(folder)
+        os.replace(earlier, folder)
+
+
+def _has_plan(path: Path) -> bool:
+    try:
+        return path.is_file() and "plan" in read_record(path)["steps"]
+    except DataError:
+        return False
+
+
+def _remove(folder: Path) -> None:
+    """Remove `folder`, away in one step: what is left of it if this is killed nobody looks for."""
+    if folder.exists():
+        gone = folder.with_name(UNFINISHED)
+        remove(gone)
+        os.replace(folder, gone)
+        remove(gone)
 
 
 def write_record(path: Path, values: Mapping[str, Any]) -> None:
