@@ -66,6 +66,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = detect.lode
 
 
+def test_every_name_has_its_type() -> None:
+    tree = ast.parse(Path(detect.__file__).read_text(encoding="utf-8"))
+    (types,) = [node for node in tree.body if isinstance(node, ast.If)]
+    named = [
+        one.name for node in types.body if isinstance(node, ast.ImportFrom) for one in node.names
+    ]
+    assert sorted(named) == sorted(detect.__all__)
+
+
 def test_there_is_one_class_of_each_name() -> None:
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES]
     nodes = [node for tree in trees for node in ast.walk(tree)]

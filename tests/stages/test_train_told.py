@@ -31,7 +31,7 @@ from detect.stages.train.learnable import check_choosable, check_learnable
 from detect.stages.train.look import Splits, splits_of
 from detect.stages.train.looked_at import choose_looked_at, few_objects, fewest, looked_at
 from detect.stages.train.making import Making
-from detect.stages.train.planning import a_look, first_plan
+from detect.stages.train.planning import a_look, first_plan, second_plan
 from detect.stages.train.timetable import timetable
 from detect.stages.train.work import Work, check_told
 
@@ -420,6 +420,24 @@ def test_what_a_look_takes_is_known_once_there_was_one(making) -> None:
     # After an interruption: the seconds are those of the last call.
     making.work.choices["regions"]["seconds"] = 5.0
     assert a_look(making, "both") == Look(180.0, 900.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "boxes"), [("multibox", 100), ("both", 1000), ("selective-search", 2800)]
+)
+def test_looks_at_the_boxes_of_cheaper_sources_take_time_too(making, source, boxes) -> None:
+    # 10 images, 2 networks: 100 boxes an image take 2 s; 100 steps of both networks, 200 s.
+    pace = Pace(multibox_step=1.0, classifier_step=1.0, search=0.0, region=0.001)
+    first = Plan(1, 0, 100, 0)
+    counts = {"multibox": 100.0, "both": 900.0, "selective-search": 1800.0}
+    covered = {name: {"boxes": count} for name, count in counts.items()}
+    results = {"pace": asdict(pace), "plan": first.values(), "source": {"covered": covered}}
+    for name, result in {**results, "multibox 1/2": None, "multibox 2/2": None}.items():
+        making.work.step(name, lambda result=result: result)
+        making.work.choices[name]["seconds"] = 1.0 if "multibox " in name else 0.0
+    told = making.told.model_copy(update={"set": (), "minutes": 10, "fast": True})
+    steps = second_plan(replace(making, told=told), first, source).classifier_steps
+    assert steps == pytest.approx((600 - 0.02 * boxes) / 2, abs=2)
 
 
 def test_the_plan_tells_how_long_each_part_takes(making) -> None:
