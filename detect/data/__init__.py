@@ -1,14 +1,14 @@
 """Data sets: VOC, COCO, YOLO, ILSVRC DET, folders of images; the layout is recognised by itself.
 
-Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad, need_images)`, and
-a line in `LAYOUTS`.
+Adding a layout: a module with `matches(root)` and `read(root, split, skip_bad, need_images)`, what
+tells it (evidence.py), and a line in `LAYOUTS`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from detect.data import coco, folder, imagenet_det, voc, yolo
+from detect.data import coco, evidence, folder, imagenet_det, voc, yolo
 from detect.data.listing import folders_in
 from detect.data.seen import seen_in
 from detect.data.split import Skipping
@@ -36,6 +36,9 @@ LAYOUTS: dict[str, tuple[Matches, Read]] = {
     ),
 }
 
+# In the order of LAYOUTS.
+_TOLD_BY = (evidence.of_voc, evidence.of_coco, evidence.of_yolo, evidence.of_imagenet_det)
+
 # Stored hashes have 0, 0 for a size that is not known.
 _NO_SIZE: Size = (0, 0)
 
@@ -60,9 +63,7 @@ def open_dataset(
         raise DataError(f"{root}: {kind}; expected a data set.")
     layouts = [name for name, (matches, _) in LAYOUTS.items() if matches(root)]
     if len(layouts) > 1:
-        raise DataError(
-            f"{root}: two layouts in one folder, {layouts[0]} and {layouts[1]}. Part them."
-        )
+        raise DataError(_two(root, layouts))
     if not layouts and not folder.matches(root):
         raise DataError(_no_data_set(root))
     read = LAYOUTS[layouts[0]][1] if layouts else folder.read
@@ -153,6 +154,16 @@ def _line(sample: Sample) -> str:
     bytes_ = sample.path.stat().st_size if sample.path.is_file() else -1
     height, width = sample.size or _NO_SIZE
     return f"{sample.image_id}\t{height}\t{width}\t{bytes_}\n"
+
+
+def _two(root: Path, layouts: Sequence[str]) -> str:
+    """Return the text for a folder of several layouts: what tells each of the first two."""
+    told_by = dict(zip(LAYOUTS, _TOLD_BY, strict=True))
+    paths = [told_by[name](root).relative_to(root) for name in layouts[:2]]
+    return (
+        f"{root}: two layouts in one folder, {layouts[0]} by {paths[0]} and {layouts[1]} by "
+        f"{paths[1]}. Part them: move what belongs to one into another folder."
+    )
 
 
 def _no_data_set(root: Path) -> str:

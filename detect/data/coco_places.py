@@ -5,6 +5,7 @@ Roboflow's: `SPLIT/_annotations.coco.json` beside the images. Others: any COCO J
 `annotations/` or in the root (FiftyOne's `labels.json` with `data/`, Label Studio's `result.json`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,11 @@ _PREFIX = "instances_"
 _ROBOFLOW = "_annotations.coco.json"
 # Roboflow's name of the one split of a folder, and ours of the one of a set in VOC's files.
 _ALL = "all"
-_KEYS = (b'"images"', b'"annotations"', b'"categories"')
+_KEYS = (re.compile(rb'"images"\s*:'), re.compile(rb'"annotations"\s*:'))
+# As `detect check` counts them.
+_COUNTED = re.compile(rb'"images"\s*:\s*\d')
+# Bytes of a file that is looked at as a whole, and from either end of a larger one.
+_LOOKED_AT = 2**16
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,16 @@ def name_of(path: Path) -> str:
 
 
 def looks_like_coco(path: Path) -> bool:
-    """Tell whether the JSON in `path` begins or ends as COCO's."""
-    ends = both_ends(path)
-    return ends.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(key in ends for key in _KEYS)
+    """Tell whether the JSON in `path` has images and annotations; of a large one either is enough.
+
+    In that the one may lie beyond what is looked at: the beginning and the end.
+    """
+    ends = both_ends(path, _LOOKED_AT)
+    if ends.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        return False
+    found = [key.search(ends) is not None for key in _KEYS]
+    whole = path.stat().st_size <= _LOOKED_AT
+    return all(found) if whole else any(found) and not _COUNTED.search(ends)
 
 
 def _place(root: Path, path: Path) -> CocoPlace:

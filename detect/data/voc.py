@@ -9,9 +9,9 @@ from pathlib import Path
 
 from detect.data.annotation_xml import AnnotationXml, parse, size_of, to_annotations
 from detect.data.image_files import ImageFiles
-from detect.data.listing import files_in
 from detect.data.split import Skipping, read_names
 from detect.data.voc_places import VocPlaces, find_places
+from detect.data.voc_xml import xml_in
 from detect.errors import DataError
 from detect.structures import Dataset, Sample
 
@@ -76,7 +76,7 @@ class _Annotations:
         if self._names.is_file():
             return read_names(self._names)
         skipping, names = Skipping(skip_bad), set[str]()
-        for path in files_in(self._folder, "**/*.xml"):
+        for path in xml_in(self._folder, "**/*.xml"):
             image_id = path.relative_to(self._folder).with_suffix("").as_posix()
             with skipping.guard():
                 self._parsed[image_id] = parse(path)

@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from detect.data.image_files import images_below
+from detect.data.image_files import ImageFiles, images_below
 from detect.data.listing import files_in, folders_in
 from detect.data.split import find_list, read_ids
+from detect.data.voc_xml import begins_as_annotation, xml_in
 from detect.errors import DataError
+from detect.foreign import beginning
 from detect.reading import read_text
 
 # The split of a set without lists: every image.
@@ -23,12 +25,16 @@ _FLAGGED = re.compile(r"(\S.*?)\s+(-1|0|1)")
 
 @dataclass(frozen=True)
 class VocPlaces:
-    """The folders of XML files and of images, and the `splits`: lists of ids, or folders."""
+    """The folders of XML files and of images, and the `splits`: lists of ids, or folders.
+
+    `told_by` is what makes it such a set, a file or a folder.
+    """
 
     root: Path
     annotations: Path
     images: Path
     splits: dict[str, Path]
+    told_by: Path
 
     def ids(self, split: str | None) -> tuple[str, tuple[str, ...]]:
         """Return a split's name and its images' ids: paths below the folders, without ending.
@@ -44,7 +50,7 @@ class VocPlaces:
     def _below(self, folder: Path) -> tuple[str, ...]:
         """Return the ids of all images and XML files in `folder`, whether or not of each other."""
         inner = folder.relative_to(self.annotations)
-        found = {_id(path, self.annotations) for path in files_in(folder, "**/*.xml")}
+        found = {_id(path, self.annotations) for path in xml_in(folder, "**/*.xml")}
         found |= {_id(path, self.images) for path in images_below(self.images / inner)}
         return tuple(sorted(found))
 
@@ -61,34 +67,48 @@ def _apart(root: Path) -> VocPlaces | None:
         return None
     images = _child(root, "JPEGImages") or _child(root, "images")
     lists = _child(_child(root, "ImageSets") or root, "Main")
+    places = images or root / "JPEGImages"
     strict = annotations.name == "Annotations" and ((root / "JPEGImages").is_dir() or lists)
-    if not (strict or ((images or lists) and files_in(annotations, "**/*.xml"))):
+    told_by = annotations if strict else None
+    if not strict and (images or lists):
+        told_by = _annotation(annotations, "**/*.xml", places)
+    if told_by is None:
         return None
     splits = {path.stem: path for path in files_in(lists, "*.txt")} if lists else {}
     splits |= {name: root / f"{name}.txt" for name in _LISTS if (root / f"{name}.txt").is_file()}
-    images = images or root / "JPEGImages"
-    annotations = _inner(annotations, images)
-    return VocPlaces(root, annotations, images, splits or {ALL: annotations})
+    annotations = _inner(annotations, places)
+    return VocPlaces(root, annotations, places, splits or {ALL: annotations}, told_by)
 
 
 def _inner(annotations: Path, images: Path) -> Path:
     """Return the one folder in `annotations` that has all XML files and none in `images` is as."""
     folders = folders_in(annotations)
-    if len(folders) != 1 or files_in(annotations, "*.xml"):
+    if len(folders) != 1 or xml_in(annotations, "*.xml"):
         return annotations
     return annotations if (images / folders[0].name).is_dir() else folders[0]
 
 
 def _beside(root: Path) -> VocPlaces | None:
     """Return the places of a set whose XML files lie beside their images."""
-    splits = {folder.name: folder for folder in folders_in(root) if _is_flat(folder)}
-    if _is_flat(root):
-        splits[ALL] = root
-    return VocPlaces(root, root, root, splits) if splits else None
+    named = [*((folder.name, folder) for folder in folders_in(root)), (ALL, root)]
+    found = [(name, folder, _beside_images(folder)) for name, folder in named]
+    splits = {name: folder for name, folder, path in found if path}
+    told_by = next((path for *_, path in found if path), None)
+    return VocPlaces(root, root, root, splits, told_by) if told_by else None
 
 
-def _is_flat(folder: Path) -> bool:
-    return bool(files_in(folder, "*.xml")) and bool(images_below(folder, deep=False))
+def _beside_images(folder: Path) -> Path | None:
+    """Return the first annotation in `folder` if it has images as well."""
+    return _annotation(folder, "*.xml", folder) if images_below(folder, deep=False) else None
+
+
+def _annotation(folder: Path, pattern: str, images: Path) -> Path | None:
+    """Return the first XML in `folder` that begins as an annotation, or is called as an image."""
+    files = ImageFiles(images)
+    for path in xml_in(folder, pattern):
+        if begins_as_annotation(beginning(path)) or files.candidates(_id(path, folder)):
+            return path
+    return None
 
 
 def _child(folder: Path, name: str) -> Path | None:
