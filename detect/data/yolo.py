@@ -2,9 +2,11 @@
 
 A line is CLASS X Y WIDTH HEIGHT, X and Y the centre of a box, or CLASS X1 Y1 X2 Y2 X3 Y3 ..., the
 corners of a polygon, whose bounding box counts (docs.ultralytics.com/datasets). CLASS is a place in
-the names, from 0. An image without such a file has no objects. Files: yolo_places.py.
+the names, from 0. An image without such a file has no objects; one of no image is an
+error (yolo_strays.py). Files: yolo_places.py.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,10 @@ from numpy.typing import NDArray
 from detect.data.image_files import check_name, meant_id
 from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import SKIP_HINT, check_boxes
-from detect.data.yolo_places import YoloPlaces, find_places, labels_of
+from detect.data.yolo_names import whole
+from detect.data.yolo_paths import label_places
+from detect.data.yolo_places import YoloPlaces, find_places
+from detect.data.yolo_strays import Strays
 from detect.errors import DataError
 from detect.images import read_size
 from detect.reading import XML_BYTES, read_text, shown
@@ -42,15 +47,23 @@ def read(
     lists = dict.fromkeys(places.splits, places.names_file)
     name, path, own = find_list(root, split, lists)
     images = places.images(name) if own else _chosen(places, path)
-    skipping, samples = Skipping(skip_bad), []
-    if not any(labels_of(image).is_file() for image in images.values()):
-        where = labels_of(next(iter(images.values()))) if images else "there is no image"
-        raise DataError(f"{root}: no labels for any image of split {name}; looked for {where}.")
+    skipping, samples, strays = Skipping(skip_bad), [], Strays(root)
+    labels = {image: _labels_of(image, root) for image in images.values()}
     for image_id, image in images.items():
         with skipping.guard():
             check_name(image)
+            own_labels = labels[image]
+            if own_labels is None:
+                strays.check_image(image)
             size = read_size(image)
-            samples.append(Sample(image_id, image, size, _labels(image, size, places)))
+            truth = _labels(own_labels, size, places) if own_labels else NO_ANNOTATIONS
+            samples.append(Sample(image_id, image, size, truth))
+    for folder in places.splits[name] if own else ():
+        with skipping.guard():
+            if folder.is_dir():
+                strays.check_folder(folder)
+    if samples or not skipping.lines:  # or else these say why there is none
+        _check_labelled(root, name, labels)
     return Dataset(
         root=root,
         layout=LAYOUT,
@@ -61,6 +74,18 @@ def read(
         listed=tuple(images),
         skipped_marked=tuple(skipping.lines),
     )
+
+
+def _labels_of(image: Path, root: Path) -> Path | None:
+    return next((path for path in label_places(image, root) if path.is_file()), None)
+
+
+def _check_labelled(root: Path, split: str, labels: Mapping[Path, Path | None]) -> None:
+    """Raise DataError where no image has labels."""
+    if not any(labels.values()):
+        places = label_places(next(iter(labels)), root) if labels else ()
+        where = " and ".join(map(str, places)) or "there is no image"
+        raise DataError(f"{root}: no labels for any image of split {split}; looked for {where}.")
 
 
 def _chosen(places: YoloPlaces, path: Path) -> dict[str, Path]:
@@ -77,11 +102,8 @@ def _chosen(places: YoloPlaces, path: Path) -> dict[str, Path]:
     return {image_id: known[image_id] for image_id in listed}
 
 
-def _labels(image: Path, size: Size, places: YoloPlaces) -> Annotations:
-    """Read and check the objects of `image`."""
-    path = labels_of(image)
-    if not path.is_file():
-        return NO_ANNOTATIONS
+def _labels(path: Path, size: Size, places: YoloPlaces) -> Annotations:
+    """Read and check the objects in `path`, of an image of `size`."""
     text = read_text(path, "labels", XML_BYTES, SKIP_HINT)
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
     rows = [(number, words) for number, words in lines if words]
@@ -101,12 +123,13 @@ def _describe(row: tuple[int, list[str]]) -> str:
 
 def _label(word: str, path: Path, number: int, places: YoloPlaces) -> int:
     count = len(places.classes)
-    if not word.isdecimal() or len(word) > 9 or int(word) >= count:
+    label = whole(word)
+    if label is None or label >= count:
         raise DataError(
             f"{path}, line {number}: class {shown(word)}: expected a number from 0 to {count - 1}, "
             f"a place among the names of {places.names_file}. {SKIP_HINT}"
         )
-    return int(word)
+    return label
 
 
 def _box(words: list[str], path: Path, number: int, keypoints: bool) -> NDArray[np.float64]:

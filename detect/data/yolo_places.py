@@ -1,29 +1,32 @@
 """Where a YOLO set has its images, its labels and the names of its classes.
 
 `data.yaml` with `names`, `train`, `val`, `test` (Ultralytics, Roboflow): folders of images, or text
-files of paths. Without it, names one a line in `classes.txt` (LabelImg, Label Studio) or
-`obj.names` (Darknet, CVAT), and images in `images/`, in `obj_SPLIT_data/` or in the root.
+files of paths. Without it, names one a line in a file (yolo_names.py), and images in `images/`, in
+`obj_SPLIT_data/`, in `SPLIT/images/`, in the root, in `SPLIT/`, or in Darknet's lists.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from detect.data.image_files import images_below
 from detect.data.listing import files_in, folders_in
-from detect.data.split import read_names, unique_names
+from detect.data.yolo_names import REMEDY, SPLITS, names_files, names_in, same_names
+from detect.data.yolo_paths import id_below, is_place, listed_images, normal, places_of
+from detect.data.yolo_strays import is_labels, text_files
 from detect.errors import DataError
 from detect.foreign import read_yaml
-from detect.images import EXTENSIONS
-from detect.reading import is_path, read_text, shown
+from detect.reading import read_text, shown
 
-_SPLITS = ("train", "val", "valid", "test")
-_NAMES = ("classes.txt", "obj.names", "data/obj.names")
 _DARKNET = re.compile(r"obj_(\w+)_data")
-_WHAT, _REMEDY = "YOLO's data.yaml", "Correct it."
+_ENTRY = re.compile(r"\s*(train|valid|val|test)\s*=\s*(\S.*?)\s*")
+_WHAT = "YOLO's data.yaml"
 _ALL = "all"
-_LONGEST = 2000
+# What a key of data.yaml has that has nothing.
+_NOTHING = (None, "", "~", "null", "Null", "NULL")
+_Splits = dict[str, tuple[Path, ...]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class YoloPlaces:
 
     root: Path
     names_file: Path
-    splits: dict[str, tuple[Path, ...]]
+    splits: _Splits
     classes: tuple[str, ...]
     keypoints: bool = False
 
@@ -44,7 +47,7 @@ class YoloPlaces:
         found: dict[str, Path] = {}
         for entry in self.splits[split]:
             for path in images_below(entry) if entry.is_dir() else self._listed(entry):
-                image_id = self._id(path)
+                image_id = id_below(path, self.root)
                 if found.setdefault(image_id, path) != path:
                     raise DataError(
                         f"{self.root}: two images have the id {image_id}, {found[image_id]} and "
@@ -52,27 +55,12 @@ class YoloPlaces:
                     )
         return dict(sorted(found.items()))
 
-    def _id(self, path: Path) -> str:
-        inside = path.is_relative_to(self.root)
-        parts = path.relative_to(self.root).parts if inside else path.parts[-2:]
-        kept = [part for part in parts[:-1] if part != "images"]
-        return "/".join((*kept, path.stem))
-
     def _listed(self, entry: Path) -> list[Path]:
-        """Return the images that a text file of paths lists, with slashes of either kind."""
         if not entry.is_file():
             raise DataError(
                 f"{self.names_file}: {entry}: no such folder or list of images. Correct the path."
             )
-        lines = read_text(entry, "a list of images").replace("\\", "/").splitlines()
-        return [self._found(line.strip(), entry) for line in lines if line.strip()]
-
-    def _found(self, line: str, entry: Path) -> Path:
-        tried = [entry.parent / line, self.root / line, self.root / line.removeprefix("data/")]
-        for path in tried if _is_place(line) else ():
-            if path.is_file():
-                return path
-        raise DataError(f"{entry}: lists {shown(line)}, but there is no such file: {tried[0]}.")
+        return listed_images(entry, self.root)
 
 
 def find_places(root: Path) -> YoloPlaces | None:
@@ -81,96 +69,100 @@ def find_places(root: Path) -> YoloPlaces | None:
     if named:
         first = [path for path in named if path.stem in ("data", "dataset")] or named
         return _of_yaml(root, first[0])
-    names = next((root / name for name in _NAMES if (root / name).is_file()), None)
-    splits = {} if names is None else _without_yaml(root)
-    return YoloPlaces(root, names, splits, read_names(names)) if names and splits else None
-
-
-def labels_of(image: Path) -> Path:
-    """Return the file of an image's labels: `labels/` for the last `images/`, else beside it."""
-    parts = list(image.with_suffix(".txt").parts)
-    places = [place for place, part in enumerate(parts) if part == "images"]
-    if places:
-        parts[places[-1]] = "labels"
-    return Path(*parts)
+    files = names_files(root)
+    splits = _without_yaml(root) if files else {}
+    if not splits:
+        return None
+    names_file, classes = same_names(files)
+    return YoloPlaces(root, names_file, splits, classes)
 
 
 def _has_names(path: Path) -> bool:
-    text = read_text(path, _WHAT, remedy=_REMEDY)
+    text = read_text(path, _WHAT, remedy=REMEDY)
     keys = set(re.findall(r"""^["']?(\w+)["']?\s*:""", text, re.M))
-    return "names" in keys and (bool(keys & set(_SPLITS)) or (path.parent / "labels").is_dir())
+    return "names" in keys and (bool(keys & set(SPLITS)) or (path.parent / "labels").is_dir())
 
 
 def _of_yaml(root: Path, path: Path) -> YoloPlaces:
-    content = read_yaml(path, _WHAT, _REMEDY)
+    content = read_yaml(path, _WHAT, REMEDY)
     if not isinstance(content, dict):
-        raise DataError(f"{path}: expected {_WHAT}, keys and values. {_REMEDY}")
+        raise DataError(f"{path}: expected {_WHAT}, keys and values. {REMEDY}")
+    content = {key: value for key, value in content.items() if value not in _NOTHING}
     base = content.get("path")
-    bases = [root / base] if _is_place(base) else []
-    bases.append(root)
+    bases = [root / base, root] if is_place(base) else [root]
     splits = {
-        name: tuple(_place(bases, entry, path) for entry in _several(content[name]))
-        for name in _SPLITS
+        name: tuple(_place(bases, root, entry, path) for entry in _several(content[name]))
+        for name in SPLITS
         if content.get(name)
     }
-    splits |= {name: (folder,) for name, folder in _other_splits(content, bases).items()}
-    return YoloPlaces(root, path, splits, _names(content, path), bool(content.get("kpt_shape")))
+    splits |= {name: (folder,) for name, folder in _other_splits(content, bases, root).items()}
+    classes, keypoints = names_in(content, path), bool(content.get("kpt_shape"))
+    return YoloPlaces(root, path, _without_no_test(splits), classes, keypoints)
 
 
-def _other_splits(content: dict[Any, Any], bases: list[Path]) -> dict[str, Path]:
+def _without_no_test(splits: _Splits) -> _Splits:
+    """Return `splits` without a test split that is not there: programs name one in any case."""
+    there = {name for name, entries in splits.items() if any(one.exists() for one in entries)}
+    gone = {"test"} - there if there else set()
+    return {name: entries for name, entries in splits.items() if name not in gone}
+
+
+def _other_splits(content: dict[Any, Any], bases: list[Path], root: Path) -> dict[str, Path]:
     """Return the splits of other names than usual: keys of folders of images that are there."""
-    said = {key: value for key, value in content.items() if _is_place(value)}
-    names = [key for key in said if isinstance(key, str) and key not in (*_SPLITS, "path")]
-    places = {name: base / said[name] for name in names for base in bases}
-    return {name: place for name, place in places.items() if place.is_dir()}
-
-
-def _is_place(value: Any) -> TypeGuard[str]:
-    """Tell whether `value` can be a path: whoever looked for another would get an OSError."""
-    return is_path(value) and len(value) < _LONGEST
+    said = {key: value for key, value in content.items() if is_place(value)}
+    names = [key for key in said if isinstance(key, str) and key not in (*SPLITS, "path")]
+    words = [name for name in names if not re.fullmatch(r"[\d.]+", said[name])]  # nc: 2
+    places = [(name, normal(base / said[name], root)) for base in bases[::-1] for name in words]
+    return {name: place for name, place in places if place.is_dir()}
 
 
 def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _place(bases: list[Path], entry: Any, path: Path) -> Path:
-    """Return where `entry` is; Roboflow's begin with "../" and mean the folder of the file."""
-    if not _is_place(entry):
+def _place(bases: list[Path], root: Path, entry: Any, path: Path) -> Path:
+    """Return where `entry` is; the first place that there may be for it where there is none."""
+    if not is_place(entry):
         raise DataError(f"{path}: a split must be a path, or a list of them, got {shown(entry)}.")
-    entry = entry.replace("\\", "/")
-    inner = re.sub(r"^(\.\.?/)+", "", entry)
-    tried = [base / name for name in (entry, inner) for base in bases]
-    # As where it was made: `path: /home/me/set` of another machine.
-    return next((one for one in tried if one.exists()), tried[-1])
+    tried = list(places_of(entry, bases, root))
+    return next((one for one in tried if one.exists()), tried[0])
 
 
-def _names(content: dict[Any, Any], path: Path) -> tuple[str, ...]:
-    """Return the names in the order of their numbers."""
-    names = content.get("names")
-    if isinstance(names, dict):
-        if sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-            raise DataError(f"{path}: names: expected the numbers 0 to {len(names) - 1}. {_REMEDY}")
-        names = [name for _, name in sorted((int(number), name) for number, name in names.items())]
-    if not isinstance(names, list):
-        raise DataError(f"{path}: names: expected the names of the classes, got {shown(names)}.")
-    count = content.get("nc", len(names))
-    if count != len(names):
-        raise DataError(
-            f"{path}: nc is {shown(count)}, but there are {len(names)} names. {_REMEDY}"
-        )
-    return unique_names(map(str, names), path)
-
-
-def _without_yaml(root: Path) -> dict[str, tuple[Path, ...]]:
-    """Return the splits of a set that has a file of names alone; {} where it has no labels."""
-    images, labels = root / "images", root / "labels"
-    if images.is_dir() and files_in(labels, "**/*.txt"):
-        inner = [folder for folder in folders_in(images) if (labels / folder.name).is_dir()]
-        return {one.name: (one,) for one in inner} or {_ALL: (images,)}
+def _without_yaml(root: Path) -> _Splits:
+    """Return the splits of a set that has files of names alone; {} where it has no labels."""
+    images = root / "images"
+    if images.is_dir() and (any(text_files(root / "labels")) or _has_labels(images)):
+        inner = [] if images_below(images, deep=False) else folders_in(images)
+        return {one.name: (one,) for one in inner if images_below(one)} or {_ALL: (images,)}
     darknet = {found[1]: one for one in folders_in(root) if (found := _DARKNET.fullmatch(one.name))}
-    if darknet:
-        return {name: (folder,) for name, folder in darknet.items()}
-    beside = {path.stem for path in files_in(root, "*.txt")}
-    pictures = (path for path in files_in(root, "*") if path.suffix.lower() in EXTENSIONS)
-    return {_ALL: (root,)} if any(path.stem in beside for path in pictures) else {}
+    pairs = [one for one in folders_in(root) if (one / "images").is_dir()]
+    pairs = [one for one in pairs if (one / "labels").is_dir() or _has_labels(one / "images")]
+    splits = darknet or {one.name: one / "images" for one in pairs}
+    if not splits and _has_labels(root):
+        splits = {_ALL: root}
+    splits = splits or dict(_lists(root))
+    splits = splits or {one.name: one for one in folders_in(root) if _has_labels(one)}
+    return {name: (place,) for name, place in splits.items()}
+
+
+def _has_labels(folder: Path) -> bool:
+    """Tell whether an image directly in `folder` has labels beside it."""
+    stems = {path.stem for path in images_below(folder, deep=False)}
+    beside = text_files(folder, deep=False) if stems else ()
+    return any(path.stem in stems and is_labels(path, empty=True) for path in beside)
+
+
+def _lists(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield Darknet's splits: the lists that obj.data names, or those beside obj.names."""
+    for folder in (root, root / "data"):
+        if (folder / "obj.names").is_file():
+            told = {name: f"{name}.txt" for name in SPLITS} | _told(folder / "obj.data")
+            for name, entry in told.items():
+                places = places_of(entry, (root, folder), root) if is_place(entry) else ()
+                if found := next((one for one in places if one.is_file()), None):
+                    yield name, found
+
+
+def _told(path: Path) -> dict[str, str]:
+    lines = read_text(path, "Darknet's obj.data").splitlines() if path.is_file() else []
+    return {found[1]: found[2] for line in lines if (found := _ENTRY.fullmatch(line))}
