@@ -110,6 +110,11 @@ KINDS: dict[str, Kind] = {
         "splits without an object that counts",
         "Label some images, or name another split. Difficult and crowd objects do not count.",
     ),
+    "unread-labels": Kind(
+        "warning",
+        "labels that are not read",
+        "Do as it says, or nothing if the pictures alone are wanted.",
+    ),
     "leak": Kind(
         "warning",
         "the same picture in several splits",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from detect.checks.findings import Finding, Seen, plural, sentence
+from detect.data.seen import labels_in
 from detect.images import EXTENSIONS, is_unread_image
 
 
@@ -24,6 +25,12 @@ def check_split(name: str, images: Sequence[Seen]) -> Iterator[Finding]:
     elif difficult or crowd:
         text = f"{name}: {difficult:,} difficult and {crowd:,} crowd of {plural(objects, 'object')}"
         yield Finding("ignored", text, oddness=difficult + crowd)
+
+
+def check_plain(root: Path) -> Iterator[Finding]:
+    """Yield labels that lie in `root`, a plain folder of images, and are not read."""
+    if seen := labels_in(root):
+        yield Finding("unread-labels", f"{root}:{seen.removesuffix('.')}")
 
 
 def check_unlisted(

@@ -77,9 +77,12 @@ def _of_the_set(
     """Yield what is said of splits, classes and folders."""
     from detect.checks.duplicates import check_overlaps
     from detect.checks.names import check_counts, check_names
-    from detect.checks.splits import check_split, check_unlisted
+    from detect.checks.splits import check_plain, check_split, check_unlisted
+    from detect.data.folder import LAYOUT as PLAIN
 
     annotated = {name: dataset for name, dataset in splits.items() if dataset.annotated}
+    if any(dataset.layout == PLAIN for dataset in splits.values()):
+        yield from check_plain(options.data)
     for name in annotated:
         yield from check_split(name, [seen for seen in images if name in seen.splits])
     yield from check_overlaps(

@@ -61,6 +61,7 @@ def splits_of(options: TrainOptions, folder: Path, reporter: Reporter) -> Splits
 
 def _default(root: Path) -> str:
     from detect.data.as_written import splits_of as split_names
+    from detect.data.seen import labels_in
 
     names = split_names(root)
     for name in _DEFAULTS:
@@ -69,7 +70,7 @@ def _default(root: Path) -> str:
     there = ", ".join(names) or "none"
     raise UsageError(
         f"{root}: say which images to learn from with {option('split')}, a split or a text file of "
-        f"ids. Splits there: {there}."
+        f"ids. Splits there: {there}.{'' if names else labels_in(root)}"
     )
 
 
