@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from defusedxml import DefusedXmlException, ElementTree
 
+from detect.data.listing import files_in
+from detect.data.normal_forms import other_form
 from detect.data.split import nearest
 from detect.data.truth import SKIP_HINT, check_boxes
 from detect.errors import DataError
@@ -44,7 +46,8 @@ class AnnotationXml:
 def parse(path: Path) -> AnnotationXml:
     """Read `path`; DataError where it is missing, does not parse, has entities, lacks a part."""
     if not os.path.exists(path):
-        raise DataError(f"{path}: a listed image has no such annotation file.")
+        form = other_form(path.name, (one.name for one in files_in(path.parent, "*.xml")))
+        raise DataError(f"{path}: a listed image has no such annotation file{form}.")
     content = _decodable(read_bytes(path, "an annotation", XML_BYTES, SKIP_HINT), path)
     try:
         tree: Any = ElementTree.fromstring(content)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from detect.data.coco_images import CocoImages
 from detect.data.coco_json import CocoJson, Record, is_number, number, parse
 from detect.data.coco_lists import holding
-from detect.data.coco_places import find_places, image_path, name_of
+from detect.data.coco_places import find_places, name_of
 from detect.data.split import Skipping, find_list, read_ids
 from detect.data.truth import check_boxes
 from detect.errors import DataError
@@ -43,9 +44,11 @@ def read(
     else:
         listed = read_ids(path)
         content, skipping, place = holding(listed, path, list(places.values()), skip_bad)
+    others = [one for one in places.values() if one is not place]
+    images = CocoImages(content, place.folders, others)
 
     def locate(record: Record) -> tuple[Path, Size | None]:
-        image = image_path(record, place.folders, content.path, need_images)
+        image = images.find(record, need_images)
         stated = _stated_size(record, content.path)
         return image, stated or (read_size(image) if image.is_file() else None)
 
@@ -155,7 +158,9 @@ def _area(record: Record, path: Path) -> float:
 
 
 def _flag(record: Record, key: str, path: Path) -> bool:
-    value = record.get(key, 0)
+    value = record.get(key)
+    if value is None:
+        return False
     if value not in (0, 1):
         raise DataError(f"{path}: annotation {record['id']}: {key} must be 0 or 1, got {value!r}.")
     return bool(value)

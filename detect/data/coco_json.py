@@ -56,8 +56,12 @@ def parse(path: Path, skipping: Skipping) -> CocoJson:
 def number(
     record: Record, key: str, record_name: str, path: Path, default: float | None = None
 ) -> float:
-    """Return the finite number under `key` of `record_name`, or `default`; DataError otherwise."""
-    value: Any = record.get(key, default)
+    """Return the finite number under `key` of `record_name`; DataError for anything else.
+
+    `default` where the key is missing or null.
+    """
+    value: Any = record.get(key)
+    value = default if value is None else value
     if not is_number(value):
         raise DataError(f"{path}: {record_name}: {key} must be a finite number, got {value!r}.")
     return float(value)

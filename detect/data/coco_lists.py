@@ -3,11 +3,12 @@
 Exports number the images of every split alike, Roboflow's from 0: an id may be two pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from detect.data.coco_json import CocoJson, parse
-from detect.data.coco_places import CocoPlace, image_path
+from detect.data.coco_images import CocoImages
+from detect.data.coco_json import CocoJson, Record, parse
+from detect.data.coco_places import CocoPlace
 from detect.data.image_files import same_picture
 from detect.data.split import Skipping
 from detect.errors import DataError
@@ -58,8 +59,10 @@ def _check_alone(
             continue  # Whoever reads its split is told.
         if not all(image_id in other.images for image_id in ids):
             continue
+        files = [CocoImages(one, own.folders), CocoImages(other, place.folders)]
         for image_id in ids:
-            paths = _paths(image_id, (one, own), (other, place))
+            records = (one.images[image_id], other.images[image_id])
+            paths = _paths(zip(files, records, strict=True))
             if paths and not same_picture(*paths):
                 raise DataError(
                     f"{list_path}: image {image_id} is {paths[0]} in {one.path}, and {paths[1]} in "
@@ -69,12 +72,9 @@ def _check_alone(
                 )
 
 
-def _paths(image_id: str, *told: tuple[CocoJson, CocoPlace]) -> tuple[Path, ...]:
-    """Return where two JSONs have an image; () if one does not say."""
+def _paths(told: Iterable[tuple[CocoImages, Record]]) -> tuple[Path, ...]:
+    """Return where JSONs have their records of an image; () if one does not say."""
     try:
-        return tuple(
-            image_path(content.images[image_id], place.folders, content.path, False)
-            for content, place in told
-        )
+        return tuple(images.find(record, False) for images, record in told)
     except DataError:
         return ()

@@ -6,15 +6,11 @@ Roboflow's: `SPLIT/_annotations.coco.json` beside the images. Others: any COCO J
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from detect.data.listing import files_in, folders_in
-from detect.errors import DataError
 from detect.foreign import both_ends
-from detect.reading import is_path
 
 _PREFIX = "instances_"
 _ROBOFLOW = "_annotations.coco.json"
@@ -82,32 +78,3 @@ def _place(root: Path, path: Path) -> CocoPlace:
     name = name_of(path)
     inside = (root / "images", root / "images" / name, root, root / name, root / "data")
     return CocoPlace(path, inside)
-
-
-def image_path(
-    record: Mapping[str, Any], folders: tuple[Path, ...], path: Path, needed: bool
-) -> Path:
-    """Return the image file of `record` in the JSON file `path`, looked for in `folders`.
-
-    Where there is none, DataError if it is `needed`, else its place in the first folder.
-    """
-    file_name = record.get("file_name")
-    if not isinstance(file_name, str) or not file_name:
-        raise DataError(f"{path}: image {record['id']} has no file_name.")
-    names = [PurePosixPath(file_name), PurePosixPath(file_name.replace("\\", "/"))]
-    relative = names[-1]
-    outside = relative.is_absolute() or ".." in relative.parts or ":" in relative.parts[0]
-    if outside or not is_path(relative.as_posix()):
-        raise DataError(
-            f"{path}: image {record['id']}: file_name must lie below images/, got {file_name:.80}."
-        )
-    for folder in folders:
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-    if needed:
-        raise DataError(
-            f"{folders[0] / relative}: the split lists this image, but it is missing. Looked in "
-            f"{', '.join(map(str, folders))}."
-        )
-    return folders[0] / relative

@@ -6,6 +6,7 @@ from glob import escape
 from pathlib import Path, PurePosixPath
 
 from detect.data.listing import files_in
+from detect.data.normal_forms import other_form
 from detect.data.split import Skipping, nearest
 from detect.errors import DataError, option
 from detect.images import EXTENSIONS, is_unread_image
@@ -54,7 +55,7 @@ class ImageFiles:
         for other in sorted(path.parent.glob(f"{escape(path.name)}.*")):
             if is_unread_image(other):
                 return f", but {other.name}, which is not read. Convert it to JPEG or PNG"
-        return self._nearest(path)
+        return other_form(path.name, self._listed[path.parent]) or self._nearest(path)
 
     def _nearest(self, path: Path) -> str:
         """Return the name that a missing image may have, of the first few alone."""

@@ -1,5 +1,6 @@
 """VOC: corners, class list, sizes, difficult, and every defect of a file."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,22 @@ def test_a_missing_image_is_named_with_the_nearest(root: Path) -> None:
     (root / "JPEGImages/train_000.jpg").unlink()
     with pytest.raises(DataError, match=r"JPEGImages/train_000: .*no such file.*; nearest: train"):
         open_dataset(root, "train")
+
+
+def test_a_name_in_another_normal_form_is_told_to_be(root: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Zürich") for form in ("NFC", "NFD"))
+    (root / "ImageSets/Main/train.txt").write_text(f"{composed}\n", encoding="utf-8")
+    (root / "JPEGImages/train_000.jpg").rename(root / f"JPEGImages/{decomposed}.jpg")
+    (root / "Annotations/train_000.xml").rename(root / f"Annotations/{decomposed}.xml")
+    for name in (decomposed, f"{decomposed}.xml"):
+        with pytest.raises(DataError) as caught:
+            first(root)
+        assert str(caught.value).endswith(
+            f"; {name} is there, which looks the same, but is in another Unicode normal form (NFD, "
+            "not NFC): rename it, as by unicodedata.normalize of Python."
+        )
+        if name == decomposed:
+            (root / f"JPEGImages/{decomposed}.jpg").rename(root / f"JPEGImages/{composed}.jpg")
 
 
 def test_of_many_missing_images_the_first_alone_are_compared_with_every_name(root: Path) -> None:
