@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 from detect.data.image_files import images_by_stem, printable
@@ -11,6 +12,7 @@ from detect.data.split import nearest
 from detect.data.yolo_paths import label_places, swapped
 from detect.errors import DataError, option
 from detect.foreign import beginning
+from detect.images import is_unread_image
 
 _NUMBER = rb"[-+]?[\d.]+(?:e[-+]?\d+)?"
 _LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*\S+(?:[ \t]+" + _NUMBER + rb"(?=\s|$)){4}", re.I)
@@ -60,9 +62,18 @@ class Strays:
 
     def _named(self, path: Path) -> str:
         inside = path.relative_to(self._root) if path.is_relative_to(self._root) else path
-        similar = nearest(path.stem, self._without).removeprefix("; nearest: ")
-        hint = f" (nearest: {self._without[similar]})" if similar else ""
-        return f"{printable(inside)}{hint}"
+        return f"{printable(inside)}{self._hint(path)}"
+
+    def _hint(self, labels: Path) -> str:
+        """Return which image may be meant: one that is not read, or of nearly the same name."""
+        for folder in _image_folders(labels):
+            for other in sorted(folder.glob(f"{escape(labels.stem)}.*")):
+                if is_unread_image(other):
+                    return (
+                        f" ({printable(Path(other.name))} is not read: convert it to JPEG or PNG)"
+                    )
+        similar = nearest(labels.stem, self._without).removeprefix("; nearest: ")
+        return f" (nearest: {self._without[similar]})" if similar else ""
 
     def _alike(self, place: Path) -> Iterator[Path]:
         """Yield the labels whose names differ from that of `place` in case or Unicode's form."""
@@ -75,18 +86,22 @@ class Strays:
 
     def _has_image(self, labels: Path) -> bool:
         """Tell whether there is an image, of whichever split, that has its labels in `labels`."""
-        places = [labels.parent]
-        for number, part in enumerate(labels.parts[:-1]):
-            if part == "labels":
-                parts = (*labels.parts[:number], "images", *labels.parts[number + 1 : -1])
-                places.append(Path(*parts))
         exact = labels.suffix == ".txt"
-        return exact and any(labels.stem in self._stems_in(place) for place in places)
+        return exact and any(labels.stem in self._stems_in(one) for one in _image_folders(labels))
 
     def _stems_in(self, folder: Path) -> set[str]:
         if folder not in self._stems:
             self._stems[folder] = set(images_by_stem(folder))
         return self._stems[folder]
+
+
+def _image_folders(labels: Path) -> Iterator[Path]:
+    """Yield the folders in which an image may be that has its labels in `labels`."""
+    yield labels.parent
+    parts = labels.parts[:-1]
+    for number, part in enumerate(parts):
+        if part == "labels":
+            yield Path(*parts[:number], "images", *parts[number + 1 :])
 
 
 def text_files(folder: Path, *, deep: bool = True) -> list[Path]:

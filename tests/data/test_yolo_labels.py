@@ -68,6 +68,17 @@ def test_labels_of_an_image_that_is_gone(tmp_path):
     assert found == [f"train: {expected}"]
 
 
+def test_labels_of_an_image_that_is_not_read(tmp_path):
+    root = _set(tmp_path, ["a.jpg"], ["a.txt", "b.txt"])
+    (root / "images/b.heic").write_bytes(b"heic")
+    with pytest.raises(DataError) as caught:
+        open_dataset(root, "train")
+    assert str(caught.value) == (
+        f"{root}: labels without an image: labels/b.txt (b.heic is not read: convert it to JPEG or "
+        "PNG). Put the images there or remove the labels; skip_bad goes on without them."
+    )
+
+
 def test_many_labels_without_images_are_counted(tmp_path):
     root = _set(tmp_path, ["x.jpg"], ["x.txt", *(f"{place}.txt" for place in range(7))])
     with pytest.raises(DataError, match=r"labels/4\.txt and 2 more\. Put the images there"):
