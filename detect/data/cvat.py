@@ -9,7 +9,8 @@ from typing import Any
 
 from defusedxml import DefusedXmlException, ElementTree
 
-from detect.data.foreign_labels import Box, Labelled, bounds, class_name, floats, turned
+from detect.data.foreign_labels import bounds, class_name, floats, turned
+from detect.data.named_images import Box, Labelled
 from detect.data.split import Skipping
 from detect.data.truth import SKIP_HINT
 from detect.errors import DataError

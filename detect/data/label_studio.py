@@ -1,7 +1,7 @@
 """Label Studio's JSON and JSON-MIN exports: tasks with regions in percent of their image.
 
 https://labelstud.io/guide/export. Rectangles, turned ones too, ellipses and polygons are read, as
-the box around them.
+the box around them, with their label in them (RectangleLabels) or beside (Rectangle and Labels).
 """
 
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from detect.data.foreign_labels import Box, Labelled, bounds, class_name, floats, turned
+from detect.data.foreign_labels import bounds, class_name, floats, turned
+from detect.data.named_images import Box, Labelled
 from detect.data.split import Skipping
 from detect.data.truth import SKIP_HINT
 from detect.errors import DataError
@@ -20,6 +21,15 @@ from detect.reading import RECORDS_BYTES, parse_records, read_text, shown
 _WHAT = "Label Studio's export, a list of tasks"
 # The kind of a region -> what its labels are called.
 _KINDS = {"rectangle": "rectanglelabels", "ellipse": "ellipselabels", "polygon": "polygonlabels"}
+# What tells the kind of a region whose labels are just called labels.
+_SHAPES = {
+    "rectangle": {"x", "y", "width", "height"},
+    "ellipse": {"x", "y", "radiusX", "radiusY"},
+    "polygon": {"points"},
+}
+# What regions of an image have, and choices, ratings and texts of a whole image have not.
+_GEOMETRY = ("x", "y", "width", "height", "radiusX", "radiusY", "points", "vertices", "rle")
+_PLACED = {"x", "points", "vertices", "rle", "imageDataURL"}
 Region = dict[str, Any]
 
 
@@ -49,7 +59,7 @@ def _task(task: dict[str, Any], where: str) -> Labelled:
     if len(sizes) > 1:
         raise DataError(f"{where}: its regions are of images of several sizes. {SKIP_HINT}")
     size = next(iter(sizes), None)
-    kept = [region for region in regions if _kind(region)]
+    kept = _labelled(regions, where)
     if kept and size is None:
         raise DataError(f"{where}: no original_width and original_height. {SKIP_HINT}")
     names = tuple(class_name(_label(region), where) for region in kept)
@@ -71,7 +81,7 @@ def _regions(task: dict[str, Any], where: str) -> Iterator[Region]:
     if "annotations" not in task and "completions" not in task:  # JSON-MIN: under any name
         lists = [value for value in task.values() if isinstance(value, list)]
         entries = (one for each in lists for one in each if isinstance(one, dict))
-        yield from (one for one in entries if "x" in one or "points" in one)
+        yield from (one for one in entries if not _PLACED.isdisjoint(one))
         return
     given = task.get("annotations", task.get("completions"))
     every = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
@@ -87,13 +97,35 @@ def _regions(task: dict[str, Any], where: str) -> Iterator[Region]:
             yield {**region, **region["value"]}
 
 
+def _labelled(regions: list[Region], where: str) -> list[Region]:
+    """Return the regions that are objects; DataError for one in the image that gives no box.
+
+    What else is told of an object (its bare shape, a choice, a text) has its id and its place.
+    """
+    kept = [region for region in regions if _kind(region)]
+    told = set(map(_place, kept))
+    for region in regions:
+        if not (_kind(region) or _PLACED.isdisjoint(region) or _place(region) in told):
+            raise DataError(
+                f"{where}: region {shown(region.get('id', ''))}: a "
+                f"{shown(region.get('type', 'region'))} that gives no box with a label. Expected a "
+                f"rectangle, an ellipse or a polygon. {SKIP_HINT}"
+            )
+    return kept
+
+
+def _place(region: Region) -> str:
+    return str([region.get(key) for key in ("id", *_GEOMETRY)])
+
+
 def _kind(region: Region) -> str:
-    """Return the kind of a region, "" for one of another kind than a shape (a choice, a text)."""
-    return next((kind for kind, key in _KINDS.items() if key in region), "")
+    """Return the kind of a region with labels, "" for another (a bare shape, a choice, a text)."""
+    shapes = (kind for kind, keys in _SHAPES.items() if "labels" in region and keys <= set(region))
+    return next((kind for kind, key in _KINDS.items() if key in region), next(shapes, ""))
 
 
 def _label(region: Region) -> Any:
-    labels = region[_KINDS[_kind(region)]]
+    labels = region.get(_KINDS[_kind(region)], region.get("labels"))
     return labels[0] if isinstance(labels, list) and len(labels) == 1 else labels
 
 

@@ -5,11 +5,13 @@ polygon, a circle (its centre and a point of it) and a mask (two corners). Pixel
 """
 
 import math
-from pathlib import Path
+import posixpath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from detect.data.foreign_labels import Box, Labelled, bounds, class_name, floats
+from detect.data.foreign_labels import bounds, class_name, floats
 from detect.data.listing import files_in
+from detect.data.named_images import Box, Labelled
 from detect.data.split import Skipping
 from detect.data.truth import SKIP_HINT
 from detect.errors import DataError
@@ -30,17 +32,22 @@ def matches(folder: Path) -> bool:
     return any(map(is_file, files_in(folder, "*.json")[:20]))
 
 
+def are_below(folder: Path) -> bool:
+    """Tell whether there are LabelMe's files in `folder` or below it."""
+    return any(map(is_file, files_in(folder, "**/*.json")))
+
+
 def read(path: Path, skipping: Skipping) -> list[Labelled]:
     """Read the file `path`, or all in and below that folder; `skipping` takes wrong images."""
-    found = []
+    found, root = [], path if path.is_dir() else path.parent
     for one in files_in(path, "**/*.json") if path.is_dir() else [path]:
         with skipping.guard():
             if is_file(one):
-                found.append(_read(one))
+                found.append(_read(one, root))
     return found
 
 
-def _read(path: Path) -> Labelled:
+def _read(path: Path, root: Path) -> Labelled:
     text = read_text(path, _WHAT, RECORDS_BYTES, SKIP_HINT)
     content = parse_records(text, path, _WHAT, SKIP_HINT)
     shapes = content.get("shapes") if isinstance(content, dict) else None
@@ -55,7 +62,19 @@ def _read(path: Path) -> Labelled:
     both = list(zip(shapes, places, strict=True))
     names = tuple(class_name(shape.get("label"), where) for shape, where in both)
     boxes = tuple(_box(shape, where) for shape, where in both)
-    return Labelled(str(path), name, size, names, boxes)  # type: ignore[arg-type]
+    image, base = _from_root(name, path, root)
+    return Labelled(str(path), image, size, names, boxes, base)  # type: ignore[arg-type]
+
+
+def _from_root(name: str, path: Path, root: Path) -> tuple[str, Path | None]:
+    """Return an `imagePath`, which starts from the folder of its file `path`, from `root`.
+
+    One of a disk (/home, C:) has no such start: None.
+    """
+    name = name.replace("\\", "/")
+    if name.startswith("/") or PureWindowsPath(name).drive:
+        return name, None
+    return posixpath.normpath(f"{path.parent.relative_to(root).as_posix()}/{name}"), root
 
 
 def _box(shape: dict[str, Any], where: str) -> Box:

@@ -9,7 +9,7 @@ from detect.stages.opening import usable
 from detect.together import together
 
 if TYPE_CHECKING:
-    from detect.data.foreign_labels import Labelled
+    from detect.data.named_images import Labelled
     from detect.storage.given import Kind
     from detect.structures import Dataset
 
@@ -33,7 +33,8 @@ def import_labels(
 
 def _open(file: Path, kind: "Kind", images: Path | None, skip_bad: bool) -> "Dataset":
     from detect.data import cvat, label_studio, labelme
-    from detect.data.foreign_labels import Images, to_dataset
+    from detect.data.foreign_labels import to_dataset
+    from detect.data.named_images import Images
     from detect.data.split import Skipping
 
     readers: dict[str, Callable[[Path, Skipping], list[Labelled]]] = {

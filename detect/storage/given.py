@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from detect.data import labelme
+from detect.data import LAYOUTS, labelme
 from detect.data.listing import files_in
 from detect.errors import DataError
 from detect.foreign import both_ends
@@ -27,7 +27,11 @@ def kind_of(path: Path, expected: str) -> Kind:
             return "LabelMe"
         visible = files_in(path, "*")
         stored = bool(visible) and all(one.suffix == ".parquet" for one in visible)
-        return "proposals" if stored else "data set"
+        if stored:
+            return "proposals"
+        # A data set may keep the files that it was made of.
+        known = any(layout[0](path) for layout in LAYOUTS.values())
+        return "LabelMe" if not known and labelme.are_below(path) else "data set"
     if not path.is_file():
         raise DataError(f"{path}: no such file. {expected}")
     found = _by_content(path, both_ends(path)) or _SUFFIXES.get(path.suffix.lower())
