@@ -5,19 +5,28 @@ YOLO: they are left out and counted.
 """
 
 import json
-from collections import Counter
+import os.path
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 
 from detect.data import image_size
-from detect.data.yolo_places import find_places
 from detect.errors import DataError, option
 from detect.files import write_bytes, write_json, write_text
+from detect.images import EXTENSIONS
 from detect.reading import RECORDS_BYTES, read_bytes, read_text
+from detect.storage.written_beside import (
+    CocoBeside,
+    VocBeside,
+    check_place,
+    check_yolo_images,
+    same_classes,
+    yolo_splits,
+)
+from detect.storage.written_names import names_of
+from detect.storage.written_xml import check_names, xml_objects, xml_of
 from detect.structures import Annotations, Dataset, Sample
 
 # Writes a split into a folder, which will be at a place where others may be; returns how many
@@ -29,7 +38,9 @@ def write_coco_set(
     folder: Path, dataset: Dataset, samples: Iterable[Sample], place: Path
 ) -> tuple[int, int]:
     """Write `images/` and `annotations/instances_SPLIT.json`; ids of images are numbers."""
-    names, images, annotations = _names(dataset), [], list[dict[str, Any]]()
+    check_place(place, "coco", dataset.split)
+    names = names_of(dataset, CocoBeside(place, dataset.split).fits)
+    images, annotations = [], list[dict[str, Any]]()
     for number, sample in enumerate(samples, 1):
         height, width = image_size(sample)
         image_id = int(sample.image_id) if dataset.integer_ids else number
@@ -51,14 +62,21 @@ def write_voc_set(
     folder: Path, dataset: Dataset, samples: Iterable[Sample], place: Path
 ) -> tuple[int, int]:
     """Write `JPEGImages/`, `Annotations/`, `ImageSets/Main/SPLIT.txt` and `classes.txt`."""
+    check_place(place, "voc", dataset.split)
+    check_names(dataset)
     _check_classes(place / "classes.txt", dataset)
-    names, ids, written, left_out = _names(dataset), list[str](), 0, 0
+    beside = VocBeside(place, dataset.split)
+    objects = {one.image_id: [*xml_objects(one, dataset)] for one in dataset.samples}
+    names = names_of(dataset, lambda one, name: beside.fits(one, name, objects[one.image_id]))
+    ids, written, left_out = list[str](), 0, 0
     for sample in samples:
-        name, kept = names[sample.image_id], ~sample.annotations.crowd
-        _copy(sample, folder / "JPEGImages" / f"{name}{sample.path.suffix}")
-        write_text(folder / "Annotations" / f"{name}.xml", _xml(sample, dataset, kept.nonzero()[0]))
+        name, kept = names[sample.image_id], objects[sample.image_id]
+        path = folder / f"JPEGImages/{name}{_ending(sample)}"
+        _copy(sample, path)
+        if not beside.has(name):
+            write_text(folder / f"Annotations/{name}.xml", xml_of(sample, path.name, kept))
         ids.append(name)
-        written, left_out = written + int(kept.sum()), left_out + int((~kept).sum())
+        written, left_out = written + len(kept), left_out + len(sample.annotations) - len(kept)
     write_text(folder / f"ImageSets/Main/{dataset.split}.txt", _lines(ids))
     write_text(folder / "classes.txt", _lines(dataset.classes))
     return written, left_out
@@ -68,16 +86,22 @@ def write_yolo_set(
     folder: Path, dataset: Dataset, samples: Iterable[Sample], place: Path
 ) -> tuple[int, int]:
     """Write `images/SPLIT/`, `labels/SPLIT/` and `data.yaml`, which keeps the splits at `place`."""
-    splits = _yolo_splits(place, dataset) | {dataset.split: f"images/{dataset.split}"}
-    names, written, left_out = _names(dataset), 0, 0
+    split = dataset.split
+    check_place(place, "yolo", split)
+    splits, written, left_out = yolo_splits(place, dataset), 0, 0
+    # Every split has a folder of its own; YOLO takes the last images/ of a path for labels/.
+    names = names_of(dataset, lambda _, name: True, without=("images",))
+    files = {f"{names[one.image_id]}{_ending(one)}" for one in dataset.samples}
+    check_yolo_images(place, split, split in splits, files)
     for sample in samples:
         found, name = sample.annotations, names[sample.image_id]
         kept = ~(found.crowd | found.difficult)
-        _copy(sample, folder / f"images/{dataset.split}/{name}{sample.path.suffix}")
+        _copy(sample, folder / f"images/{split}/{name}{_ending(sample)}")
         lines = _yolo_lines(sample, kept.nonzero()[0])
-        write_text(folder / f"labels/{dataset.split}/{name}.txt", _lines(lines))
+        write_text(folder / f"labels/{split}/{name}.txt", _lines(lines))
         written, left_out = written + int(kept.sum()), left_out + int((~kept).sum())
-    entries = [f"{_quoted(split)}: {_quoted(path)}" for split, path in sorted(splits.items())]
+    splits[split] = f"images/{split}"
+    entries = [f"{_quoted(key)}: {_quoted(path)}" for key, path in sorted(splits.items())]
     classes = [f"  {place}: {_quoted(name)}" for place, name in enumerate(dataset.classes)]
     write_text(folder / "data.yaml", _lines([*entries, "names:", *classes]))
     return written, left_out
@@ -86,31 +110,29 @@ def write_yolo_set(
 WRITERS: dict[str, Write] = {"coco": write_coco_set, "voc": write_voc_set, "yolo": write_yolo_set}
 
 
-def _names(dataset: Dataset) -> dict[str, str]:
-    """Return what each image is called, a path without ending: its id, or its file's name.
-
-    An id that is a number (COCO) names no file.
-    """
-    if not dataset.integer_ids:
-        return {sample.image_id: sample.image_id for sample in dataset.samples}
-    counts = Counter(sample.path.stem for sample in dataset.samples)
-    return {
-        sample.image_id: sample.path.stem if counts[sample.path.stem] == 1 else sample.image_id
-        for sample in dataset.samples
-    }
+def _ending(sample: Sample) -> str:
+    """Return the ending of an image's file; DataError for one by which readers know no image."""
+    ending = sample.path.suffix
+    if ending.lower() not in EXTENSIONS:
+        raise DataError(
+            f"{sample.path}: the name of an image has no image's ending here, as .jpg, which "
+            f"{option('to', 'voc')} and yolo need. Rename it, or choose {option('to', 'coco')}."
+        )
+    return ending
 
 
 def _copy(sample: Sample, path: Path) -> None:
+    """Copy an image; DataError where another's is there (names that differ in their case)."""
+    if os.path.exists(path):
+        raise DataError(
+            f"{sample.path}: this disk does not tell its name, {path.name}, from that of another "
+            f"image. Rename one, or choose {option('out')} on another disk."
+        )
     write_bytes(path, read_bytes(sample.path, "an image", RECORDS_BYTES))
 
 
 def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
-
-
-def _number(value: np.floating[Any]) -> str:
-    """Return the shortest text that reads back as `value`, a whole number without a point."""
-    return f"{int(value)}" if value == int(value) else repr(float(str(value)))
 
 
 def coco_objects(found: Annotations, dataset: Dataset) -> Iterator[dict[str, Any]]:
@@ -124,27 +146,6 @@ def coco_objects(found: Annotations, dataset: Dataset) -> Iterator[dict[str, Any
             "iscrowd": int(found.crowd[place]),
             **difficult,
         }
-
-
-def _xml(sample: Sample, dataset: Dataset, kept: np.ndarray[Any, Any]) -> str:
-    """Return VOC's XML: corners are 1-based and inclusive."""
-    height, width = image_size(sample)
-    lines = [
-        "<annotation>",
-        f"  <filename>{escape(sample.path.name)}</filename>",
-        f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>",
-    ]
-    for place in kept.tolist():
-        corners = sample.annotations.boxes[place] + np.array([1, 1, 0, 0], np.float32)
-        tags = zip(("xmin", "ymin", "xmax", "ymax"), map(_number, corners), strict=True)
-        box = "".join(f"<{tag}>{value}</{tag}>" for tag, value in tags)
-        name = escape(dataset.classes[int(sample.annotations.labels[place])])
-        difficult = int(sample.annotations.difficult[place])
-        lines.append(
-            f"  <object><name>{name}</name><difficult>{difficult}</difficult>"
-            f"<bndbox>{box}</bndbox></object>"
-        )
-    return _lines([*lines, "</annotation>"])
 
 
 def _yolo_lines(sample: Sample, kept: np.ndarray[Any, Any]) -> Iterator[str]:
@@ -161,24 +162,7 @@ def _quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-def _yolo_splits(place: Path, dataset: Dataset) -> dict[str, str]:
-    """Return the splits that `place` has already; DataError where its classes are others."""
-    there = find_places(place) if (place / "data.yaml").is_file() else None
-    if there is None:
-        return {}
-    _same_classes(there.classes, dataset, place / "data.yaml")
-    return {name: f"images/{name}" for name in there.splits if (place / f"images/{name}").is_dir()}
-
-
 def _check_classes(path: Path, dataset: Dataset) -> None:
     if path.is_file():
         text = read_text(path, "names")
-        _same_classes(tuple(filter(None, map(str.strip, text.splitlines()))), dataset, path)
-
-
-def _same_classes(there: tuple[str, ...], dataset: Dataset, path: Path) -> None:
-    if there != dataset.classes:
-        raise DataError(
-            f"{path}: the set there has the classes {', '.join(there)}; this one has "
-            f"{', '.join(dataset.classes)}. Choose another {option('out')}."
-        )
+        same_classes(tuple(filter(None, map(str.strip, text.splitlines()))), dataset, path)
