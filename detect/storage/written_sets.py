@@ -67,7 +67,10 @@ def write_voc_set(
     _check_classes(place / "classes.txt", dataset)
     beside = VocBeside(place, dataset.split)
     objects = {one.image_id: [*xml_objects(one, dataset)] for one in dataset.samples}
-    names = names_of(dataset, lambda one, name: beside.fits(one, name, objects[one.image_id]))
+    # With classes.txt beside it, a folder that has labels/ and images/ is YOLO's.
+    names = names_of(
+        dataset, lambda one, name: beside.fits(one, name, objects[one.image_id]), ("labels",)
+    )
     ids, written, left_out = list[str](), 0, 0
     for sample in samples:
         name, kept = names[sample.image_id], objects[sample.image_id]
@@ -90,7 +93,7 @@ def write_yolo_set(
     check_place(place, "yolo", split)
     splits, written, left_out = yolo_splits(place, dataset), 0, 0
     # Every split has a folder of its own; YOLO takes the last images/ of a path for labels/.
-    names = names_of(dataset, lambda _, name: True, without=("images",))
+    names = names_of(dataset, lambda _, name: True, ("images",))
     files = {f"{names[one.image_id]}{_ending(one)}" for one in dataset.samples}
     check_yolo_images(place, split, split in splits, files)
     for sample in samples:

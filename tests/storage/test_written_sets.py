@@ -238,6 +238,14 @@ def test_images_that_are_no_longer_in_a_split_of_yolo_are_told(tmp_path):
     )
 
 
+def test_folders_of_images_and_of_labels_make_no_second_layout(tmp_path):
+    ids = ["images/a", "labels/b"]
+    root = coco_set(tmp_path / "set", "train", ["1.png", "2.png"], [BOX, OTHER], ids=ids)
+    export(root, "train", "voc", tmp_path / "out")
+    assert content(tmp_path / "out", "train") == content(root, "train")
+    assert (tmp_path / "out/ImageSets/Main/train.txt").read_text() == "images/a\nb\n"
+
+
 def test_a_folder_of_images_is_no_part_of_a_name_in_yolo(tmp_path):
     root = tmp_path / "set"
     for shade, name in enumerate(("images/a", "b")):
