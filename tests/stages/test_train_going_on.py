@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +75,6 @@ def test_where_a_later_fit_begins_is_the_same_however_out_is_spelled(tmp_path, m
         given = [one for one in spelled if one.is_absolute() or here == tmp_path]
         made = [recipes.classifier(9, 0, pretrained=False, begun=one)["init"] for one in given]
         assert set(made) == {expected}
-
-
-@pytest.mark.parametrize(
-    ("told", "pretrained", "width"),
-    [
-        ((), False, 0.5),
-        (("model.width=0.25",), False, 0.25),
-        (("optimizer.steps=3",), True, 1.0),
-        (("model.variant=torchvision",), False, 1.0),
-        (("init=runs/mine",), False, 1.0),
-    ],
-)
-def test_a_network_from_random_weights_is_half_as_wide(
-    data, tmp_path, told, pretrained, width
-) -> None:
-    made = replace(making(data, tmp_path / "d", "trainval", set=told), pretrained=pretrained)
-    assert made.recipe(10).model.width == width
 
 
 def test_weights_to_begin_with_that_do_not_fit_are_told_first(data, tmp_path) -> None:

@@ -87,11 +87,8 @@ class Making:
 
     def recipe(self, steps: int) -> RegionClassifierRecipe:
         """Return the recipe of a region classifier of so many steps. UsageError as `classes`."""
-        changes = self.told.of_networks
-        recipe = recipes.classifier(
-            steps, self.told.seed, pretrained=self.pretrained, changes=changes
-        )
-        return load_recipe(RegionClassifierRecipe, recipe, changes)
+        recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
+        return load_recipe(RegionClassifierRecipe, recipe, self.told.of_networks)
 
     def folds(self) -> tuple[Path, ...]:
         """Return the MultiBox networks that each miss half of the images."""
@@ -123,13 +120,7 @@ class Making:
             told.data,
             split=split,
             proposals=self.place("proposals", ALL),
-            config=recipes.classifier(
-                steps,
-                told.seed,
-                pretrained=self.pretrained,
-                begun=begun,
-                changes=told.of_networks,
-            ),
+            config=recipes.classifier(steps, told.seed, pretrained=self.pretrained, begun=begun),
             set=_beginning(told.of_networks, begun),
             ensemble=count if count > 1 else None,
             out=out,

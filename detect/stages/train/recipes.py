@@ -4,7 +4,6 @@ Figures and how they were found: configs/bccd-boxes.toml (AdamW, boxes that move
 configs/pretrained.toml, configs/own-data.toml, configs/multibox/own-data.toml, docs/measured.md.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,6 @@ _FROZEN = {"frozen_statistics": True, "frozen_stages": 1}
 _SAMPLING = {
     "batch_size": 64, "foreground_fraction": 0.375, "foreground_iou": 0.6, "class_balance": True,
 }  # fmt: skip
-# Half as wide a step takes a third of the time, and so does a look at a region
-# (docs/measured.md, "One call").
-_NARROW = 0.5
 _SCRATCH: Recipe = {
     "model": {"variant": "bn", "input_size": 96, "dropout": 0.3},
     "optimizer": {
@@ -68,22 +64,12 @@ def weights_at_hand() -> bool:
     return all(find_spec(name) is not None for name in _PACKAGES)
 
 
-def classifier(
-    steps: int,
-    seed: int,
-    *,
-    pretrained: bool,
-    begun: Path | None = None,
-    changes: Sequence[str] = (),
-) -> Recipe:
+def classifier(steps: int, seed: int, *, pretrained: bool, begun: Path | None = None) -> Recipe:
     """Return the recipe of a region classifier that moves boxes, trained for so many steps.
 
-    `begun`: the run of an earlier one whose trunk it begins with. `changes` ("A.B=V") are made to
-    it later: a network that is another, or begins with another's weights, has its whole width.
+    `begun`: the run of an earlier one whose trunk it begins with.
     """
     own = _FINE_TUNED if pretrained else _SCRATCH
-    if not pretrained and not {"model.variant", "init"} & {key(one) for one in changes}:
-        own = {**own, "model": {**own["model"], "width": _NARROW}}
     optimizer = {**own["optimizer"], "steps": steps, "schedule": "cosine"}
     return {
         **own,
