@@ -63,7 +63,7 @@ def test_what_is_told_to_begin_with_is_where_the_first_fit_begins_alone(data, tm
     with pytest.raises(DataError, match="nowhere"):
         other.train_multibox("2", 2)
     other.train_multibox("all", 2, begun=made.place("multibox", "1"))
-    assert (tmp_path / "d/work/multibox/all/weights/last.safetensors").is_file()
+    assert (made.place("multibox", "all") / "weights/last.safetensors").is_file()
     RunFolder(made.place("multibox", "all")).write_results([{"step": 2, "minutes": 1.5}])
     assert made.trained_seconds("multibox", "all") == 90
 
@@ -105,7 +105,7 @@ def test_an_earlier_training_stays_until_the_new_one_has_a_plan(data, tmp_path) 
     record = begun(tmp_path / "d/work", "hours")
     with pytest.raises(DataError, match="nearest: trainval"):
         train(data, split="tranval", out=tmp_path / "d", exist_ok=True)
-    assert (tmp_path / "d/work/choices.json").read_text() == record
+    assert tmp_path.joinpath("d", "work", "choices.json").read_text() == record
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["work"]
 
 
@@ -136,7 +136,7 @@ def test_an_earlier_training_comes_back_wherever_a_call_without_a_plan_dies(
     assert subprocess.run(words, capture_output=True, check=False).returncode == 9
     with pytest.raises(DataError, match="then data=hours, now data="):
         train(data, out=tmp_path / "d", resume=True)
-    assert (tmp_path / "d/work/choices.json").read_text() == record
+    assert tmp_path.joinpath("d", "work", "choices.json").read_text() == record
 
 
 def test_a_call_that_was_killed_with_a_plan_goes_on_and_the_earlier_is_gone(tmp_path) -> None:
@@ -171,7 +171,7 @@ def test_a_training_goes_on_on_the_kind_of_device_that_it_was_begun_on(data, tmp
         "device=cpu: this training was begun on cuda, and here it would go on on cpu. Go on "
         "there, or begin anew with another out."
     )
-    assert (tmp_path / "d/work/choices.json").is_file()
+    assert tmp_path.joinpath("d", "work", "choices.json").is_file()
 
 
 def test_a_step_that_went_on_took_what_its_training_says(tmp_path) -> None:

@@ -251,7 +251,8 @@ def test_two_objects_more_are_no_reason_for_a_dearer_source(making, objects, fas
     boxes = [voc_object("circle", (1, 1, 20 + number, 20)) for number in range(objects)]
     root = of_objects(making.told.data.with_name("held"), *boxes)  # in each of ten images
     splits = replace(making.splits, chosen=open_dataset(root, "trainval"))
-    less = least_gain(replace(making, splits=splits), fast=fast)
+    told = making.told.model_copy(update={"fast": fast})
+    less = least_gain(replace(making, told=told, splits=splits))
     covered = {"multibox": gain + 2, "both": gain, "selective-search": 0}
     number = 10 * objects
     found = {

@@ -27,6 +27,7 @@ from detect.stages.train.choosing import (
 )
 from detect.stages.train.finishing import figures_of, thresholds_of, write_detector
 from detect.stages.train.learnable import (
+    check_beginnings,
     check_choosable,
     check_learnable,
     check_priors,
@@ -35,7 +36,6 @@ from detect.stages.train.look import splits_of
 from detect.stages.train.looked_at import few_objects
 from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
-from detect.stages.train.pace import check_beginnings
 from detect.stages.train.planning import (
     a_look,
     first_plan,

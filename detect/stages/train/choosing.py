@@ -76,7 +76,7 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     for name, (method, preset) in SOURCES.items():
         path = making.propose(f"{HELD_OUT}-{name}", making.splits.held, method, preset)
         covered[name] = _coverage(making, path)
-    less = least_gain(making, fast=making.told.fast)
+    less = least_gain(making)
     boxes = _once(making) / max(region, 1e-9)
     dear = too_dear(covered, boxes / fewest(making))
     chosen = enough({name: one for name, one in covered.items() if name not in dear}, less)
@@ -84,12 +84,12 @@ def choose_source(making: Making, region: float) -> dict[str, Any]:
     return {"covered": covered, "dear": dear, "chosen": chosen, "looked": looked}
 
 
-def least_gain(making: Making, *, fast: bool) -> float:
+def least_gain(making: Making) -> float:
     """Return the share of the held-out objects that a source must cover more to be worth more."""
     from detect.data.halves import class_counts
 
     objects = int(class_counts(making.splits.chosen, difficult=True).sum())
-    return max(_LESS_FAST if fast else _LESS, _CHANCE / max(objects, 1))
+    return max(_LESS_FAST if making.told.fast else _LESS, _CHANCE / max(objects, 1))
 
 
 def cheaper(found: Mapping[str, Any], source: str) -> list[str]:

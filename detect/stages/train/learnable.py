@@ -1,4 +1,4 @@
-"""Whether every class can be learned, and choices made: told before anything is trained."""
+"""Whether classes can be learned, networks begun, choices made: told before any training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from detect.errors import DataError, option
 from detect.progress import Reporter
+from detect.stages.train.recipes import key
 
 if TYPE_CHECKING:
     from detect.config import MultiBoxRecipe
+    from detect.stages.train.making import Making
     from detect.structures import Dataset
 
 
@@ -97,6 +99,20 @@ def check_priors(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[s
                 f"{'places' if head == 'fc' else 'shapes'}: too few for {needed} priors. Label "
                 f"more images, or {option('set', f'multibox.priors.{name}=N')} with a smaller N."
             )
+
+
+def check_beginnings(making: "Making") -> None:
+    """Raise DataError where what a first fit is told to begin with (`set`) does not fit."""
+    from detect.training.multibox import build_multibox
+    from detect.training.region_classifier import build_region_classifier
+    from detect.training.window_data import collect_windows
+
+    told, classes = making.told, making.classes or making.splits.learned.classes
+    if "init" in map(key, told.of_networks):
+        build_region_classifier(making.recipe(1), len(classes), lambda _: None)
+    if "init" in map(key, told.of_multibox):
+        boxes = collect_windows(making.splits.everything).fractions()
+        build_multibox(making.multibox_recipe(1), boxes, lambda _: None)
 
 
 def _why(name: str, objects: int) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from detect.errors import DataError
 from detect.stages.train.budget import Pace
 from detect.stages.train.making import Making
-from detect.stages.train.recipes import key
 
 if TYPE_CHECKING:
     from detect.config import AnyRecipe
@@ -36,20 +35,6 @@ def measure_pace(making: Making) -> Pace:
     # In the precision that `detect` takes by itself, whatever the recipe trains in.
     region = time_regions(model, card, device, "auto", pairs)
     return Pace(multibox_step, classifier_step, search, region.seconds)
-
-
-def check_beginnings(making: Making) -> None:
-    """Raise DataError where what a first fit is told to begin with (`set`) does not fit."""
-    from detect.training.multibox import build_multibox
-    from detect.training.region_classifier import build_region_classifier
-    from detect.training.window_data import collect_windows
-
-    told, classes = making.told, making.classes or making.splits.learned.classes
-    if "init" in map(key, told.of_networks):
-        build_region_classifier(making.recipe(1), len(classes), lambda _: None)
-    if "init" in map(key, told.of_multibox):
-        boxes = collect_windows(making.splits.everything).fractions()
-        build_multibox(making.multibox_recipe(1), boxes, lambda _: None)
 
 
 def _step(making: Making, recipe: "AnyRecipe", folder: Path) -> float:
