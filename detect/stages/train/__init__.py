@@ -32,9 +32,9 @@ from detect.stages.train.learnable import (
     check_learnable,
     check_priors,
 )
-from detect.stages.train.look import splits_of
+from detect.stages.train.look import FOLDS, splits_of
 from detect.stages.train.looked_at import few_objects
-from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
+from detect.stages.train.making import ALL, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
 from detect.stages.train.planning import (
     a_look,
@@ -49,7 +49,10 @@ from detect.stages.train.work import Work, check_told, put_back, read_record
 __all__ = ["TrainOptions", "TrainResult", "train"]
 
 # What a call that goes on must have been told as well.
-_TOLD = ("data", "split", "val_split", "minutes", "networks", "fast", "pretrained", "set", "seed")
+_TOLD = (
+    "data", "split", "val_split", "minutes", "networks", "fast", "pretrained", "classifier", "set",
+    "seed",
+)  # fmt: skip
 
 
 @by_keywords
@@ -72,17 +75,20 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
         with work.looking():
             _check_device(options, work)
+            pretrained = work.step("pretrained", lambda: _pretrained(options))
+            one_trunk = work.step("one trunk", lambda: _one_trunk(options, pretrained))
             making = Making(
                 told=options,
-                splits=splits_of(options, work.folder, reporter),
+                splits=splits_of(options, work.folder, reporter, unseen=one_trunk),
                 work=work,
-                pretrained=work.step("pretrained", lambda: _pretrained(options)),
+                pretrained=pretrained,
                 reporter=reporter,
+                one_trunk=one_trunk,
             )
             check_learnable(making.splits.learned, making.classes, reporter)
             check_choosable(making.splits.chosen, making.classes or making.splits.learned.classes)
             if "plan" not in work.choices:
-                check_priors(making.splits.everything, making.multibox_recipe(1), FOLDS)
+                check_priors(making)
                 check_beginnings(making)
             steps = first_plan(making)
         if options.dry_run:
@@ -91,7 +97,19 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
 
 
 def _pretrained(options: TrainOptions) -> bool:
-    return options.pretrained == "auto" and recipes.weights_at_hand()
+    wanted = options.pretrained == "auto" and options.classifier != "one-trunk"
+    return wanted and recipes.weights_at_hand()
+
+
+def _one_trunk(options: TrainOptions, pretrained: bool) -> bool:
+    """Tell whether there is one trunk for all regions. UsageError where that cannot be."""
+    if options.classifier == "one-trunk" and options.networks > 1:
+        raise UsageError(
+            f"{option('networks', options.networks)}: several networks see crops, and cannot be "
+            f"averaged with {option('classifier', 'one-trunk')}. Leave one of the two out."
+        )
+    single = options.networks == 1 and not pretrained
+    return options.classifier == "one-trunk" or (options.classifier == "auto" and single)
 
 
 def _check_device(options: TrainOptions, work: Work) -> None:
@@ -154,7 +172,8 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     making.reporter.say(f"regions to learn from: {source}")
     work.step("proposals", lambda: making.propose(ALL, making.splits.every, *SOURCES[source]).name)
     steps = second_plan(making, steps, source)
-    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps)
+    begun = making.place("multibox", making.splits.missed[0]) if making.begins else None
+    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps, begun)
     source = work.step("regions", lambda: choose_regions(making, source))["chosen"]
     making.reporter.say(f"regions: {source}")
     selected = work.step(

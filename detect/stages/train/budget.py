@@ -63,13 +63,13 @@ class Plan:
     classifier_steps: int
     again: int
 
-    def words(self, networks: int, *, pretrained: bool) -> str:
-        """Say the plan in a line."""
+    def words(self, classifiers: str, *, pretrained: bool) -> str:
+        """Say the plan in a line; `classifiers` is what is trained of so many steps."""
         begun = "ImageNet's weights" if pretrained else "random weights"
         last = f", then {self.again:,} more on all images" if self.again else ""
         return (
             f"from {begun}: MultiBox, two networks of {self.multibox_steps:,} steps and one of "
-            f"{self.multibox_again:,}; region classifiers, {networks} of "
+            f"{self.multibox_again:,}; {classifiers} of "
             f"{self.classifier_steps:,} steps{last}."
         )
 

@@ -183,7 +183,9 @@ def looks_of(making: Making, look: Look) -> tuple[str, ...]:
     """
     if making.told.fast:
         return ("once",)
-    names = _MOVING if making.moves else _STAYING
+    names: Sequence[str] = _MOVING if making.moves else _STAYING
+    if making.one_trunk:  # It sees no crops that could be mirrored.
+        names = tuple(name for name in names if not LOOKS[name].get("mirror"))
     allowed = max(look.seconds, _allowed(making))
     spent = accumulate(map(look.of, names))
     return tuple(name for name, seconds in zip(names, spent, strict=True) if seconds <= allowed)

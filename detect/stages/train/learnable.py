@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from detect.errors import DataError, option
 from detect.progress import Reporter
+from detect.stages.train.look import FOLDS
 from detect.stages.train.recipes import key
 
 if TYPE_CHECKING:
@@ -77,8 +78,30 @@ def check_choosable(chosen: "Dataset", classes: Sequence[str]) -> None:
         )
 
 
-def check_priors(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[str]) -> None:
-    """Raise DataError where a fold leaves MultiBox fewer different boxes than it has priors."""
+def check_priors(making: "Making") -> None:
+    """Raise DataError where what proposes learns from fewer different boxes than it has priors.
+
+    MultiBox from the images without a fold, a detector of one trunk from those not held out.
+    """
+    import numpy as np
+
+    from detect.config import SharedRecipe
+    from detect.training.shared_data import SharedData, fractional
+
+    _check_folds(making.splits.everything, making.multibox_recipe(1), FOLDS)
+    recipe, learned = making.recipe(1), making.splits.learned
+    if isinstance(recipe, SharedRecipe):
+        boxes = SharedData(fractional(learned.samples)).boxes()
+        different = len(np.unique(boxes[:, 2:] - boxes[:, :2], axis=0))
+        if different < (needed := recipe.priors.levels * recipe.priors.shapes):
+            raise DataError(
+                f"{learned.root}: the boxes of the {len(learned)} images to learn from have "
+                f"{different} different shapes: too few for {needed} priors. Label more images, or "
+                f"{option('set', 'priors.shapes=N')} with a smaller N."
+            )
+
+
+def _check_folds(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[str]) -> None:
     import numpy as np
 
     from detect.data.folds import in_fold
@@ -103,13 +126,22 @@ def check_priors(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[s
 
 def check_beginnings(making: "Making") -> None:
     """Raise DataError where what a first fit is told to begin with (`set`) does not fit."""
+    from detect.config import SharedRecipe
     from detect.training.multibox import build_multibox
     from detect.training.region_classifier import build_region_classifier
+    from detect.training.shared_data import SharedData, fractional
+    from detect.training.shared_network import build_shared
     from detect.training.window_data import collect_windows
 
     told, classes = making.told, making.classes or making.splits.learned.classes
-    if "init" in map(key, told.of_networks):
-        build_region_classifier(making.recipe(1), len(classes), lambda _: None)
+    recipe = making.recipe(1)
+    if "init" not in map(key, told.of_networks):
+        pass
+    elif isinstance(recipe, SharedRecipe):
+        boxes = SharedData(fractional(making.splits.learned.samples)).boxes()
+        build_shared(recipe, boxes, len(classes), lambda _: None)
+    else:
+        build_region_classifier(recipe, len(classes), lambda _: None)
     if "init" in map(key, told.of_multibox):
         boxes = collect_windows(making.splits.everything).fractions()
         build_multibox(making.multibox_recipe(1), boxes, lambda _: None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from detect.config import MultiBoxRecipe, RegionClassifierRecipe, load_recipe
+from detect.config import MultiBoxRecipe, RegionClassifierRecipe, SharedRecipe, load_recipe
 from detect.errors import DetectError
 from detect.progress import Reporter
 from detect.runs import RunFolder
@@ -17,13 +17,13 @@ from detect.stages.propose import propose
 from detect.stages.run import run
 from detect.stages.train import recipes
 from detect.stages.train.budget import Told
-from detect.stages.train.look import Splits
+from detect.stages.train.look import FOLDS, Splits
 from detect.stages.train.options import TrainOptions
 from detect.stages.train.work import Work
 from detect.stages.train_classifier import train_classifier
 from detect.stages.train_multibox import train_multibox
+from detect.stages.train_shared import train_shared
 
-FOLDS = ("1/2", "2/2")
 # What is trained, proposed and found of: images held out, and all.
 HELD_OUT, ALL = "held-out", "all"
 # The list of the held-out images that regions are looked at in, where these are not all.
@@ -34,17 +34,29 @@ Looks = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Making:
-    """What is told, the images, where work is done, and whether trunks begin pre-trained."""
+    """What is told, the images, where work is done, and whether trunks begin pre-trained.
+
+    `one_trunk`: regions are cut from the maps of the image instead of its pixels.
+    """
 
     told: TrainOptions
     splits: Splits
     work: Work
     pretrained: bool
     reporter: Reporter
+    one_trunk: bool = False
 
     def place(self, *names: str) -> Path:
         """Return a folder in work/."""
         return self.work.folder.joinpath(*names)
+
+    @property
+    def classifiers(self) -> str:
+        """What classifies regions, in words."""
+        several = self.told.networks
+        if self.one_trunk:
+            return "a network of one trunk"
+        return f"{several} region classifiers" if several > 1 else "a region classifier"
 
     @property
     def looked(self) -> int:
@@ -70,6 +82,11 @@ class Making:
         return self.recipe(1).regression.kind != "off"
 
     @property
+    def begins(self) -> bool:
+        """Whether the first fit begins with MultiBox's trunk: unless `set` says otherwise."""
+        return self.one_trunk and "init" not in map(recipes.key, self.told.of_networks)
+
+    @property
     def told_steps(self) -> Told:
         """The steps that `set` gives: those that differ from any that a plan would."""
         return Told(
@@ -85,10 +102,18 @@ class Making:
         except DetectError as error:
             raise type(error)(f"MultiBox's recipe (multibox.A.B=V): {error.marked}") from error
 
-    def recipe(self, steps: int) -> RegionClassifierRecipe:
+    def recipe(self, steps: int) -> RegionClassifierRecipe | SharedRecipe:
         """Return the recipe of a region classifier of so many steps. UsageError as `classes`."""
-        recipe = recipes.classifier(steps, self.told.seed, pretrained=self.pretrained)
-        return load_recipe(RegionClassifierRecipe, recipe, self.told.of_networks)
+        values, changes = self._recipe(steps), self.told.of_networks
+        if self.one_trunk:
+            return load_recipe(SharedRecipe, values, changes)
+        return load_recipe(RegionClassifierRecipe, values, changes)
+
+    def _recipe(self, steps: int, begun: Path | None = None) -> recipes.Recipe:
+        seed = self.told.seed
+        if self.one_trunk:
+            return recipes.one_trunk(steps, seed, begun=begun)
+        return recipes.classifier(steps, seed, pretrained=self.pretrained, begun=begun)
 
     def folds(self) -> tuple[Path, ...]:
         """Return the MultiBox networks that each miss half of the images."""
@@ -115,14 +140,16 @@ class Making:
 
     def train_networks(self, name: str, split: str, steps: int, begun: Path | None = None) -> None:
         """Train the region classifiers on `split`, from the trunks of those at `begun`."""
-        out, told, count = self.place("networks", name), self.told, self.told.networks
-        train_classifier(
+        out, told = self.place("networks", name), self.told
+        several = {} if told.networks == 1 else {"ensemble": told.networks}
+        train: Callable[..., object] = train_shared if self.one_trunk else train_classifier
+        train(
             told.data,
+            **several,
             split=split,
             proposals=self.place("proposals", ALL),
-            config=recipes.classifier(steps, told.seed, pretrained=self.pretrained, begun=begun),
+            config=self._recipe(steps, begun),
             set=_beginning(told.of_networks, begun),
-            ensemble=count if count > 1 else None,
             out=out,
             resume=out.exists(),
             device=told.device,

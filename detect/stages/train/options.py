@@ -35,6 +35,12 @@ class TrainOptions(o.Options):
         "auto",
         description="auto: begin from ImageNet's weights where an installed package has them.",
     )
+    classifier: Literal["auto", "crops", "one-trunk"] = Field(
+        "auto",
+        description="crops: a network sees the crop of every region, as R-CNN's. one-trunk: one "
+        "sees the image, and regions are cut from its maps (train-shared); from random weights. "
+        "auto: one-trunk where weights are random and there is one network.",
+    )
     set: o.Texts = Field(
         (),
         description="Change a value of the region classifiers' recipe, or of MultiBox's: "

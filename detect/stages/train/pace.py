@@ -17,9 +17,8 @@ def measure_pace(making: Making) -> Pace:
     """Return the seconds of a step of each training, of searching in an image, of a region."""
     from detect.data import read_pixels
     from detect.detector.region_time import time_regions
-    from detect.models.checkpoints import load_model
     from detect.models.device import choose_device
-    from detect.models.kinds import REGION_CLASSIFIER
+    from detect.models.region_networks import load_region_network
 
     told = making.told
     making.reporter.say("timing this machine ...")
@@ -28,7 +27,7 @@ def measure_pace(making: Making) -> Pace:
         multibox_step = _step(making, making.multibox_recipe(100), first)
         classifier_step = _step(making, making.recipe(100), second)
         search, proposals = _search(making)
-        model, card = load_model(second / "weights" / "last.safetensors", REGION_CLASSIFIER)
+        model, card = load_region_network(second / "weights" / "last.safetensors")
     samples = {sample.image_id: sample for sample in making.splits.chosen.samples}
     pairs = [(read_pixels(samples[one.image_id]), one) for one in proposals]
     device = choose_device(told.device)

@@ -7,7 +7,8 @@ from typing import Any
 from detect.errors import option
 from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
 from detect.stages.train.choosing import Look, cheaper, expected_look, looking
-from detect.stages.train.making import FOLDS, Making
+from detect.stages.train.look import FOLDS
+from detect.stages.train.making import Making
 from detect.stages.train.pace import measure_pace
 from detect.stages.train.timetable import timetable
 
@@ -32,7 +33,7 @@ def first_plan(making: Making) -> Plan:
         return plan(left, pace, told.networks, again=again, told=steps).values()
 
     decided = Plan.of(work.step("plan", decide))
-    making.reporter.say(decided.words(told.networks, pretrained=making.pretrained))
+    making.reporter.say(decided.words(making.classifiers, pretrained=making.pretrained))
     _say_if_short(making, decided)
     lines, whole = timetable(making, decided, pace)
     for line in lines:
@@ -63,7 +64,7 @@ def second_plan(making: Making, first: Plan, source: str) -> Plan:
     decided = Plan.of(making.work.step("plan anew", lambda: _again(making, first, source).values()))
     if decided != first:
         again = f", then {decided.again:,} more on all images" if decided.again else ""
-        making.reporter.say(f"region classifiers: {decided.classifier_steps:,} steps{again}.")
+        making.reporter.say(f"{making.classifiers}: {decided.classifier_steps:,} steps{again}.")
     return decided
 
 

@@ -1,7 +1,8 @@
 """The recipes of a detector's networks: those of configs/, with the steps that a budget allows.
 
 Figures and how they were found: configs/bccd-boxes.toml (AdamW, boxes that move),
-configs/pretrained.toml, configs/own-data.toml, configs/multibox/own-data.toml, docs/measured.md.
+configs/pretrained.toml, configs/own-data.toml, configs/shared/own-data.toml,
+configs/multibox/own-data.toml, docs/measured.md.
 """
 
 from pathlib import Path
@@ -19,14 +20,21 @@ _FROZEN = {"frozen_statistics": True, "frozen_stages": 1}
 _SAMPLING = {
     "batch_size": 64, "foreground_fraction": 0.375, "foreground_iou": 0.6, "class_balance": True,
 }  # fmt: skip
+_ADAMW = {
+    "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
+    "averaging": 0.998,
+}  # fmt: skip
 _SCRATCH: Recipe = {
     "model": {"variant": "bn", "input_size": 96, "dropout": 0.3},
-    "optimizer": {
-        "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
-        "averaging": 0.998,
-    },
+    "optimizer": _ADAMW,
     "run": {},
-}  # fmt: skip
+}
+_ONE_TRUNK: Recipe = {
+    "batch_size": 4,
+    "model": {"variant": "bn", "input_size": 512, "input_height": 384, "dropout": 0.2},
+    "priors": {"shapes": 4, "levels": 2},
+    "sampling": {"regions": 64, "foreground_fraction": 0.375, "class_balance": True},
+}
 _FINE_TUNED: Recipe = {
     "init": "imagenet",
     "model": {"variant": PRETRAINED, "input_size": 128, "dropout": 0.3},
@@ -48,10 +56,7 @@ _MULTIBOX: Recipe = {
     "windows": {"whole": 0.5, "smallest": 0.5},
     "augment": {"photometric_strength": 0.3},
     "propose": {"views": "squares", "per_view": 200, "nms": 0.6, "boxes": 200},
-    "optimizer": {
-        "algorithm": "adamw", "learning_rate": 0.001, "weight_decay": 0.05, "warmup_steps": 100,
-        "averaging": 0.998,
-    },
+    "optimizer": _ADAMW,
 }  # fmt: skip
 # The network that was not trained yet learns as fast as the new layers: no lower rate.
 _TRUNK_OF_MULTIBOX = 0.3
@@ -81,6 +86,19 @@ def classifier(steps: int, seed: int, *, pretrained: bool, begun: Path | None = 
         "regression": {"kind": "classwise", "weight": 2.0},
         "optimizer": _short(optimizer, steps),
         "run": {**own["run"], "validate_every": steps, "save_every": 100},
+    }
+
+
+def one_trunk(steps: int, seed: int, *, begun: Path | None = None) -> Recipe:
+    """Return the recipe of a detector of one trunk, trained for so many steps; `begun` as there."""
+    return {
+        **_ONE_TRUNK,
+        **_beginning(begun),
+        "seed": seed,
+        "augment": {"photometric_strength": 0.3},
+        "regression": {"kind": "classwise", "weight": 2.0},
+        "optimizer": _short({**_ADAMW, "steps": steps, "schedule": "cosine"}, steps),
+        "run": {"validate_every": steps, "save_every": 100},
     }
 
 

@@ -25,7 +25,7 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     """
     splits, networks = making.splits, making.told.networks
     held, every = len(splits.chosen), len(splits.everything)
-    several = f"{networks} region classifiers" if networks > 1 else "the region classifier"
+    several = making.classifiers
     step = networks * pace.classifier_step
     multibox = plan.multibox_steps * pace.multibox_step
     searched = pace.searching(0, held)
