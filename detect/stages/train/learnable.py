@@ -12,7 +12,7 @@ from detect.stages.train.recipes import key
 if TYPE_CHECKING:
     from detect.config import MultiBoxRecipe
     from detect.stages.train.making import Making
-    from detect.structures import Dataset
+    from detect.structures import Dataset, FloatArray
 
 
 def check_learnable(dataset: "Dataset", classes: tuple[str, ...], reporter: Reporter) -> None:
@@ -86,12 +86,11 @@ def check_priors(making: "Making") -> None:
     import numpy as np
 
     from detect.config import SharedRecipe
-    from detect.training.shared_data import SharedData, fractional
 
     _check_folds(making.splits.everything, making.multibox_recipe(1), FOLDS)
     recipe, learned = making.recipe(1), making.splits.learned
     if isinstance(recipe, SharedRecipe):
-        boxes = SharedData(fractional(learned.samples)).boxes()
+        boxes = _boxes(learned)
         different = len(np.unique(boxes[:, 2:] - boxes[:, :2], axis=0))
         if different < (needed := recipe.priors.levels * recipe.priors.shapes):
             raise DataError(
@@ -126,25 +125,35 @@ def _check_folds(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[s
 
 def check_beginnings(making: "Making") -> None:
     """Raise DataError where what a first fit is told to begin with (`set`) does not fit."""
-    from detect.config import SharedRecipe
     from detect.training.multibox import build_multibox
-    from detect.training.region_classifier import build_region_classifier
-    from detect.training.shared_data import SharedData, fractional
-    from detect.training.shared_network import build_shared
     from detect.training.window_data import collect_windows
 
-    told, classes = making.told, making.classes or making.splits.learned.classes
-    recipe = making.recipe(1)
-    if "init" not in map(key, told.of_networks):
-        pass
-    elif isinstance(recipe, SharedRecipe):
-        boxes = SharedData(fractional(making.splits.learned.samples)).boxes()
-        build_shared(recipe, boxes, len(classes), lambda _: None)
-    else:
-        build_region_classifier(recipe, len(classes), lambda _: None)
+    told = making.told
+    if "init" in map(key, told.of_networks):
+        _begin_classifier(making)
     if "init" in map(key, told.of_multibox):
         boxes = collect_windows(making.splits.everything).fractions()
         build_multibox(making.multibox_recipe(1), boxes, lambda _: None)
+
+
+def _begin_classifier(making: "Making") -> None:
+    from detect.config import SharedRecipe
+    from detect.training.region_classifier import build_region_classifier
+    from detect.training.shared_network import build_shared
+
+    recipe, learned = making.recipe(1), making.splits.learned
+    classes = len(making.classes or learned.classes)
+    if isinstance(recipe, SharedRecipe):
+        build_shared(recipe, _boxes(learned), classes, lambda _: None)
+    else:
+        build_region_classifier(recipe, classes, lambda _: None)
+
+
+def _boxes(dataset: "Dataset") -> "FloatArray":
+    """Return the boxes that a detector of one trunk fits its priors to, fractions."""
+    from detect.training.shared_data import SharedData, fractional
+
+    return SharedData(fractional(dataset.samples)).boxes()
 
 
 def _why(name: str, objects: int) -> str:
