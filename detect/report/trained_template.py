@@ -21,7 +21,8 @@ _CHOICES = """\
   <h1>{{ name }}</h1>
   <p class="soft">A detector of detect train: {{ "{:,}".format(classes) }}
   class{% if classes > 1 %}es{% endif %},
-  {{ networks }} network{% if networks > 1 %}s{% endif %}{% if one_trunk %} of one trunk{% endif %}. What its choices were made on.</p>
+  {{ networks }} network{% if networks > 1 %}s{% endif %}{% if one_trunk %} of one
+  trunk{% endif %}. What its choices were made on.</p>
   <div class="headline">
     {% for figure, text in headline -%}
     <div><b>{{ figure }}</b><span>{{ text }}</span></div>
