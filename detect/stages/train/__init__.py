@@ -32,9 +32,9 @@ from detect.stages.train.learnable import (
     check_learnable,
     check_priors,
 )
-from detect.stages.train.look import FOLDS, splits_of
+from detect.stages.train.look import splits_of
 from detect.stages.train.looked_at import few_objects
-from detect.stages.train.making import ALL, HELD_OUT, Making
+from detect.stages.train.making import ALL, FOLDS, HELD_OUT, Making
 from detect.stages.train.options import TrainOptions, TrainResult
 from detect.stages.train.planning import (
     a_look,
@@ -79,7 +79,7 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
             one_trunk = work.step("one trunk", lambda: _one_trunk(options, pretrained))
             making = Making(
                 told=options,
-                splits=splits_of(options, work.folder, reporter, unseen=one_trunk),
+                splits=splits_of(options, work.folder, reporter),
                 work=work,
                 pretrained=pretrained,
                 reporter=reporter,
@@ -172,8 +172,7 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     making.reporter.say(f"regions to learn from: {source}")
     work.step("proposals", lambda: making.propose(ALL, making.splits.every, *SOURCES[source]).name)
     steps = second_plan(making, steps, source)
-    begun = making.place("multibox", making.splits.missed[0]) if making.begins else None
-    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps, begun)
+    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps, _beginning(making))
     source = work.step("regions", lambda: choose_regions(making, source))["chosen"]
     making.reporter.say(f"regions: {source}")
     selected = work.step(
@@ -195,6 +194,15 @@ def _learn(making: Making, name: str, split: str, steps: int, begun: Path | None
         lambda: making.trained_seconds("networks", name),
     )
     return making.place("networks", name)
+
+
+def _beginning(making: Making) -> Path | None:
+    """Return the MultiBox whose trunk a network of one trunk begins with, unless `set` says what.
+
+    It saw none of the images held out.
+    """
+    told = "init" in map(recipes.key, making.told.of_networks)
+    return making.place("multibox", FOLDS[0][0]) if making.one_trunk and not told else None
 
 
 def _on_all_images(making: Making, source: str, steps: Plan) -> tuple[Path, tuple[Path, ...]]:

@@ -52,16 +52,23 @@ SELECTIONS: Mapping[str, dict[str, Any]] = {
 
 
 class Look(NamedTuple):
-    """The `seconds` of one look at all held-out regions, `boxes` an image."""
+    """The `seconds` of one look at all held-out regions, `boxes` an image.
+
+    With `one_trunk` a later round takes as long: the image goes through the trunk again.
+    """
 
     seconds: float
     boxes: float
+    one_trunk: bool = False
 
     def of(self, name: str) -> float:
         """Return the seconds of looking in the way `name`, by how many crops it needs."""
         how = LOOKS[name]
         crops = 2.0 if how.get("mirror") else 1.0
-        later = Rounds(int(how.get("rounds", 1)), AGAIN).later(self.boxes)
+        rounds = int(how.get("rounds", 1))
+        if self.one_trunk:
+            return self.seconds * rounds
+        later = Rounds(rounds, AGAIN).later(self.boxes)
         return self.seconds * crops * (1 + later / max(self.boxes, 1.0))
 
 
@@ -195,7 +202,7 @@ def expected_look(making: Making, pace: Pace) -> Look:
     """Return what a look will take before anything is known of the regions."""
     held, networks = len(making.splits.chosen), making.told.networks
     fewer, every = (pace.looking(REGIONS * images, networks) for images in (fewest(making), held))
-    return Look(max(fewer, min(every, _once(making))), REGIONS)
+    return Look(max(fewer, min(every, _once(making))), REGIONS, making.one_trunk)
 
 
 def looking(making: Making, look: Look) -> float:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detect.errors import DataError, option
+from detect.errors import DataError, UsageError, option
 from detect.progress import Reporter
-from detect.stages.train.look import FOLDS
 from detect.stages.train.recipes import key
 
 if TYPE_CHECKING:
@@ -81,16 +80,20 @@ def check_choosable(chosen: "Dataset", classes: Sequence[str]) -> None:
 def check_priors(making: "Making") -> None:
     """Raise DataError where what proposes learns from fewer different boxes than it has priors.
 
-    MultiBox from the images without a fold, a detector of one trunk from those not held out.
+    MultiBox from the images without a fold; a network of one trunk from all those not held out,
+    and MultiBox, which it begins with, from no others.
     """
     import numpy as np
 
     from detect.config import SharedRecipe
+    from detect.stages.train.making import FOLDS
 
-    _check_folds(making.splits.everything, making.multibox_recipe(1), FOLDS)
     recipe, learned = making.recipe(1), making.splits.learned
+    one_trunk = isinstance(recipe, SharedRecipe)
+    everything = learned if one_trunk else making.splits.everything
+    _check_folds(everything, making.multibox_recipe(1), FOLDS)
     if isinstance(recipe, SharedRecipe):
-        boxes = _boxes(learned)
+        boxes = _boxes(making)
         different = len(np.unique(boxes[:, 2:] - boxes[:, :2], axis=0))
         if different < (needed := recipe.priors.levels * recipe.priors.shapes):
             raise DataError(
@@ -101,6 +104,7 @@ def check_priors(making: "Making") -> None:
 
 
 def _check_folds(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[str]) -> None:
+    """Raise DataError where a fold leaves MultiBox too few boxes."""
     import numpy as np
 
     from detect.data.folds import in_fold
@@ -124,13 +128,18 @@ def _check_folds(dataset: "Dataset", recipe: "MultiBoxRecipe", folds: Sequence[s
 
 
 def check_beginnings(making: "Making") -> None:
-    """Raise DataError where what a first fit is told to begin with (`set`) does not fit."""
+    """Raise DataError where what a first fit is told to begin with (`set`) does not fit.
+
+    UsageError where a network of one trunk is to begin with a MultiBox that is built otherwise.
+    """
     from detect.training.multibox import build_multibox
     from detect.training.window_data import collect_windows
 
     told = making.told
     if "init" in map(key, told.of_networks):
         _begin_classifier(making)
+    elif making.one_trunk:
+        _check_same_trunk(making)
     if "init" in map(key, told.of_multibox):
         boxes = collect_windows(making.splits.everything).fractions()
         build_multibox(making.multibox_recipe(1), boxes, lambda _: None)
@@ -144,16 +153,31 @@ def _begin_classifier(making: "Making") -> None:
     recipe, learned = making.recipe(1), making.splits.learned
     classes = len(making.classes or learned.classes)
     if isinstance(recipe, SharedRecipe):
-        build_shared(recipe, _boxes(learned), classes, lambda _: None)
+        build_shared(recipe, _boxes(making), classes, lambda _: None)
     else:
         build_region_classifier(recipe, classes, lambda _: None)
 
 
-def _boxes(dataset: "Dataset") -> "FloatArray":
-    """Return the boxes that a detector of one trunk fits its priors to, fractions."""
+def _check_same_trunk(making: "Making") -> None:
+    own, other = making.recipe(1).model, making.multibox_recipe(1).model
+    for name in ("variant", "width"):
+        mine, its = getattr(own, name), getattr(other, name)
+        if mine != its:
+            raise UsageError(
+                f"{option('set', f'model.{name}={mine}')}: MultiBox's, whose trunk this network "
+                f"begins with, is {its}. Give {option('set', f'multibox.model.{name}={mine}')} as "
+                f"well, or {option('set', 'init=')} to begin with random weights."
+            )
+
+
+def _boxes(making: "Making") -> "FloatArray":
+    """Return the boxes that a network of one trunk fits its priors to, fractions."""
+    from detect.training.region_data import choose_classes
     from detect.training.shared_data import SharedData, fractional
 
-    return SharedData(fractional(dataset.samples)).boxes()
+    learned = making.splits.learned
+    chosen = choose_classes(learned, making.classes or learned.classes)
+    return SharedData(fractional(chosen.samples)).boxes()
 
 
 def _why(name: str, objects: int) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 _SHARE = 0.2
 # Fewer are no set to choose on.
 FEWEST = 10
-# Each of MultiBox's first two networks misses the images of one.
-FOLDS = ("1/2", "2/2")
 # What is learned from where nobody says so; never a split of another name, such as test.
 _DEFAULTS = ("trainval", "train", "all")
 
@@ -27,8 +25,7 @@ _DEFAULTS = ("trainval", "train", "all")
 class Splits:
     """Splits by their names or lists: `learn`, `held`, and `whole` of both, None if there is none.
 
-    `learned` and `chosen` are the data sets of the first two, `everything` of the third. `missed`
-    is the fold, of FOLDS, whose MultiBox network begins a detector of one trunk.
+    `learned` and `chosen` are the data sets of the first two, `everything` of the third.
     """
 
     learn: str
@@ -37,7 +34,6 @@ class Splits:
     learned: "Dataset"
     chosen: "Dataset"
     everything: "Dataset"
-    missed: str = FOLDS[0]
 
     @property
     def every(self) -> str:
@@ -45,12 +41,9 @@ class Splits:
         return self.whole or self.learn
 
 
-def splits_of(
-    options: TrainOptions, folder: Path, reporter: Reporter, *, unseen: bool = False
-) -> Splits:
+def splits_of(options: TrainOptions, folder: Path, reporter: Reporter) -> Splits:
     """Return the splits that are trained with; lists of them are written into `folder`.
 
-    `unseen`: images to choose on are all of one fold, so that a MultiBox network saw none of them.
     UsageError where none can be chosen, DataError for data that is wrong, without annotations, or
     of too few images.
     """
@@ -58,28 +51,12 @@ def splits_of(
     dataset = _open(options, name, reporter)
     _check(dataset)
     if options.val_split is None:
-        return _cut(options, dataset, name, folder, reporter, unseen=unseen)
+        return _cut(options, dataset, name, folder, reporter)
     chosen = _open(options, options.val_split, reporter)
     _check_apart(dataset, chosen)
     whole = _joined(options, dataset, chosen, folder, reporter)
-    if whole is None:
-        return Splits(name, options.val_split, None, dataset, chosen, dataset)
-    told, held, fold = str(folder / "all.txt"), options.val_split, FOLDS[0]
-    if unseen:
-        fold, ids = _larger_fold([sample.image_id for sample in chosen.samples])
-        held = str(folder / "held-out.txt")
-        _write(Path(held), ids)
-        chosen = _open(options, held, reporter)
-    return Splits(name, held, told, dataset, chosen, whole, fold)
-
-
-def _larger_fold(ids: list[str]) -> tuple[str, list[str]]:
-    """Return the fold with more of the images than the other, and which these are."""
-    from detect.data.folds import in_fold
-
-    members = {fold: [one for one in ids if in_fold(one, fold)] for fold in FOLDS}
-    fold = max(FOLDS, key=lambda name: len(members[name]))
-    return fold, members[fold]
+    told = None if whole is None else str(folder / "all.txt")
+    return Splits(name, options.val_split, told, dataset, chosen, whole or dataset)
 
 
 def _default(root: Path) -> str:
@@ -130,31 +107,23 @@ def _check_apart(learned: "Dataset", chosen: "Dataset") -> None:
 
 
 def _cut(
-    options: TrainOptions,
-    dataset: "Dataset",
-    name: str,
-    folder: Path,
-    reporter: Reporter,
-    *,
-    unseen: bool,
+    options: TrainOptions, dataset: "Dataset", name: str, folder: Path, reporter: Reporter
 ) -> Splits:
-    """Hold out a share of the images; with `unseen` all in one fold."""
+    """Hold out a share of the images."""
     import numpy as np
 
     from detect.data.halves import class_counts
     from detect.data.held_out import held_out
 
     counts = class_counts(dataset, difficult=False)
+    places = held_out(counts, _SHARE, np.random.default_rng(options.seed))
     ids = [sample.image_id for sample in dataset.samples]
-    fold, members = _larger_fold(ids) if unseen else (FOLDS[0], ids)
-    among = np.flatnonzero(np.isin(ids, members))
-    places = held_out(counts, _SHARE, np.random.default_rng(options.seed), among=among)
     held = {ids[place] for place in places.tolist()}
     learn, chosen = folder / "learn.txt", folder / "held-out.txt"
     _write(learn, [one for one in ids if one not in held])
     _write(chosen, [one for one in ids if one in held])
     first, second = (_open(options, str(path), reporter) for path in (learn, chosen))
-    return Splits(str(learn), str(chosen), name, first, second, dataset, fold)
+    return Splits(str(learn), str(chosen), name, first, second, dataset)
 
 
 def _joined(

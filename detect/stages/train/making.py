@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from detect.config import MultiBoxRecipe, RegionClassifierRecipe, SharedRecipe, load_recipe
-from detect.errors import DetectError
+from detect.errors import DetectError, option
 from detect.progress import Reporter
 from detect.runs import RunFolder
 from detect.stages.ensemble import ensemble
@@ -17,13 +17,14 @@ from detect.stages.propose import propose
 from detect.stages.run import run
 from detect.stages.train import recipes
 from detect.stages.train.budget import Told
-from detect.stages.train.look import FOLDS, Splits
+from detect.stages.train.look import Splits
 from detect.stages.train.options import TrainOptions
 from detect.stages.train.work import Work
 from detect.stages.train_classifier import train_classifier
 from detect.stages.train_multibox import train_multibox
 from detect.stages.train_shared import train_shared
 
+FOLDS = ("1/2", "2/2")
 # What is trained, proposed and found of: images held out, and all.
 HELD_OUT, ALL = "held-out", "all"
 # The list of the held-out images that regions are looked at in, where these are not all.
@@ -51,14 +52,6 @@ class Making:
         return self.work.folder.joinpath(*names)
 
     @property
-    def classifiers(self) -> str:
-        """What classifies regions, in words."""
-        several = self.told.networks
-        if self.one_trunk:
-            return "a network of one trunk"
-        return f"{several} region classifiers" if several > 1 else "a region classifier"
-
-    @property
     def looked(self) -> int:
         """In how many of the held-out images regions are looked at; all until that is chosen."""
         every = len(self.splits.chosen)
@@ -82,11 +75,6 @@ class Making:
         return self.recipe(1).regression.kind != "off"
 
     @property
-    def begins(self) -> bool:
-        """Whether the first fit begins with MultiBox's trunk: unless `set` says otherwise."""
-        return self.one_trunk and "init" not in map(recipes.key, self.told.of_networks)
-
-    @property
     def told_steps(self) -> Told:
         """The steps that `set` gives: those that differ from any that a plan would."""
         return Told(
@@ -105,9 +93,15 @@ class Making:
     def recipe(self, steps: int) -> RegionClassifierRecipe | SharedRecipe:
         """Return the recipe of a region classifier of so many steps. UsageError as `classes`."""
         values, changes = self._recipe(steps), self.told.of_networks
-        if self.one_trunk:
+        if not self.one_trunk:
+            return load_recipe(RegionClassifierRecipe, values, changes)
+        try:
             return load_recipe(SharedRecipe, values, changes)
-        return load_recipe(RegionClassifierRecipe, values, changes)
+        except DetectError as error:
+            raise type(error)(
+                f"{error.marked} This is the recipe of a network of one trunk; with "
+                f"{option('classifier', 'crops')} it is that of train-classifier."
+            ) from error
 
     def _recipe(self, steps: int, begun: Path | None = None) -> recipes.Recipe:
         seed = self.told.seed
@@ -122,11 +116,15 @@ class Making:
     def train_multibox(
         self, name: str, steps: int, fold: str | None = None, begun: Path | None = None
     ) -> None:
-        """Train MultiBox on all images but those of `fold`, from the trunk of the run `begun`."""
+        """Train MultiBox on all images but those of `fold`, from the trunk of the run `begun`.
+
+        Where its trunk begins what is measured on images held out, it sees none of these.
+        """
         out, told = self.place("multibox", name), self.told
+        unseen = fold is not None and self.one_trunk
         train_multibox(
             told.data,
-            split=self.splits.every,
+            split=self.splits.learn if unseen else self.splits.every,
             config=recipes.multibox(steps, told.seed, pretrained=self.pretrained, begun=begun),
             set=_beginning(told.of_multibox, begun),
             leave_out=fold,

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from detect.errors import DataError
-from detect.stages.train.budget import Pace
+from detect.stages.train.budget import REGIONS, Pace
 from detect.stages.train.making import Making
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def measure_pace(making: Making) -> Pace:
         search, proposals = _search(making)
         model, card = load_region_network(second / "weights" / "last.safetensors")
     samples = {sample.image_id: sample for sample in making.splits.chosen.samples}
-    pairs = [(read_pixels(samples[one.image_id]), one) for one in proposals]
+    # Of one trunk, which takes most of the time of a few regions, as many as are looked at.
+    most = slice(REGIONS if making.one_trunk else None)
+    pairs = [(read_pixels(samples[one.image_id]), one.take(most)) for one in proposals]
     device = choose_device(told.device)
     # In the precision that `detect` takes by itself, whatever the recipe trains in.
     region = time_regions(model, card, device, "auto", pairs)

@@ -7,15 +7,14 @@ from typing import Any
 from detect.errors import option
 from detect.stages.train.budget import FEWEST, Pace, Plan, classifiers, plan
 from detect.stages.train.choosing import Look, cheaper, expected_look, looking
-from detect.stages.train.look import FOLDS
-from detect.stages.train.making import Making
+from detect.stages.train.making import FOLDS, Making
 from detect.stages.train.pace import measure_pace
-from detect.stages.train.timetable import timetable
+from detect.stages.train.timetable import timetable, what_classifies
 
 # A call that went on after an interruption knows the seconds of trainings, and of all else those
 # since then: nothing is believed to be more than twice as fast as when the machine was timed.
 _FASTEST = 0.5
-# With fewer steps of the classifier detectors were points weaker (docs/measured.md, "One call").
+# With fewer steps of what sees crops detectors were points weaker (docs/measured.md, "One call").
 _GOOD = 800
 
 
@@ -33,7 +32,7 @@ def first_plan(making: Making) -> Plan:
         return plan(left, pace, told.networks, again=again, told=steps).values()
 
     decided = Plan.of(work.step("plan", decide))
-    making.reporter.say(decided.words(making.classifiers, pretrained=making.pretrained))
+    making.reporter.say(decided.words(what_classifies(making), pretrained=making.pretrained))
     _say_if_short(making, decided)
     lines, whole = timetable(making, decided, pace)
     for line in lines:
@@ -47,7 +46,7 @@ def first_plan(making: Making) -> Plan:
 
 def _say_if_short(making: Making, decided: Plan) -> None:
     steps = decided.classifier_steps
-    if making.told_steps.classifier is None and steps < _GOOD:
+    if making.told_steps.classifier is None and steps < _GOOD and not making.one_trunk:
         minutes = math.ceil(making.told.minutes * _GOOD / steps)
         making.reporter.say(
             f"few steps: {_GOOD} make a better detector, and take about "
@@ -64,7 +63,9 @@ def second_plan(making: Making, first: Plan, source: str) -> Plan:
     decided = Plan.of(making.work.step("plan anew", lambda: _again(making, first, source).values()))
     if decided != first:
         again = f", then {decided.again:,} more on all images" if decided.again else ""
-        making.reporter.say(f"{making.classifiers}: {decided.classifier_steps:,} steps{again}.")
+        making.reporter.say(
+            f"{what_classifies(making)}: {decided.classifier_steps:,} steps{again}."
+        )
     return decided
 
 
@@ -92,11 +93,11 @@ def a_look(making: Making, source: str) -> Look:
     boxes = {name: one["boxes"] for name, one in done["source"]["result"]["covered"].items()}
     expected = real_pace(making).looking(boxes[source] * looked, making.told.networks)
     if "regions" not in done:
-        return Look(expected, boxes[source])
+        return Look(expected, boxes[source], making.one_trunk)
     tried = sum(boxes[name] for name in done["regions"]["result"]["tried"])
     took = done["regions"]["seconds"] * boxes[source] / max(tried, 1.0)
     timed = Pace(**done["pace"]["result"]).looking(boxes[source] * looked, making.told.networks)
-    return Look(max(took, _FASTEST * timed), boxes[source])
+    return Look(max(took, _FASTEST * timed), boxes[source], making.one_trunk)
 
 
 def _again(making: Making, first: Plan, source: str) -> Plan:

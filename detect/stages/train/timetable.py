@@ -18,6 +18,14 @@ def timetable(making: Making, plan: Plan, pace: Pace) -> tuple[list[str], float]
     return [f"{duration(seconds):>8}  {what}" for what, seconds in rows], whole
 
 
+def what_classifies(making: Making) -> str:
+    """Return what classifies regions, in words."""
+    several = making.told.networks
+    if making.one_trunk:
+        return "a network of one trunk"
+    return f"{several} region classifiers" if several > 1 else "a region classifier"
+
+
 def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]]:
     """Yield what is done and its seconds, in the order of the steps.
 
@@ -25,7 +33,7 @@ def _parts(making: Making, plan: Plan, pace: Pace) -> Iterator[tuple[str, float]
     """
     splits, networks = making.splits, making.told.networks
     held, every = len(splits.chosen), len(splits.everything)
-    several = making.classifiers
+    several = what_classifies(making)
     step = networks * pace.classifier_step
     multibox = plan.multibox_steps * pace.multibox_step
     searched = pace.searching(0, held)

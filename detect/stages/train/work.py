@@ -150,6 +150,8 @@ def read_record(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
     values = upgraded(read_object(path, _WHAT, remedy), "training record", path)
     if values.pop("hash", None) != _hash(values):
         raise DataError(f"{path}: not {_WHAT} as it was written. {remedy}")
+    # What there was before one could choose.
+    values["told"].setdefault("classifier", "crops")
     return values
 
 
