@@ -92,7 +92,7 @@ def test_crops_are_not_mirrored_where_there_are_none(data, tmp_path) -> None:
     splits = Splits("l", "h", None, images, images, images)
     making = Making(options, splits, work, False, QUIET, one_trunk=True)
     assert looks_of(making, Look(0.0, 900, one_trunk=True)) == ("once", "rounds")
-    # A later round goes through the trunk of the image once more. Of 30 minutes looks may take 360 s.
+    # A later round takes as long. Of 30 minutes all looks may take 360 s.
     assert looks_of(making, Look(120.0, 900, one_trunk=True)) == ("once", "rounds")
     assert looks_of(making, Look(121.0, 900, one_trunk=True)) == ("once",)
 
