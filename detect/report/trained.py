@@ -58,7 +58,7 @@ def _values(card: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
         "again": "networks all" in steps,
         "classes": len(card["classes"]),
         "networks": len(card["networks"]),
-        "one_trunk": steps.get("one trunk", False),
+        "one_trunk": record["told"]["classifier"] == "one-trunk",
         "sources": list(_sources(steps["source"])),
         "regions": list(_regions(steps["regions"])),
         "tried": list(_tried(selected)),

@@ -52,7 +52,6 @@ def made(data: Path, out: Path, **more: Any) -> TrainResult:
         "minutes": 3000,
         "fast": True,
         "pretrained": "off",
-        "classifier": "crops",
         "set": SMALL,
         "device": "cpu",
         **more,
@@ -144,7 +143,7 @@ def test_going_on_ends_with_the_same_detector(data, whole, tmp_path) -> None:
 def test_a_dry_run_says_the_plan_and_trains_nothing(data, tmp_path) -> None:
     result = made(data, tmp_path / "d", dry_run=True)
     assert not result.trained
-    assert set(result.choices) == {"device", "pretrained", "one trunk", "pace", "plan"}
+    assert set(result.choices) == {"device", "pretrained", "pace", "plan"}
     assert not (tmp_path / "d").exists()
     record = tmp_path.joinpath("d", "work", "choices.json")
     record.parent.mkdir(parents=True)

@@ -50,8 +50,8 @@ def test_a_set_of_another_layout_becomes_a_detector(
     assert data.layout == layout
     out = tmp_path / "d"
     train(
-        root, out=out, val_split=val, networks=networks, fast=True, pretrained="off",
-        classifier="crops", set=SMALL, device="cpu", reporter=SILENT,
+        root, out=out, val_split=val, networks=networks, fast=True, pretrained="off", set=SMALL,
+        device="cpu", reporter=SILENT,
     )  # fmt: skip
     card = read_detector(out).card
     assert card.classes == data.classes

@@ -26,8 +26,6 @@ SMALL = (
     "multibox.model.width=0.25", "multibox.model.input_size=64", "multibox.batch_size=4",
     "multibox.optimizer.steps=12",
 )  # fmt: skip
-# What networks of crops understand as well.
-_BOTH = tuple(one for one in SMALL if one.startswith(("multi", "opt", "reg", "model.w")))
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +34,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(data: Path, out: Path, **more: Any) -> TrainResult:
-    told = {"minutes": 3000, "pretrained": "off", "set": SMALL, "device": "cpu", **more}
+    told = {"minutes": 3000, "classifier": "one-trunk", "set": SMALL, "device": "cpu", **more}
     return train(data, out=out, **told)
 
 
 @pytest.mark.filterwarnings("ignore::detect.errors.DetectWarning")
-def test_from_random_weights_one_call_leaves_a_detector_of_one_trunk(data, tmp_path) -> None:
+def test_one_call_leaves_a_detector_of_one_trunk(data, tmp_path) -> None:
     out = tmp_path / "d"
     result = made(data, out)
     steps = {name: step["result"] for name, step in result.choices.items()}
-    assert steps["one trunk"] is True
+    assert steps["pretrained"] is False
     card = read_detector(out).card
     assert not card.looks.mirror
     assert {name.split("/")[0] for name in steps["selection"]["tried"]} == {"once", "rounds"}
@@ -67,30 +65,21 @@ def test_from_random_weights_one_call_leaves_a_detector_of_one_trunk(data, tmp_p
     assert made(data, out, resume=True).figures == result.figures
 
 
-def decided(out: Path, data: Path, **told: Any) -> bool:
-    choices = made(data, out, dry_run=True, set=_BOTH, **told).choices
-    return bool(choices["one trunk"]["result"])
-
-
-def test_one_trunk_is_chosen_of_one_network_from_random_weights(data, tmp_path) -> None:
-    assert decided(tmp_path / "d", data)
-    assert not decided(tmp_path / "d", data, classifier="crops")
-    assert not decided(tmp_path / "d", data, networks=2)
-    assert decided(tmp_path / "d", data, classifier="one-trunk", pretrained="auto")
+def test_of_one_trunk_there_is_one_network(data, tmp_path) -> None:
     with pytest.raises(UsageError) as error:
-        made(data, tmp_path / "d", classifier="one-trunk", networks=2)
+        made(data, tmp_path / "d", networks=2)
     assert str(error.value) == (
-        "networks=2: several networks see crops, and cannot be averaged with "
-        "classifier=one-trunk. Leave one of the two out."
+        "networks=2: several networks see crops; with classifier=one-trunk there is one. Leave one "
+        "of the two out."
     )
 
 
 def test_crops_are_not_mirrored_where_there_are_none(data, tmp_path) -> None:
     images = open_dataset(data, "trainval")
-    options = TrainOptions(data=data, out=tmp_path / "d")
+    options = TrainOptions(data=data, out=tmp_path / "d", classifier="one-trunk")
     work = Work(tmp_path / "d/work", {}, resume=False)
     splits = Splits("l", "h", None, images, images, images)
-    making = Making(options, splits, work, False, QUIET, one_trunk=True)
+    making = Making(options, splits, work, False, QUIET)
     assert looks_of(making, Look(0.0, 900, one_trunk=True)) == ("once", "rounds")
     # A later round takes as long. Of 30 minutes all looks may take 360 s.
     assert looks_of(making, Look(120.0, 900, one_trunk=True)) == ("once", "rounds")

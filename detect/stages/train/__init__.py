@@ -63,6 +63,7 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
     that is wrong, EnvironmentProblem for a machine that cannot, DetectError where a training
     diverges.
     """
+    _check_one(options)
     with holding(options.out, reporter), _workplace(options) as folder:
         check_out(options.out, exist_ok=options.exist_ok, resume=options.resume)
         put_back(folder)
@@ -75,15 +76,12 @@ def train(options: TrainOptions, reporter: Reporter = QUIET) -> TrainResult:
             return TrainResult(options.out, read_detector(options.out).card.figures, work.choices)
         with work.looking():
             _check_device(options, work)
-            pretrained = work.step("pretrained", lambda: _pretrained(options))
-            one_trunk = work.step("one trunk", lambda: _one_trunk(options, pretrained))
             making = Making(
                 told=options,
                 splits=splits_of(options, work.folder, reporter),
                 work=work,
-                pretrained=pretrained,
+                pretrained=work.step("pretrained", lambda: _pretrained(options)),
                 reporter=reporter,
-                one_trunk=one_trunk,
             )
             check_learnable(making.splits.learned, making.classes, reporter)
             check_choosable(making.splits.chosen, making.classes or making.splits.learned.classes)
@@ -101,15 +99,13 @@ def _pretrained(options: TrainOptions) -> bool:
     return wanted and recipes.weights_at_hand()
 
 
-def _one_trunk(options: TrainOptions, pretrained: bool) -> bool:
-    """Tell whether there is one trunk for all regions. UsageError where that cannot be."""
+def _check_one(options: TrainOptions) -> None:
+    """Raise UsageError where several networks of one trunk are asked for."""
     if options.classifier == "one-trunk" and options.networks > 1:
         raise UsageError(
-            f"{option('networks', options.networks)}: several networks see crops, and cannot be "
-            f"averaged with {option('classifier', 'one-trunk')}. Leave one of the two out."
+            f"{option('networks', options.networks)}: several networks see crops; with "
+            f"{option('classifier', 'one-trunk')} there is one. Leave one of the two out."
         )
-    single = options.networks == 1 and not pretrained
-    return options.classifier == "one-trunk" or (options.classifier == "auto" and single)
 
 
 def _check_device(options: TrainOptions, work: Work) -> None:

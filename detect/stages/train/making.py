@@ -35,21 +35,22 @@ Looks = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Making:
-    """What is told, the images, where work is done, and whether trunks begin pre-trained.
-
-    `one_trunk`: regions are cut from the maps of the image instead of its pixels.
-    """
+    """What is told, the images, where work is done, and whether trunks begin pre-trained."""
 
     told: TrainOptions
     splits: Splits
     work: Work
     pretrained: bool
     reporter: Reporter
-    one_trunk: bool = False
 
     def place(self, *names: str) -> Path:
         """Return a folder in work/."""
         return self.work.folder.joinpath(*names)
+
+    @property
+    def one_trunk(self) -> bool:
+        """Whether regions are cut from the maps of the image instead of its pixels."""
+        return self.told.classifier == "one-trunk"
 
     @property
     def looked(self) -> int:
