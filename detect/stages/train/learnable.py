@@ -89,9 +89,8 @@ def check_priors(making: "Making") -> None:
     from detect.stages.train.making import FOLDS
 
     recipe, learned = making.recipe(1), making.splits.learned
-    one_trunk = isinstance(recipe, SharedRecipe)
-    everything = learned if one_trunk else making.splits.everything
-    _check_folds(everything, making.multibox_recipe(1), FOLDS)
+    every = learned if making.one_trunk else making.splits.everything
+    _check_folds(every, making.multibox_recipe(1), FOLDS)
     if isinstance(recipe, SharedRecipe):
         boxes = _boxes(making)
         different = len(np.unique(boxes[:, 2:] - boxes[:, :2], axis=0))

@@ -38,8 +38,8 @@ class TrainOptions(o.Options):
     classifier: Literal["crops", "one-trunk"] = Field(
         "crops",
         description="crops: networks see the crop of every region, as R-CNN's. one-trunk: one "
-        "network sees the image, and cuts regions from its maps (train-shared): found several "
-        "times as fast, a little worse; from random weights.",
+        "network sees the image, and cuts regions from its maps (train-shared): it finds several "
+        "times as fast, one to three points worse; from random weights.",
     )
     set: o.Texts = Field(
         (),
