@@ -168,7 +168,7 @@ def _train(making: Making, steps: Plan) -> TrainResult:
     making.reporter.say(f"regions to learn from: {source}")
     work.step("proposals", lambda: making.propose(ALL, making.splits.every, *SOURCES[source]).name)
     steps = second_plan(making, steps, source)
-    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps, _beginning(making))
+    _learn(making, HELD_OUT, making.splits.learn, steps.classifier_steps, _begun_with(making))
     source = work.step("regions", lambda: choose_regions(making, source))["chosen"]
     making.reporter.say(f"regions: {source}")
     selected = work.step(
@@ -192,7 +192,7 @@ def _learn(making: Making, name: str, split: str, steps: int, begun: Path | None
     return making.place("networks", name)
 
 
-def _beginning(making: Making) -> Path | None:
+def _begun_with(making: Making) -> Path | None:
     """Return the MultiBox whose trunk a network of one trunk begins with, unless `set` says what.
 
     It saw none of the images held out.
